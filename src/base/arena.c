@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bump allocator. Chunks come straight from mmap and grow with the arena (64 KiB, then as large as
+ * all before them, up to 64 MiB), so a large profile costs a few system calls and a small one two.
+ * There is no free of a single object: what lives shorter than its arena wants its own. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size; /* of the mapping, this header included */
+};
+
+enum { CHUNK_MIN = 64 << 10, CHUNK_MAX = 64 << 20, PAGE = 4096, HEADER = 64 };
+
+void arena_init(struct arena *a)
+{
+    memset(a, 0, sizeof *a);
+}
+
+void arena_init_nullable(struct arena *a)
+{
+    arena_init(a);
+    a->null_on_oom = 1;
+}
+
+void arena_free(struct arena *a)
+{
+    struct arena_chunk *next;
+    for (struct arena_chunk *c = a->head; c; c = next) {
+        next = c->next;
+        munmap(c, c->size);
+    }
+    a->head = NULL;
+    a->at = a->end = NULL;
+    a->mapped_bytes = 0;
+}
+
+static void *out_of_memory(const struct arena *a, size_t size)
+{
+    if (a->null_on_oom)
+        return NULL;
+    fprintf(stderr, "strobe: out of memory: %zu more bytes were needed, %zu are in use\n", size,
+            a->mapped_bytes);
+    exit(2);
+}
+
+static int add_chunk(struct arena *a, size_t need)
+{
+    size_t size = a->mapped_bytes < CHUNK_MIN ? CHUNK_MIN : a->mapped_bytes;
+    if (size > CHUNK_MAX)
+        size = CHUNK_MAX;
+    if (size < need + HEADER)
+        size = need + HEADER;
+    size = (size + PAGE - 1) & ~(size_t)(PAGE - 1);
+    struct arena_chunk *c =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (c == MAP_FAILED)
+        return -1;
+    c->next = a->head;
+    c->size = size;
+    a->head = c;
+    a->at = (char *)c + HEADER;
+    a->end = (char *)c + size;
+    a->mapped_bytes += size;
+    return 0;
+}
+
+void *arena_alloc_aligned(struct arena *a, size_t size, size_t align)
+{
+    uintptr_t at = ((uintptr_t)a->at + align - 1) & ~(uintptr_t)(align - 1);
+    if (!a->at || at > (uintptr_t)a->end || size > (uintptr_t)a->end - at) {
+        if (size > SIZE_MAX / 4 || add_chunk(a, size + align) != 0)
+            return out_of_memory(a, size);
+        at = ((uintptr_t)a->at + align - 1) & ~(uintptr_t)(align - 1);
+    }
+    a->at = (char *)at + size;
+    return (void *)at;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return arena_alloc_aligned(a, size, 16);
+}
+
+void *arena_zalloc(struct arena *a, size_t size)
+{
+    void *p = arena_alloc(a, size);
+    return p ? memset(p, 0, size) : NULL;
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return out_of_memory(a, SIZE_MAX);
+    return arena_alloc(a, bytes);
+}
+
+void *arena_zarray(struct arena *a, size_t n, size_t size)
+{
+    void *p = arena_array(a, n, size);
+    return p ? memset(p, 0, n * size) : NULL;
+}
+
+void *arena_grow(struct arena *a, void *p, size_t old, size_t size)
+{
+    if (p && (char *)p + old == a->at && size >= old && size - old <= (size_t)(a->end - a->at)) {
+        a->at += size - old;
+        return p;
+    }
+    void *fresh = arena_alloc(a, size);
+    if (fresh && old)
+        memcpy(fresh, p, old < size ? old : size);
+    return fresh;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+    char *p = arena_alloc_aligned(a, n + 1, 1);
+    if (!p)
+        return NULL;
+    memcpy(p, s, n);
+    p[n] = 0;
+    return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+    return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *p = n < 0 ? NULL : arena_alloc_aligned(a, (size_t)n + 1, 1);
+    if (p)
+        vsnprintf(p, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return p;
+}
+
+void arena_adopt(struct arena *a, struct arena *from)
+{
+    struct arena_chunk *last = from->head;
+    if (!last)
+        return;
+    while (last->next)
+        last = last->next;
+    if (a->head) { /* behind our newest, whose free part stays in use */
+        last->next = a->head->next;
+        a->head->next = from->head;
+    } else {
+        a->head = from->head;
+        a->at = from->at;
+        a->end = from->end;
+    }
+    a->mapped_bytes += from->mapped_bytes;
+    from->head = NULL;
+    from->at = from->end = NULL;
+    from->mapped_bytes = 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every bound of strobe in one place. Nothing that is read from a file, a socket or another process
+ * may grow past one of these; what was refused or cut says which limit it met. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* ---- profiles read ---- */
+#define LIMIT_PROFILE_BYTES       (8ull << 30) /* one inflated profile */
+#define LIMIT_PROFILE_RATIO       2000         /* inflated ÷ deflated size: beyond it is a bomb */
+#define LIMIT_PROFILE_STRINGS     (1u << 28)
+#define LIMIT_PROFILE_TABLE       (1u << 28) /* samples, locations, functions, mappings, lines */
+#define LIMIT_PROFILE_SAMPLE_TYPES 64
+#define LIMIT_STACK_DEPTH_READ    (1u << 20) /* locations of one sample of a foreign profile */
+
+/* ---- sampling ---- */
+#define LIMIT_HZ_MIN              1
+#define LIMIT_HZ_MAX              10000
+#define LIMIT_HZ_DEFAULT          100
+#define LIMIT_STACK_DEPTH         512 /* frames kept of one of our own samples, root-most ones first */
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pprof profile in memory: struct of arrays, everything by dense 32-bit index, one arena.
+ * The words are profile.proto's (github.com/google/pprof, proto/profile.proto).
+ *
+ * Indexes: mappings, locations, functions and strings are named by their place in the arrays below;
+ * the ids of the wire are kept beside them (`id`), because pprof prints them, and are never used to
+ * look anything up. PROFILE_NONE marks "no mapping", "no function".
+ *
+ * Invariants (profile_check tests them; decode, merge and every other maker leave them true):
+ *   string 0 is "";  every string index < string_count
+ *   sample_loc_end[i-1] <= sample_loc_end[i] <= loc_ref_count, likewise labels (with [-1] = 0)
+ *   every loc_refs[k] < location_count
+ *   location.line_first + location.line_count <= line_count
+ *   location.mapping, line.function: PROFILE_NONE or in range
+ *   value_count = sample_count * sample_type_count;  sample_type_count >= 1 if sample_count > 0
+ *   ids of mappings, locations and functions are non-zero and unique in their table
+ */
+#ifndef PROFILE_PROFILE_H
+#define PROFILE_PROFILE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROFILE_NONE UINT32_MAX
+
+/* Not NUL-terminated: points into the inflated file or the arena. */
+struct profile_str {
+    const char *ptr;
+    uint32_t len;
+};
+
+struct profile_value_type {
+    uint32_t type, unit; /* strings */
+};
+
+struct profile_mapping {
+    uint64_t id, start, limit, offset;
+    uint32_t file, build_id; /* strings */
+    bool has_functions, has_filenames, has_line_numbers, has_inline_frames;
+};
+
+struct profile_function {
+    uint64_t id;
+    int64_t start_line;
+    uint32_t name, system_name, file; /* strings */
+};
+
+struct profile_line {
+    int64_t line, column;
+    uint32_t function; /* index or PROFILE_NONE */
+};
+
+/* Lines of a location: innermost inlined first, the physical function last. */
+struct profile_location {
+    uint64_t id, address;
+    uint32_t mapping; /* index or PROFILE_NONE */
+    uint32_t line_first, line_count;
+    bool is_folded;
+};
+
+struct profile_label {
+    uint32_t key, str, num_unit; /* strings; numeric iff str == 0 (as pprof decides it) */
+    int64_t num;
+};
+
+struct profile {
+    struct arena arena; /* owns all of the below, the inflated bytes included */
+
+    struct profile_value_type *sample_types;
+    uint32_t sample_type_count;
+    struct profile_value_type period_type;
+    int64_t period, time_nanos, duration_nanos;
+    uint32_t default_sample_type, drop_frames, keep_frames, doc_url; /* strings */
+    uint32_t *comments;                                              /* strings */
+    uint32_t comment_count;
+
+    struct profile_str *strings;
+    uint32_t string_count;
+
+    struct profile_mapping *mappings;
+    uint32_t mapping_count;
+    struct profile_function *functions;
+    uint32_t function_count;
+    struct profile_line *lines;
+    uint32_t line_count;
+    struct profile_location *locations;
+    uint32_t location_count;
+
+    /* Sample i has the locations loc_refs[sample_loc_end[i-1] .. sample_loc_end[i]), leaf first,
+     * the values values[i * sample_type_count ..] and its labels likewise by sample_label_end. */
+    uint32_t sample_count;
+    uint64_t *sample_loc_end;
+    uint32_t *loc_refs;
+    uint64_t loc_ref_count;
+    int64_t *values;
+    uint64_t *sample_label_end;
+    struct profile_label *labels;
+    uint64_t label_count;
+};
+
+static inline uint64_t profile_loc_first(const struct profile *p, uint32_t sample)
+{
+    return sample ? p->sample_loc_end[sample - 1] : 0;
+}
+
+static inline uint64_t profile_label_first(const struct profile *p, uint32_t sample)
+{
+    return sample ? p->sample_label_end[sample - 1] : 0;
+}
+
+/* An empty profile: string 0, no sample types. Free with profile_free. */
+void profile_init(struct profile *p);
+void profile_free(struct profile *p);
+
+/* Decodes `size` bytes, gzip'ed or plain, into `p` (which need not be initialised). The bytes are
+ * not referenced afterwards unless `borrow` is set: then plain input must outlive the profile.
+ * On error `p` is freed and `e` says what is wrong and at which byte of the inflated data.
+ * Errors are pprof's where it has one: "unrecognized profile format", "empty input file". */
+int profile_decode(struct profile *p, const void *bytes, size_t size, bool borrow, struct err *e);
+
+/* Reads a file ("-" is standard input) and decodes it. The error starts with the file's name. */
+int profile_read_file(struct profile *p, const char *path, struct err *e);
+
+/* Appends the plain wire form, byte for byte the same for the same profile. Only strings that are
+ * used are written, renumbered in order of first use as google/pprof's encoder does. Safe inside a
+ * host program: memory comes from `out`'s arena only. Returns 0 or -ENOMEM. */
+int profile_encode(const struct profile *p, struct buf *out);
+
+/* encode + gzip (libdeflate). */
+int profile_encode_gzip(const struct profile *p, struct buf *out, struct err *e);
+
+/* encode + gzip to a file, through a temporary beside it and a rename, so that a reader never sees
+ * half a profile; mode 0600 & ~umask for new files. "-" is standard output. */
+int profile_write_file(const struct profile *p, const char *path, struct err *e);
+
+/* Tests every invariant above, and pprof's CheckValid (profile/profile.go): 0, or -EINVAL. */
+int profile_check(const struct profile *p, struct err *e);
+
+/* Merges `count` profiles into the uninitialised `out` by pprof's rules (profile/merge.go,
+ * described in its Merge, compatible and the key functions): sample types common to all in the
+ * first one's order, units brought to the finest, mappings by size/offset/build id or file,
+ * functions and locations by content, equal samples added, all-zero samples dropped. */
+int profile_merge(struct profile *out, struct profile *const *in, uint32_t count, struct err *e);
+
+/* ---- building and changing ---- */
+
+/* The index of a string, added if new. The bytes are copied. Linear-time amortised: the profile
+ * keeps a hash of its strings, made at the first call. */
+uint32_t profile_intern(struct profile *p, const char *s, size_t len);
+uint32_t profile_intern_cstr(struct profile *p, const char *s);
+
+static inline struct profile_str profile_string(const struct profile *p, uint32_t index)
+{
+    return p->strings[index];
+}
+
+#endif
