@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The functions behind the verbs, one in each cmd_*.c. See cli.h for what a verb does. */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+int cmd_version(int argc, char **argv);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of verbs: one row each, in the order `strobe help` shows them. The function lives in
+ * cmd_NAME.c. */
+#include "cli/cli.h"
+#include "cli/cmd.h"
+
+#include <stddef.h>
+
+const struct cli_verb cli_verbs[] = {
+    {"version", "About strobe", "Print the version", cmd_version, "strobe"},
+    {NULL, NULL, NULL, NULL, NULL},
+};
