@@ -19,8 +19,11 @@ char *buf_reserve(struct buf *b, size_t n)
         return NULL;
     if (n > b->cap - b->len) {
         size_t cap = b->cap ? b->cap : 256;
-        while (cap - b->len < n)
+        while (cap - b->len < n && cap <= SIZE_MAX / 2)
             cap *= 2;
+        /* A size that no doubling reaches is asked of the arena as it is, which refuses it. */
+        if (cap - b->len < n)
+            cap = SIZE_MAX;
         char *data = arena_grow(b->arena, b->data, b->cap, cap);
         if (!data) {
             b->failed = 1;
