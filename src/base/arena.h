@@ -25,7 +25,7 @@ void arena_init_nullable(struct arena *a);
 /* Unmaps everything; the arena is empty and usable again. */
 void arena_free(struct arena *a);
 
-/* `size` bytes aligned to `align` (a power of two <= 4096), uninitialised / zeroed. size 0 is fine. */
+/* `size` bytes aligned to `align` (a power of two <= 4096), uninitialised or zeroed; 0 is fine. */
 void *arena_alloc_aligned(struct arena *a, size_t size, size_t align);
 void *arena_alloc(struct arena *a, size_t size); /* 16-byte aligned */
 void *arena_zalloc(struct arena *a, size_t size);

@@ -17,6 +17,6 @@
 #define LIMIT_HZ_MIN              1
 #define LIMIT_HZ_MAX              10000
 #define LIMIT_HZ_DEFAULT          100
-#define LIMIT_STACK_DEPTH         512 /* frames kept of one of our own samples, root-most ones first */
+#define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What base/ promises to every layer above: arenas keep what was put in them wherever their chunks
- * lie, buffers grow without losing a byte and remember a failure, errors are cut and never overflow. */
+ * lie, buffers grow without losing a byte and remember a failure, errors are cut if too long. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
