@@ -19,4 +19,11 @@
 #define LIMIT_HZ_DEFAULT          100
 #define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
 
+/* ---- binaries read for symbols ---- */
+#define LIMIT_ELF_BYTES           (64ull << 30)
+#define LIMIT_ELF_HEADERS         (1u << 20) /* program headers; sections */
+#define LIMIT_ELF_SYMBOLS         (1u << 27) /* of one table */
+#define LIMIT_DIE_DEPTH           256        /* nesting of DWARF entries that is followed */
+#define LIMIT_INLINE_DEPTH        128        /* frames of one address */
+
 #endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of this module share: one ELF file, one batch of addresses in it.
+ *
+ * A module is worked on by one thread from start to end, with an arena and libelf handles of its
+ * own; nothing here is shared between threads (libdw is not thread-safe). */
+#ifndef SYMBOL_INTERNAL_H
+#define SYMBOL_INTERNAL_H
+
+#include "base/arena.h"
+
+#include <gelf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct frame {
+    const char *name; /* linker's name, or DW_AT_name; NULL: unknown */
+    const char *file; /* NULL: unknown */
+    int64_t line, start_line;
+};
+
+/* How the physical function's name was found; higher is better. */
+enum name_kind { NAME_NONE, NAME_GROUP, NAME_REAL };
+
+/* One address to look up. A batch is sorted by `addr`; equal addresses are allowed. */
+struct query {
+    uint64_t addr;     /* ELF virtual address */
+    uint32_t location; /* in the profile */
+    enum name_kind kind;
+    const char *name;     /* of the physical function, in the module's arena or the file's bytes */
+    uint64_t entry;       /* where that function begins, 0 if unknown */
+    struct frame *frames; /* from DWARF, innermost first; the last is the physical function */
+    uint32_t frame_count;
+};
+
+struct section {
+    const char *name;
+    uint64_t addr, size, offset, entsize;
+    uint32_t type, link;
+    bool exec, alloc;
+};
+
+/* An open ELF file. Section 0 is the null section. */
+struct elf_file {
+    int fd;
+    Elf *elf;
+    GElf_Ehdr ehdr;
+    GElf_Phdr *phdrs;
+    size_t phdr_count;
+    struct section *sections;
+    size_t section_count;
+    const uint8_t *build_id; /* in the file's mapping */
+    size_t build_id_size;
+};
+
+struct module {
+    const char *file;     /* the profile's name of it, NUL-terminated */
+    const char *build_id; /* hexadecimal, "" if unknown */
+    const char *base;     /* basename for module!0x… names */
+    const char *sysroot;  /* "" if none */
+    bool lines;
+    struct arena arena;
+    struct query *queries;       /* addr holds the file's offset until the file is open */
+    uint32_t query_count, asked; /* asked: before those outside of the file were dropped */
+    const char *reason;
+    const char *debug;
+    struct elf_file elf;       /* the mapped file */
+    struct elf_file debug_elf; /* the separate debug file; .elf NULL if there is none */
+    struct Dwarf *dwarf;       /* of one of the two, or NULL */
+};
+
+/* ---- elf_file.c ---- */
+
+/* Opens and checks a file. Returns NULL, or the reason why not, a sentence in `a`; nothing is left
+ * open then. */
+const char *elf_file_open(struct elf_file *f, const char *path, struct arena *a);
+/* The same on bytes in memory, which must outlive `f`. */
+const char *elf_file_memory(struct elf_file *f, char *bytes, size_t size, struct arena *a);
+void elf_file_close(struct elf_file *f);
+/* The ELF virtual address of a byte of the file: in the executable segment that holds it where
+ * there is one. False if no segment does. */
+bool elf_file_vaddr(const struct elf_file *f, uint64_t offset, uint64_t *vaddr);
+/* The bytes of the file that are loaded at `vaddr`: `*size` of them, at most to the end of the
+ * segment; NULL if there are none. */
+const uint8_t *elf_file_at(const struct elf_file *f, uint64_t vaddr, size_t *size);
+/* The allocated section that contains `vaddr`, or NULL. */
+const struct section *elf_file_section_at(const struct elf_file *f, uint64_t vaddr);
+const struct section *elf_file_section(const struct elf_file *f, const char *name);
+/* Section contents, inflated if compressed; NULL if there are none. */
+Elf_Data *elf_file_data(const struct elf_file *f, const struct section *s);
+/* A NUL-terminated string of a string table section, or NULL. */
+const char *elf_file_string(const struct elf_file *f, uint32_t strtab, uint64_t offset);
+/* A value of the dynamic section; false if the tag is not there. */
+bool elf_file_dynamic(const struct elf_file *f, int64_t tag, uint64_t *value);
+/* True if `hex` is the file's build id. */
+bool elf_file_has_build_id(const struct elf_file *f, const char *hex);
+
+/* ---- debug_file.c ---- */
+
+/* Looks for the separate debug file of m->elf by build id, then by .gnu_debuglink, and opens it as
+ * m->debug_elf if it is the right one. */
+void debug_file_find(struct module *m);
+
+/* ---- unwind_entry.c ---- */
+
+/* The bounds of the .eh_frame entry (FDE) that contains `addr`. */
+bool unwind_entry_find(const struct elf_file *f, uint64_t addr, uint64_t *start, uint64_t *end);
+
+/* ---- symtab.c ---- */
+
+/* Names every query that a symbol of `f`'s tables covers, unless it has a better name already.
+ * `unwind` is the file with the unwind entries (a debug file has none). */
+void symtab_name(struct module *m, const struct elf_file *f, const struct elf_file *unwind);
+
+/* ---- plt.c ---- */
+
+/* Names queries in procedure linkage tables. */
+void plt_name(struct module *m);
+
+/* The symbol whose address the dynamic linker puts at `slot`, without version, or NULL. */
+const char *plt_slot_symbol(const struct elf_file *f, uint64_t slot);
+
+/* ---- entry_point.c ---- */
+
+/* Finds _start and main of a program without symbols. 0 where it is not certain. */
+struct entry_points {
+    uint64_t start, main;
+};
+void entry_point_find(const struct elf_file *f, struct entry_points *ep);
+
+/* ---- lines.c ---- */
+
+/* Fills the frames of every query from the DWARF of the debug file, or of the file itself. Their
+ * strings live until lines_close. */
+void lines_find(struct module *m);
+void lines_close(struct module *m);
+
+/* ---- module.c ---- */
+
+/* Does everything for one module; m->reason is set if the file could not be used. */
+void module_symbolize(struct module *m);
+void module_close(struct module *m);
+
+/* The first query at or after `addr`. */
+uint32_t query_lower_bound(const struct query *q, uint32_t count, uint64_t addr);
+
+#endif
