@@ -7,7 +7,8 @@
 
 /* ---- profiles read ---- */
 #define LIMIT_PROFILE_BYTES       (8ull << 30) /* one inflated profile */
-#define LIMIT_PROFILE_RATIO       2000         /* inflated ÷ deflated size: beyond it is a bomb */
+#define LIMIT_PROFILE_RATIO       256          /* inflated ÷ deflated size: beyond it is a bomb … */
+#define LIMIT_PROFILE_RATIO_FROM  (256ull << 20) /* … once this many bytes came out */
 #define LIMIT_PROFILE_STRINGS     (1u << 28)
 #define LIMIT_PROFILE_TABLE       (1u << 28) /* samples, locations, functions, mappings, lines */
 #define LIMIT_PROFILE_SAMPLE_TYPES 64

@@ -70,7 +70,7 @@ struct profile_label {
 };
 
 struct profile {
-    struct arena arena; /* owns all of the below, the inflated bytes included */
+    struct arena arena; /* owns all of the below */
 
     struct profile_value_type *sample_types;
     uint32_t sample_type_count;
@@ -102,6 +102,8 @@ struct profile {
     uint64_t *sample_label_end;
     struct profile_label *labels;
     uint64_t label_count;
+
+    struct profile_interns *interns; /* private to profile_intern */
 };
 
 static inline uint64_t profile_loc_first(const struct profile *p, uint32_t sample)
@@ -114,17 +116,29 @@ static inline uint64_t profile_label_first(const struct profile *p, uint32_t sam
     return sample ? p->sample_label_end[sample - 1] : 0;
 }
 
-/* An empty profile: string 0, no sample types. Free with profile_free. */
+/* An empty profile: string 0, no sample types; nothing is allocated. Free with profile_free. Inside
+ * a host program set p->arena.null_on_oom afterwards: then nothing here exits. */
 void profile_init(struct profile *p);
+/* Frees everything; `p` is an empty profile again. */
 void profile_free(struct profile *p);
 
 /* Decodes `size` bytes, gzip'ed or plain, into `p` (which need not be initialised). The bytes are
  * not referenced afterwards unless `borrow` is set: then plain input must outlive the profile.
- * On error `p` is freed and `e` says what is wrong and at which byte of the inflated data.
- * Errors are pprof's where it has one: "unrecognized profile format", "empty input file". */
+ * On error `p` is empty and `e` says what is wrong and at which byte of the inflated data, in
+ * pprof's words where it has some; its code tells the stage that failed (see profile_stage):
+ *   -EBADMSG  the compressed data         "unexpected EOF", "gzip: invalid checksum" …
+ *   -ENODATA  no bytes at all             "empty input file"
+ *   -EPROTO   not profile.proto           "unrecognized profile format: bad varint at byte 17"
+ *   -EINVAL   pprof's CheckValid          "mismatch: sample has 3 values vs. 2 types …"
+ *   -EFBIG    a limit of base/limits.h */
 int profile_decode(struct profile *p, const void *bytes, size_t size, bool borrow, struct err *e);
 
-/* Reads a file ("-" is standard input) and decodes it. The error starts with the file's name. */
+/* What pprof puts before the message of such an error: "decompressing profile" (-EBADMSG),
+ * "malformed profile" (-EINVAL), else "parsing profile". */
+const char *profile_stage(int code);
+
+/* Reads a file ("-" is standard input) and decodes it. The error is the whole line pprof prints:
+ * "NAME: parsing profile: empty input file", "NAME: open NAME: no such file or directory". */
 int profile_read_file(struct profile *p, const char *path, struct err *e);
 
 /* Appends the plain wire form, byte for byte the same for the same profile. Only strings that are
@@ -151,7 +165,8 @@ int profile_merge(struct profile *out, struct profile *const *in, uint32_t count
 /* ---- building and changing ---- */
 
 /* The index of a string, added if new. The bytes are copied. Linear-time amortised: the profile
- * keeps a hash of its strings, made at the first call. */
+ * keeps a hash of its strings, made at the first call. PROFILE_NONE when memory is out (nullable
+ * arenas only) or a limit is met. Once called, strings are added by it alone. */
 uint32_t profile_intern(struct profile *p, const char *s, size_t len);
 uint32_t profile_intern_cstr(struct profile *p, const char *s);
 

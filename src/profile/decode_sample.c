@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Samples: nearly all of the bytes of a large profile, and so nearly all of the time of reading it.
+ * They are counted first (a location costs its last byte a look), the arrays are made in one piece,
+ * and the second walk writes straight into them. There is no allocation and no copy per sample. */
+#include "profile/decode_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+enum { F_SAMPLE = 2, S_LOCATION = 1, S_VALUE = 2, S_LABEL = 3 };
+
+struct totals {
+    uint64_t locations, values, labels;
+};
+
+/* The next sample of the file; scan has seen that it is well formed. */
+static bool next_sample(struct wire *range, struct wire *sample)
+{
+    struct wire_field f;
+    while (range->at < range->end) {
+        wire_next(range, &f);
+        if (f.number == F_SAMPLE) {
+            *sample = f.bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int count_sample(struct decoder *d, struct wire w, struct totals *t)
+{
+    struct wire_field f;
+    while (w.at < w.end) {
+        const uint8_t *start = w.at;
+        const char *wrong = wire_next(&w, &f);
+        if (wrong)
+            return decode_malformed(d, start, wrong);
+        if (f.number == 0 || f.number > S_LABEL)
+            continue;
+        if (f.type != WIRE_BYTES && (f.type != WIRE_VARINT || f.number == S_LABEL))
+            return decode_malformed(d, start, "type mismatch");
+        uint64_t n = f.type == WIRE_BYTES && f.number != S_LABEL ? wire_count_varints(f.bytes) : 1;
+        if (f.number == S_LOCATION)
+            t->locations += n;
+        else if (f.number == S_VALUE)
+            t->values += n;
+        else
+            t->labels++;
+    }
+    return 0;
+}
+
+static int count_samples(struct decoder *d, struct totals *t)
+{
+    struct wire range = d->range[F_SAMPLE], sample;
+    uint32_t types = d->p->sample_type_count;
+    for (uint32_t i = 0; next_sample(&range, &sample); i++) {
+        struct totals before = *t;
+        int rc = count_sample(d, sample, t);
+        if (rc != 0)
+            return rc;
+        if (types == 0)
+            return err_set(d->e, -EINVAL, "missing sample type information");
+        uint64_t values = t->values - before.values, depth = t->locations - before.locations;
+        if (values != types)
+            return err_set(d->e, -EINVAL,
+                           "mismatch: sample has %" PRIu64 " values vs. %u types "
+                           "(sample %u, at byte %zu)",
+                           values, types, i, (size_t)(sample.at - d->base));
+        if (depth > LIMIT_STACK_DEPTH_READ)
+            return err_set(d->e, -EFBIG, "sample %u has %" PRIu64 " locations; at most %u are read",
+                           i, depth, LIMIT_STACK_DEPTH_READ);
+    }
+    return 0;
+}
+
+static int nil_location(struct decoder *d, const uint8_t *at)
+{
+    return err_set(d->e, -EINVAL, "sample has nil location (at byte %zu)", (size_t)(at - d->base));
+}
+
+/* One location id: its index goes to the end of loc_refs. */
+static inline int add_location(struct decoder *d, const uint8_t *at, uint64_t id)
+{
+    uint32_t index = idmap_find(&d->locations, id);
+    if (index == PROFILE_NONE)
+        return nil_location(d, at);
+    d->p->loc_refs[d->p->loc_ref_count++] = index;
+    return 0;
+}
+
+static int packed_locations(struct decoder *d, struct wire w)
+{
+    while (w.at < w.end) {
+        const uint8_t *start = w.at;
+        uint64_t id;
+        if (wire_varint(&w, &id) != 0)
+            return decode_malformed(d, start, "bad varint");
+        int rc = add_location(d, start, id);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int packed_values(struct decoder *d, struct wire w, int64_t **value)
+{
+    while (w.at < w.end) {
+        const uint8_t *start = w.at;
+        uint64_t v;
+        if (wire_varint(&w, &v) != 0)
+            return decode_malformed(d, start, "bad varint");
+        *(*value)++ = (int64_t)v;
+    }
+    return 0;
+}
+
+/* ---- labels ---- */
+
+/* A string of a label for which index 0 means "not there": an empty string that is named by another
+ * index is there, and stays so. */
+static int optional_string(struct decoder *d, const uint8_t *at, uint64_t index, uint32_t *out)
+{
+    int rc = decode_string(d, at, index, out);
+    if (rc == 0 && *out == 0 && index != 0)
+        *out = d->empty_twin;
+    return rc;
+}
+
+/* As postDecode: a label with a string is that string, whatever else it has; one with neither
+ * string, number nor unit is dropped. */
+static int decode_label(struct decoder *d, struct wire msg)
+{
+    uint64_t v[5];
+    struct profile *p = d->p;
+    struct profile_label *l = &p->labels[p->label_count];
+    int rc = decode_scalars(d, msg, v, 5);
+    if (rc != 0)
+        return rc;
+    *l = (struct profile_label){0};
+    rc = decode_string(d, msg.at, v[1], &l->key);
+    if (rc != 0 || (v[2] == 0 && v[3] == 0 && v[4] == 0))
+        return rc;
+    if (v[2] != 0) {
+        rc = optional_string(d, msg.at, v[2], &l->str);
+    } else {
+        l->num = (int64_t)v[3];
+        rc = optional_string(d, msg.at, v[4], &l->num_unit);
+    }
+    p->label_count++;
+    return rc;
+}
+
+/* ---- one sample ---- */
+
+static int decode_sample(struct decoder *d, struct wire w, int64_t *value)
+{
+    struct wire_field f;
+    int rc = 0;
+    while (rc == 0 && w.at < w.end) {
+        const uint8_t *start = w.at;
+        wire_next(&w, &f); /* count_sample has seen that it is well formed */
+        if (f.number == S_LOCATION)
+            rc = f.type == WIRE_BYTES ? packed_locations(d, f.bytes)
+                                      : add_location(d, start, f.value);
+        else if (f.number == S_VALUE && f.type == WIRE_BYTES)
+            rc = packed_values(d, f.bytes, &value);
+        else if (f.number == S_VALUE)
+            *value++ = (int64_t)f.value;
+        else if (f.number == S_LABEL)
+            rc = decode_label(d, f.bytes);
+    }
+    return rc;
+}
+
+int decode_samples(struct decoder *d)
+{
+    struct profile *p = d->p;
+    struct wire range = d->range[F_SAMPLE], sample;
+    struct totals t = {0};
+    int rc = count_samples(d, &t);
+    if (rc != 0)
+        return rc;
+    uint64_t n = d->count[F_SAMPLE];
+    p->sample_loc_end = arena_array(&p->arena, n, sizeof *p->sample_loc_end);
+    p->sample_label_end = arena_array(&p->arena, n, sizeof *p->sample_label_end);
+    p->loc_refs = arena_array(&p->arena, t.locations, sizeof *p->loc_refs);
+    p->values = arena_array(&p->arena, t.values, sizeof *p->values);
+    p->labels = arena_array(&p->arena, t.labels, sizeof *p->labels);
+    for (uint32_t i = 0; next_sample(&range, &sample); i++) {
+        uint64_t label_first = p->label_count;
+        rc = decode_sample(d, sample, p->values + (uint64_t)i * p->sample_type_count);
+        if (rc != 0)
+            return rc;
+        profile_sort_labels(p, p->labels + label_first, p->label_count - label_first, &d->scratch);
+        p->sample_loc_end[i] = p->loc_ref_count;
+        p->sample_label_end[i] = p->label_count;
+        p->sample_count++;
+    }
+    return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Profiles in files: compressed, read, and written so that nobody sees half of one. The file's
+ * bytes are released before the inflated ones are decoded, and those when decoding is done: what
+ * stays is the profile. */
+#include "base/gzip.h"
+#include "profile/profile_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { GZIP_LEVEL = 6 };
+
+/* Decodes what was inflated into `arena`, and frees that. */
+static int decode_inflated(struct profile *p, struct arena *arena, const void *bytes, size_t size,
+                           struct err *e)
+{
+    int rc = profile_decode_plain(p, bytes, size, false, e);
+    arena_free(arena);
+    return rc;
+}
+
+int profile_decode(struct profile *p, const void *bytes, size_t size, bool borrow, struct err *e)
+{
+    if (!gzip_is(bytes, size))
+        return profile_decode_plain(p, bytes, size, borrow, e);
+    struct arena arena;
+    void *inflated;
+    size_t inflated_size;
+    arena_init(&arena);
+    profile_init(p);
+    int rc = gzip_inflate(&arena, bytes, size, &inflated, &inflated_size, e);
+    if (rc != 0) {
+        arena_free(&arena);
+        return rc;
+    }
+    return decode_inflated(p, &arena, inflated, inflated_size, e);
+}
+
+const char *profile_stage(int code)
+{
+    switch (code) {
+    case -EBADMSG: return "decompressing profile";
+    case -EINVAL: return "malformed profile";
+    default: return "parsing profile";
+    }
+}
+
+/* ---- reading ---- */
+
+/* Reads all of `fd` into the arena. 0 or -errno. */
+static int read_all(int fd, struct arena *arena, char **data, size_t *size)
+{
+    struct stat st;
+    size_t cap = 1 << 16, len = 0;
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if (S_ISREG(st.st_mode) && st.st_size > 0)
+        cap = (size_t)st.st_size + 1; /* the byte more sees the end without another round */
+    char *buffer = arena_alloc(arena, cap);
+    for (;;) {
+        if (len == cap) {
+            buffer = arena_grow(arena, buffer, cap, cap * 2);
+            cap *= 2;
+        }
+        ssize_t n = read(fd, buffer + len, cap - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        len += (size_t)n;
+        if (len > LIMIT_PROFILE_BYTES)
+            return -EFBIG;
+    }
+    *data = buffer;
+    *size = len;
+    return 0;
+}
+
+/* Inflates `file` if it is compressed, frees it as soon as it is not needed, and decodes. */
+static int decode_file(struct profile *p, struct arena *file, char *data, size_t size,
+                       struct err *e)
+{
+    if (!gzip_is(data, size))
+        return decode_inflated(p, file, data, size, e);
+    struct arena arena;
+    void *inflated;
+    size_t inflated_size;
+    arena_init(&arena);
+    int rc = gzip_inflate(&arena, data, size, &inflated, &inflated_size, e);
+    arena_free(file);
+    if (rc == 0)
+        return decode_inflated(p, &arena, inflated, inflated_size, e);
+    arena_free(&arena);
+    return rc;
+}
+
+/* "open: no such file or directory", in lower case as Go prints it. */
+static int system_error(struct err *e, int code, const char *verb, const char *path)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s", strerror(-code));
+    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a')
+        text[0] = (char)(text[0] | 0x20);
+    return err_set(e, code, "%s %s: %s", verb, path, text);
+}
+
+int profile_read_file(struct profile *p, const char *path, struct err *e)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    struct arena file;
+    char *data = NULL;
+    size_t size = 0;
+    profile_init(p);
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        int code = system_error(e, -errno, "open", path);
+        err_prefix(e, "%s", path);
+        return code;
+    }
+    arena_init(&file);
+    int rc = read_all(fd, &file, &data, &size);
+    if (!is_stdin)
+        close(fd);
+    if (rc != 0) {
+        system_error(e, rc, "read", path);
+    } else {
+        rc = decode_file(p, &file, data, size, e);
+        if (rc != 0)
+            err_prefix(e, "%s", profile_stage(rc));
+    }
+    arena_free(&file);
+    if (rc != 0)
+        err_prefix(e, "%s", path);
+    return rc;
+}
+
+/* ---- writing ---- */
+
+int profile_encode_gzip(const struct profile *p, struct buf *out, struct err *e)
+{
+    struct arena arena;
+    struct buf plain;
+    arena_init(&arena);
+    buf_init(&plain, &arena);
+    int rc = profile_encode(p, &plain);
+    rc = rc ? err_set(e, rc, "out of memory encoding the profile")
+            : gzip_deflate(out, plain.data, plain.len, GZIP_LEVEL, e);
+    arena_free(&arena);
+    return rc;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Into a temporary in the same directory, then over the target. A target that is no regular file
+ * (a pipe, /dev/null) is written directly. */
+static int write_beside(const char *path, const struct buf *bytes, struct arena *arena)
+{
+    struct stat st;
+    bool direct = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    char *name = direct ? arena_strdup(arena, path) : arena_printf(arena, "%s.XXXXXX", path);
+    int fd = direct ? open(name, O_WRONLY | O_CLOEXEC) : mkostemp(name, O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = write_all(fd, bytes->data, bytes->len);
+    if (close(fd) != 0 && rc == 0)
+        rc = -errno;
+    if (!direct && rc == 0 && rename(name, path) != 0)
+        rc = -errno;
+    if (!direct && rc != 0)
+        unlink(name);
+    return rc;
+}
+
+int profile_write_file(const struct profile *p, const char *path, struct err *e)
+{
+    struct arena arena;
+    struct buf bytes;
+    arena_init(&arena);
+    buf_init(&bytes, &arena);
+    int rc = profile_encode_gzip(p, &bytes, e);
+    if (rc == 0) {
+        rc = strcmp(path, "-") == 0 ? write_all(STDOUT_FILENO, bytes.data, bytes.len)
+                                    : write_beside(path, &bytes, &arena);
+        if (rc != 0)
+            system_error(e, rc, "write", path);
+    }
+    arena_free(&arena);
+    return rc;
+}

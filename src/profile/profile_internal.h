@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of profile/ share and nobody else includes. */
+#ifndef PROFILE_PROFILE_INTERNAL_H
+#define PROFILE_PROFILE_INTERNAL_H
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "profile/profile.h"
+
+#include <string.h>
+
+/* The strings of a profile by content, and the capacity of its strings array. */
+struct profile_interns {
+    struct map map;
+    uint32_t cap;
+};
+
+static inline bool profile_str_equal(struct profile_str a, struct profile_str b)
+{
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+/* Go's order of strings: by bytes, then the shorter one first. */
+static inline int profile_str_compare(struct profile_str a, struct profile_str b)
+{
+    int c = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+/* The string of `p` that equals `key` among those in `map`, or PROFILE_NONE. */
+static inline uint32_t profile_find_string(const struct profile *p, const struct map *map,
+                                           uint64_t hash, struct profile_str key)
+{
+    struct map_probe at = map_find(map, hash);
+    uint32_t i;
+    while ((i = map_next(map, &at)) != MAP_NONE)
+        if (profile_str_equal(p->strings[i], key))
+            return i;
+    return PROFILE_NONE;
+}
+
+/* Makes p->interns from the strings that are there; of equal ones the first is entered. NULL when
+ * memory is out. */
+struct profile_interns *profile_make_interns(struct profile *p);
+
+/* pprof's order of a sample's labels: those with strings by key, then numbers by key, stable. */
+bool profile_labels_sorted(const struct profile *p, const struct profile_label *l, uint64_t n);
+/* Sorts in place; 0, or -ENOMEM when the scratch arena of a large sort is out of memory. */
+int profile_sort_labels(const struct profile *p, struct profile_label *l, uint64_t n,
+                        struct arena *scratch);
+
+/* profile_decode for inflated bytes. */
+int profile_decode_plain(struct profile *p, const void *bytes, size_t size, bool borrow,
+                         struct err *e);
+
+#endif
