@@ -19,6 +19,7 @@
 #define LIMIT_HZ_MAX              10000
 #define LIMIT_HZ_DEFAULT          100
 #define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
+#define LIMIT_UNWIND_STEPS        65536 /* frames that one walk visits */
 
 /* ---- binaries read for symbols ---- */
 #define LIMIT_ELF_BYTES           (64ull << 30)
