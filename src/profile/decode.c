@@ -203,8 +203,6 @@ static void find_canonical(struct decoder *d)
     for (uint32_t i = 0; i < p->string_count; i++) {
         struct profile_str s = p->strings[i];
         d->canonical[i] = profile_find_string(p, map, hash_bytes(s.ptr, s.len), s);
-        if (i > 0 && s.len == 0 && d->empty_twin == 0)
-            d->empty_twin = i;
     }
 }
 

@@ -31,7 +31,6 @@ struct decoder {
     uint64_t count[PROFILE_FIELDS];
 
     uint32_t *canonical; /* string -> first string equal to it; NULL: all are distinct */
-    uint32_t empty_twin; /* the first empty string after string 0, or 0 */
     struct idmap mappings, functions, locations;
 };
 

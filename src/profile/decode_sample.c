@@ -124,7 +124,7 @@ static int optional_string(struct decoder *d, const uint8_t *at, uint64_t index,
 {
     int rc = decode_string(d, at, index, out);
     if (rc == 0 && *out == 0 && index != 0)
-        *out = d->empty_twin;
+        *out = profile_empty_twin(d->p);
     return rc;
 }
 

@@ -36,6 +36,8 @@ struct profile_interns *profile_make_interns(struct profile *p)
         if (profile_find_string(p, &in->map, hash, p->strings[i]) == PROFILE_NONE &&
             map_put(&in->map, hash, i) != 0)
             return NULL;
+        if (i > 0 && p->strings[i].len == 0 && in->empty_twin == 0)
+            in->empty_twin = i;
     }
     in->cap = p->string_count;
     return p->interns = in;
@@ -80,6 +82,18 @@ uint32_t profile_intern(struct profile *p, const char *s, size_t len)
         map_put(&p->interns->map, hash, p->string_count) != 0)
         return PROFILE_NONE;
     return p->string_count++;
+}
+
+uint32_t profile_empty_twin(struct profile *p)
+{
+    if (!p->interns && !profile_make_interns(p))
+        return PROFILE_NONE;
+    if (p->interns->empty_twin == 0) {
+        if (add_string(p, "", 0) != 0)
+            return PROFILE_NONE;
+        p->interns->empty_twin = p->string_count++;
+    }
+    return p->interns->empty_twin;
 }
 
 uint32_t profile_intern_cstr(struct profile *p, const char *s)

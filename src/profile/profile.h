@@ -156,11 +156,18 @@ int profile_write_file(const struct profile *p, const char *path, struct err *e)
 /* Tests every invariant above, and pprof's CheckValid (profile/profile.go): 0, or -EINVAL. */
 int profile_check(const struct profile *p, struct err *e);
 
-/* Merges `count` profiles into the uninitialised `out` by pprof's rules (profile/merge.go,
- * described in its Merge, compatible and the key functions): sample types common to all in the
- * first one's order, units brought to the finest, mappings by size/offset/build id or file,
- * functions and locations by content, equal samples added, all-zero samples dropped. */
+/* Merges `count` profiles into the uninitialised `out` by pprof's rules (driver/fetch.go,
+ * combineProfiles, and profile/merge.go): sample types common to all in the first one's order,
+ * units brought to the finest, mappings by size, offset and build id or file, functions and
+ * locations by content, equal samples added, all-zero samples dropped. Of one profile it is a copy
+ * that keeps its ids. The sources stay as they are and are not referenced afterwards. -EINVAL with
+ * pprof's words when they cannot be added up, -EFBIG; then `out` is empty. (pprof merges more than
+ * 128 sources in groups of 128, then each group's sum to the sum so far; a caller with so many does
+ * the same and holds 128 in memory.) */
 int profile_merge(struct profile *out, struct profile *const *in, uint32_t count, struct err *e);
+
+/* An independent copy in the uninitialised `out`; ids and numbers of strings stay. */
+void profile_copy(struct profile *out, const struct profile *p);
 
 /* ---- building and changing ---- */
 

@@ -14,6 +14,7 @@
 struct profile_interns {
     struct map map;
     uint32_t cap;
+    uint32_t empty_twin; /* an empty string other than string 0, or 0 */
 };
 
 static inline bool profile_str_equal(struct profile_str a, struct profile_str b)
@@ -43,6 +44,10 @@ static inline uint32_t profile_find_string(const struct profile *p, const struct
 /* Makes p->interns from the strings that are there; of equal ones the first is entered. NULL when
  * memory is out. */
 struct profile_interns *profile_make_interns(struct profile *p);
+
+/* An empty string whose index is not 0: what a label with an empty string value has, since 0 means
+ * that it has none. PROFILE_NONE when memory is out. */
+uint32_t profile_empty_twin(struct profile *p);
 
 /* pprof's order of a sample's labels: those with strings by key, then numbers by key, stable. */
 bool profile_labels_sorted(const struct profile *p, const struct profile_label *l, uint64_t n);
