@@ -27,5 +27,8 @@
 #define LIMIT_ELF_SYMBOLS         (1u << 27) /* of one table */
 #define LIMIT_DIE_DEPTH           256        /* nesting of DWARF entries that is followed */
 #define LIMIT_INLINE_DEPTH        128        /* frames of one address */
+#define LIMIT_DWARF_ATTRIBUTES    1024       /* of one abbreviation */
+#define LIMIT_DWARF_FILES         (1u << 20) /* of one line table */
+#define LIMIT_DWARF_HOPS          16         /* from an entry to where its name is */
 
 #endif

@@ -1,234 +1,433 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines and inlined frames from DWARF, through libdw.
+ * Lines and inlined frames of a module's addresses.
  *
- * Only the compilation units that hold an address are read: found by .debug_aranges, and where a
- * compiler leaves those out (clang does), by the ranges of each unit's first entry. Within a unit
- * the entries are walked once for its whole batch. */
-#include "symbol/symbol_internal.h"
+ * Only the units that hold an address are read: found by .debug_aranges, and where a compiler
+ * leaves those out (clang does), by the ranges of each unit's own entry. Of such a unit the line
+ * program and the entries are gone through once, in the order of their bytes, for the whole batch:
+ * functions and inlined calls that contain an address are noted with it, all else is skipped over.
+ * The depth is followed without recursion, for the nesting is the file's. */
+#include "symbol/dwarf.h"
 
 #include "base/limits.h"
 
 #include <dwarf.h>
-#include <elfutils/libdw.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An address and the unit that holds it. */
-struct unit_query {
-    Dwarf_Off unit; /* offset of the unit's first entry */
-    uint32_t query;
+/* A function or inlined call that contains an address. */
+struct scope {
+    struct scope *outer; /* NULL: the physical function */
+    uint64_t offset;     /* of the entry */
+    uint32_t depth;
+    struct value call_file, call_line;
 };
+
+/* An address in a unit. */
+struct target {
+    uint64_t addr;
+    struct query *query;
+    struct scope *inner; /* innermost so far */
+    uint64_t size;       /* of the physical function's range */
+    uint64_t function;   /* offset of its entry */
+};
+
+struct finder {
+    struct module *module;
+    struct dwarf *dwarf;
+    bool *found; /* by query: a unit is known */
+    struct assignment {
+        uint64_t unit;
+        uint32_t query;
+    } * units;
+    uint32_t count;
+    uint64_t code_low, code_high; /* of the executable segments */
+};
+
+/* Linkers that drop a function leave its entry behind with an address of 0, or nearly 2^64. */
+static bool is_code(const struct finder *f, uint64_t low, uint64_t high)
+{
+    return low < high && low >= f->code_low && high <= f->code_high;
+}
+
+static void assign(struct finder *f, uint64_t unit, uint64_t low, uint64_t high)
+{
+    const struct module *m = f->module;
+    if (!is_code(f, low, high))
+        return;
+    uint32_t k = query_lower_bound(m->queries, m->query_count, low);
+    for (; k < m->query_count && m->queries[k].addr < high; k++) {
+        if (f->found[k])
+            continue;
+        f->found[k] = true;
+        f->units[f->count++] = (struct assignment){unit, k};
+    }
+}
+
+/* ---- which unit (6.1.2) ---- */
+
+static void use_aranges(struct finder *f)
+{
+    struct cursor c = dwarf_cursor(f->dwarf, DWARF_ARANGES, 0);
+    while (!c.bad && c.at < c.end) {
+        const uint8_t *start = c.at;
+        unsigned offset_size = 4;
+        uint64_t length = cursor_uint(&c, 4);
+        if (length == 0xffffffff) {
+            offset_size = 8;
+            length = cursor_uint(&c, 8);
+        }
+        if (c.bad || length > cursor_left(&c))
+            return;
+        struct cursor in = {c.at, c.at + length, false};
+        cursor_skip(&c, length);
+        unsigned version = (unsigned)cursor_uint(&in, 2);
+        uint64_t unit = cursor_uint(&in, offset_size);
+        unsigned size = (unsigned)cursor_uint(&in, 1), segment = (unsigned)cursor_uint(&in, 1);
+        if (in.bad || version != 2 || (size != 4 && size != 8) || segment)
+            continue;
+        /* The pairs are aligned to their size from the start of the set. */
+        uint64_t header = (uint64_t)(in.at - start);
+        cursor_skip(&in, (2 * size - header % (2 * size)) % (2 * size));
+        while (!in.bad) {
+            uint64_t low = cursor_uint(&in, size), bytes = cursor_uint(&in, size);
+            if (in.bad || (!low && !bytes))
+                break;
+            assign(f, unit, low, low + bytes);
+        }
+    }
+}
+
+/* The ranges of the entry at `c`, in whose attributes the cursor stands. */
+static void entry_ranges(struct unit *u, struct cursor *c, const struct abbrev *a,
+                         struct range_list *r)
+{
+    struct value low = {0}, high = {0}, ranges = {0};
+    for (uint32_t i = 0; i < a->attr_count && !c->bad; i++) {
+        struct value v = unit_value(u, c, &a->attrs[i]);
+        if (a->attrs[i].name == DW_AT_low_pc)
+            low = v;
+        else if (a->attrs[i].name == DW_AT_high_pc)
+            high = v;
+        else if (a->attrs[i].name == DW_AT_ranges)
+            ranges = v;
+    }
+    range_list_begin(r, u, &low, &high, &ranges);
+}
+
+static void use_units(struct finder *f)
+{
+    const uint64_t *starts;
+    uint32_t count = dwarf_units(f->dwarf, &starts);
+    for (uint32_t i = 0; i < count && f->count < f->module->query_count; i++) {
+        struct unit *u = dwarf_unit(f->dwarf, starts[i]);
+        if (!u || (u->type != DW_UT_compile && u->type != DW_UT_skeleton))
+            continue;
+        struct cursor c = dwarf_cursor(f->dwarf, DWARF_INFO, u->first_die);
+        const struct abbrev *a = unit_abbrev(u, cursor_uleb(&c));
+        struct range_list r;
+        uint64_t low, high;
+        if (!a || a->tag == DW_TAG_partial_unit)
+            continue;
+        entry_ranges(u, &c, a, &r);
+        while (range_list_next(&r, &low, &high))
+            assign(f, u->offset, low, high);
+    }
+}
+
+/* ---- which functions ---- */
+
+/* Where the walk stands: the entries around the current one, by depth. */
+struct walk {
+    struct finder *finder;
+    struct unit *unit;
+    struct target *targets;
+    uint32_t count, open; /* targets without a function yet */
+    uint32_t depth;
+    uint64_t around[LIMIT_DIE_DEPTH];
+    uint64_t functions[LIMIT_DIE_DEPTH]; /* the physical function around, 0: none */
+};
+
+struct entry {
+    uint64_t offset;
+    struct range_list ranges;
+    struct value call_file, call_line;
+};
+
+static void read_entry(struct unit *u, struct cursor *c, const struct abbrev *a, struct entry *e)
+{
+    struct value low = {0}, high = {0}, ranges = {0};
+    e->call_file = e->call_line = (struct value){0};
+    for (uint32_t i = 0; i < a->attr_count && !c->bad; i++) {
+        struct value v = unit_value(u, c, &a->attrs[i]);
+        switch (a->attrs[i].name) {
+        case DW_AT_low_pc: low = v; break;
+        case DW_AT_high_pc: high = v; break;
+        case DW_AT_ranges: ranges = v; break;
+        case DW_AT_call_file: e->call_file = v; break;
+        case DW_AT_call_line: e->call_line = v; break;
+        default: break;
+        }
+    }
+    range_list_begin(&e->ranges, u, &low, &high, &ranges);
+}
+
+static uint32_t first_target(const struct walk *w, uint64_t addr)
+{
+    uint32_t lo = 0, hi = w->count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (w->targets[mid].addr < addr)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void note(struct walk *w, struct target *t, const struct entry *e, struct scope *outer)
+{
+    t->inner = arena_alloc(&w->finder->module->arena, sizeof *t->inner);
+    *t->inner = (struct scope){outer, e->offset, w->depth, e->call_file, e->call_line};
+}
+
+/* A function that contains targets becomes theirs; of two that claim one, the smaller is right. */
+static void enter_function(struct walk *w, struct entry *e)
+{
+    uint64_t low, high;
+    while (range_list_next(&e->ranges, &low, &high)) {
+        if (!is_code(w->finder, low, high))
+            continue;
+        for (uint32_t i = first_target(w, low); i < w->count && w->targets[i].addr < high; i++) {
+            struct target *t = &w->targets[i];
+            if (t->inner && t->size <= high - low)
+                continue;
+            w->open -= t->inner == NULL;
+            t->size = high - low;
+            t->function = e->offset;
+            note(w, t, e, NULL);
+        }
+    }
+}
+
+/* An inlined call counts if everything around it contains the address as well: an entry beside the
+ * innermost one, with the same address in it, is the producer's mistake. */
+static void enter_inlined(struct walk *w, struct entry *e)
+{
+    uint64_t low, high;
+    while (range_list_next(&e->ranges, &low, &high)) {
+        if (!is_code(w->finder, low, high))
+            continue;
+        for (uint32_t i = first_target(w, low); i < w->count && w->targets[i].addr < high; i++) {
+            struct target *t = &w->targets[i];
+            if (!t->inner || t->function != w->functions[w->depth] || t->inner->depth >= w->depth ||
+                w->around[t->inner->depth] != t->inner->offset)
+                continue;
+            note(w, t, e, t->inner);
+        }
+    }
+}
+
+/* Goes through all entries of the unit. Stops when every target has its function and the walk has
+ * left the last of them. */
+static void walk_unit(struct walk *w)
+{
+    struct unit *u = w->unit;
+    struct cursor c = dwarf_cursor(u->dwarf, DWARF_INFO, u->first_die);
+    const uint8_t *origin = c.at - u->first_die;
+    struct entry e;
+    if (c.bad)
+        return;
+    c.end = origin + u->end;
+    uint32_t depth = 0;
+    while (!c.bad && c.at < c.end) {
+        e.offset = (uint64_t)(c.at - origin);
+        uint64_t code = cursor_uleb(&c);
+        if (!code) {
+            if (depth-- <= 1)
+                return;
+            continue;
+        }
+        const struct abbrev *a = unit_abbrev(u, code);
+        if (!a)
+            return;
+        bool function = a->tag == DW_TAG_subprogram;
+        bool followed = depth < LIMIT_DIE_DEPTH;
+        if (followed) {
+            w->around[depth] = e.offset;
+            w->functions[depth] = depth ? w->functions[depth - 1] : 0;
+            w->depth = depth;
+        }
+        if (followed && (function || a->tag == DW_TAG_inlined_subroutine)) {
+            if (function && !w->open && depth <= 1)
+                return;
+            read_entry(u, &c, a, &e);
+            if (function) {
+                w->functions[depth] = e.offset;
+                enter_function(w, &e);
+            } else {
+                enter_inlined(w, &e);
+            }
+        } else {
+            unit_skip(u, &c, a);
+        }
+        depth += a->children;
+    }
+}
+
+/* ---- names ---- */
+
+struct naming {
+    const char *linkage, *name, *file;
+    int64_t line;
+};
+
+/* Names stand at the entry itself, at what it is an instance of (abstract_origin), or at the
+ * declaration in its class (specification). The nearest one of each counts. */
+static void find_names(struct unit *u, uint64_t offset, struct naming *n)
+{
+    for (int hop = 0; u && hop < LIMIT_DWARF_HOPS; hop++) {
+        struct cursor c = dwarf_cursor(u->dwarf, DWARF_INFO, offset);
+        const struct abbrev *a = unit_abbrev(u, cursor_uleb(&c));
+        struct value next = {0}, file = {0}, line = {0};
+        for (uint32_t i = 0; a && i < a->attr_count && !c.bad; i++) {
+            struct value v = unit_value(u, &c, &a->attrs[i]);
+            switch (a->attrs[i].name) {
+            case DW_AT_linkage_name:
+            case DW_AT_MIPS_linkage_name:
+                if (!n->linkage)
+                    n->linkage = unit_string(u, &v);
+                break;
+            case DW_AT_name:
+                if (!n->name)
+                    n->name = unit_string(u, &v);
+                break;
+            case DW_AT_decl_file: file = v; break;
+            case DW_AT_decl_line: line = v; break;
+            case DW_AT_abstract_origin:
+            case DW_AT_specification: next = v; break;
+            default: break;
+            }
+        }
+        if (line.form && !n->line)
+            n->line = line.number <= INT32_MAX ? (int64_t)line.number : 0;
+        if (file.form && !n->file)
+            n->file = dwarf_line_file(u, file.number);
+        u = next.form ? unit_reference(u, &next, &offset) : NULL;
+    }
+}
+
+static void make_frames(struct module *m, struct unit *u, const struct target *t,
+                        const struct line_row *row)
+{
+    struct query *q = t->query;
+    uint32_t count = 0;
+    for (const struct scope *s = t->inner; s; s = s->outer)
+        count++;
+    if (!count && !row->found)
+        return;
+    q->frame_count = count ? count : 1;
+    q->frames = arena_zarray(&m->arena, q->frame_count, sizeof *q->frames);
+    const char *file = row->found ? dwarf_line_file(u, row->file) : NULL;
+    int64_t line = row->line;
+    struct frame *f = q->frames;
+    f->file = file;
+    f->line = line;
+    for (const struct scope *s = t->inner; s; s = s->outer, f++) {
+        struct naming n = {0};
+        find_names(u, s->offset, &n);
+        f->file = file;
+        f->line = line;
+        f->name = n.linkage && n.linkage[0] ? n.linkage : n.name;
+        if (file && n.file && (file == n.file || !strcmp(file, n.file)))
+            f->start_line = n.line;
+        file = s->call_file.form ? dwarf_line_file(u, s->call_file.number) : NULL;
+        line = s->call_line.number <= INT32_MAX ? (int64_t)s->call_line.number : 0;
+    }
+}
+
+/* Depth of inlining is bounded here, where it costs nothing: the outermost frames are kept. */
+static void cut(struct target *t)
+{
+    uint32_t count = 0;
+    for (struct scope *s = t->inner; s; s = s->outer)
+        count++;
+    for (; count > LIMIT_INLINE_DEPTH; count--)
+        t->inner = t->inner->outer;
+}
+
+static void look_up(struct finder *f, const struct assignment *a, uint32_t count)
+{
+    struct module *m = f->module;
+    struct unit *u = dwarf_unit(f->dwarf, a->unit);
+    if (!u)
+        return;
+    struct arena scratch = {0};
+    struct walk *w = arena_zalloc(&scratch, sizeof *w);
+    uint64_t *addrs = arena_array(&scratch, count, sizeof *addrs);
+    struct line_row *rows = arena_array(&scratch, count, sizeof *rows);
+    *w = (struct walk){.finder = f, .unit = u, .count = count, .open = count};
+    w->targets = arena_zarray(&scratch, count, sizeof *w->targets);
+    for (uint32_t i = 0; i < count; i++) {
+        w->targets[i].query = &m->queries[a[i].query];
+        addrs[i] = w->targets[i].addr = w->targets[i].query->addr;
+    }
+    dwarf_line_find(u, addrs, count, rows);
+    walk_unit(w);
+    for (uint32_t i = 0; i < count; i++) {
+        cut(&w->targets[i]);
+        make_frames(m, u, &w->targets[i], &rows[i]);
+    }
+    arena_free(&scratch);
+}
 
 static int by_unit(const void *a, const void *b)
 {
-    const struct unit_query *x = a, *y = b;
+    const struct assignment *x = a, *y = b;
     if (x->unit != y->unit)
         return x->unit < y->unit ? -1 : 1;
     return x->query < y->query ? -1 : x->query > y->query;
 }
 
-/* Entries whose children may hold code. */
-static bool is_scope(int tag)
+static bool has_dwarf(const struct elf_file *f)
 {
-    switch (tag) {
-    case DW_TAG_namespace:
-    case DW_TAG_module:
-    case DW_TAG_class_type:
-    case DW_TAG_structure_type:
-    case DW_TAG_union_type:
-    case DW_TAG_enumeration_type:
-    case DW_TAG_interface_type:
-    case DW_TAG_imported_unit: return true;
-    default: return false;
-    }
-}
-
-static bool is_block(int tag)
-{
-    return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block ||
-           tag == DW_TAG_with_stmt;
-}
-
-/* The chain of code entries that contain an address, outermost first. */
-struct chain {
-    Dwarf_Die dies[LIMIT_INLINE_DEPTH];
-    uint32_t count;
-};
-
-/* Should the children of `die` be searched for `pc`? Code that contains it is added to the chain.
- */
-static bool enter(Dwarf_Die *die, Dwarf_Addr pc, struct chain *c)
-{
-    int tag = dwarf_tag(die);
-    if (tag == DW_TAG_subprogram) {
-        if (dwarf_haspc(die, pc) > 0) {
-            c->dies[0] = *die;
-            c->count = 1;
-            return true;
-        }
-        /* Methods of local classes are defined inside of the function, at other addresses. */
-        return c->count == 0;
-    }
-    if (tag == DW_TAG_inlined_subroutine) {
-        if (!c->count || c->count == LIMIT_INLINE_DEPTH || dwarf_haspc(die, pc) <= 0)
-            return false;
-        c->dies[c->count++] = *die;
-        return true;
-    }
-    if (is_block(tag))
-        return c->count == 0 || dwarf_haspc(die, pc) > 0;
-    return is_scope(tag) && c->count == 0;
-}
-
-/* Depth first through the unit, with a stack of our own: the nesting is the file's. */
-static void find_chain(Dwarf_Die *unit, Dwarf_Addr pc, struct chain *c)
-{
-    Dwarf_Die stack[LIMIT_DIE_DEPTH];
-    uint32_t depth = 0, floor = 0;
-    c->count = 0;
-    if (dwarf_child(unit, &stack[0]))
-        return;
-    for (;;) {
-        uint32_t before = c->count;
-        if (depth + 1 < LIMIT_DIE_DEPTH && enter(&stack[depth], pc, c) &&
-            !dwarf_child(&stack[depth], &stack[depth + 1])) {
-            /* Once inside of code that contains the address, the rest of the unit is of no use. */
-            depth++;
-            if (c->count > before)
-                floor = depth;
-            continue;
-        }
-        if (c->count > before)
-            return;
-        while (dwarf_siblingof(&stack[depth], &stack[depth])) {
-            if (depth <= floor)
-                return;
-            depth--;
-        }
-    }
-}
-
-static const char *function_name(Dwarf_Die *die)
-{
-    Dwarf_Attribute a;
-    const char *name = NULL;
-    if (dwarf_attr_integrate(die, DW_AT_linkage_name, &a) ||
-        dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &a))
-        name = dwarf_formstring(&a);
-    return name ? name : dwarf_diename(die);
-}
-
-static int64_t number(Dwarf_Die *die, unsigned attr)
-{
-    Dwarf_Attribute a;
-    Dwarf_Word v;
-    if (!dwarf_attr_integrate(die, attr, &a) || dwarf_formudata(&a, &v) || v > INT32_MAX)
-        return 0;
-    return (int64_t)v;
-}
-
-static const char *call_file(Dwarf_Die *die, Dwarf_Files *files)
-{
-    int64_t index = number(die, DW_AT_call_file);
-    return files ? dwarf_filesrc(files, (size_t)index, NULL, NULL) : NULL;
-}
-
-static void look_up(struct module *m, struct query *q, Dwarf_Die *unit, Dwarf_Files *files)
-{
-    struct chain c;
-    find_chain(unit, q->addr, &c);
-    Dwarf_Line *line = dwarf_getsrc_die(unit, q->addr);
-    if (!c.count && !line)
-        return;
-    uint32_t count = c.count ? c.count : 1;
-    q->frames = arena_zarray(&m->arena, count, sizeof *q->frames);
-    q->frame_count = count;
-    const char *file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
-    int lineno = 0;
-    if (line)
-        dwarf_lineno(line, &lineno);
-    int64_t at = lineno;
-    for (uint32_t i = 0; i < count; i++) {
-        struct frame *f = &q->frames[i];
-        f->file = file;
-        f->line = at;
-        if (!c.count)
-            continue;
-        Dwarf_Die *die = &c.dies[c.count - 1 - i];
-        const char *declared = dwarf_decl_file(die);
-        f->name = function_name(die);
-        if (file && declared && !strcmp(file, declared))
-            f->start_line = number(die, DW_AT_decl_line);
-        file = call_file(die, files);
-        at = number(die, DW_AT_call_line);
-    }
-}
-
-/* Units for the queries that .debug_aranges does not know. */
-static void scan_units(struct module *m, struct unit_query *uq, uint32_t *count, bool *found)
-{
-    Dwarf_CU *cu = NULL;
-    Dwarf_Die unit, sub;
-    uint8_t type;
-    while (!dwarf_get_units(m->dwarf, cu, &cu, NULL, &type, &unit, &sub)) {
-        if (type != DW_UT_compile && type != DW_UT_skeleton)
-            continue;
-        ptrdiff_t offset = 0;
-        Dwarf_Addr base, start, end;
-        while ((offset = dwarf_ranges(&unit, offset, &base, &start, &end)) > 0) {
-            uint32_t k = query_lower_bound(m->queries, m->query_count, start);
-            for (; k < m->query_count && m->queries[k].addr < end; k++) {
-                if (!found[k])
-                    uq[(*count)++] = (struct unit_query){dwarf_dieoffset(&unit), k};
-                found[k] = true;
-            }
-        }
-    }
+    const struct section *s = f->elf ? elf_file_section(f, ".debug_info") : NULL;
+    return s && s->type != SHT_NOBITS;
 }
 
 void lines_find(struct module *m)
 {
-    struct elf_file *f = m->debug_elf.elf && elf_file_section(&m->debug_elf, ".debug_info")
-                             ? &m->debug_elf
-                             : &m->elf;
-    if (!elf_file_section(f, ".debug_info") && !elf_file_section(f, ".zdebug_info"))
+    struct elf_file *file = has_dwarf(&m->debug_elf) ? &m->debug_elf : &m->elf;
+    if (!m->query_count || !has_dwarf(file))
         return;
-    m->dwarf = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
-    if (!m->dwarf)
-        return;
-    struct unit_query *uq = arena_array(&m->arena, m->query_count, sizeof *uq);
-    bool *found = arena_zarray(&m->arena, m->query_count, sizeof *found);
-    uint32_t count = 0;
-    Dwarf_Aranges *ranges = NULL;
-    bool have = !dwarf_getaranges(m->dwarf, &ranges, NULL);
-    for (uint32_t k = 0; have && k < m->query_count; k++) {
-        Dwarf_Arange *r = dwarf_getarange_addr(ranges, m->queries[k].addr);
-        Dwarf_Off at;
-        if (r && !dwarf_getarangeinfo(r, NULL, NULL, &at)) {
-            uq[count++] = (struct unit_query){at, k};
-            found[k] = true;
-        }
+    m->dwarf = arena_alloc(&m->arena, sizeof *m->dwarf);
+    dwarf_open(m->dwarf, file, file == &m->elf ? m->file : m->debug, &m->arena);
+    struct finder f = {.module = m, .dwarf = m->dwarf, .code_low = UINT64_MAX};
+    for (size_t i = 0; i < m->elf.phdr_count; i++) {
+        const GElf_Phdr *h = &m->elf.phdrs[i];
+        if (h->p_type != PT_LOAD || !(h->p_flags & PF_X))
+            continue;
+        if (h->p_vaddr < f.code_low)
+            f.code_low = h->p_vaddr;
+        if (h->p_vaddr + h->p_memsz > f.code_high)
+            f.code_high = h->p_vaddr + h->p_memsz;
     }
-    if (count < m->query_count)
-        scan_units(m, uq, &count, found);
-    qsort(uq, count, sizeof *uq, by_unit);
-    Dwarf_Die unit;
-    Dwarf_Files *files = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        if (i == 0 || uq[i].unit != uq[i - 1].unit) {
-            if (!dwarf_offdie(m->dwarf, uq[i].unit, &unit))
-                continue;
-            if (dwarf_getsrcfiles(&unit, &files, NULL))
-                files = NULL;
-        }
-        look_up(m, &m->queries[uq[i].query], &unit, files);
+    f.found = arena_zarray(&m->arena, m->query_count, sizeof *f.found);
+    f.units = arena_array(&m->arena, m->query_count, sizeof *f.units);
+    use_aranges(&f);
+    if (f.count < m->query_count)
+        use_units(&f);
+    qsort(f.units, f.count, sizeof *f.units, by_unit);
+    for (uint32_t i = 0, next; i < f.count; i = next) {
+        for (next = i + 1; next < f.count && f.units[next].unit == f.units[i].unit; next++)
+            ;
+        look_up(&f, &f.units[i], next - i);
     }
 }
 
 void lines_close(struct module *m)
 {
     if (m->dwarf)
-        dwarf_end(m->dwarf);
+        dwarf_close(m->dwarf);
     m->dwarf = NULL;
 }

@@ -8,7 +8,6 @@
 #include "symbol/demangle.h"
 #include "symbol/symbol_internal.h"
 
-#include <elfutils/libdw.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>

@@ -67,7 +67,7 @@ struct module {
     const char *debug;
     struct elf_file elf;       /* the mapped file */
     struct elf_file debug_elf; /* the separate debug file; .elf NULL if there is none */
-    struct Dwarf *dwarf;       /* of one of the two, or NULL */
+    struct dwarf *dwarf;       /* of one of the two, or NULL */
 };
 
 /* ---- elf_file.c ---- */
