@@ -2,7 +2,7 @@
  *
  * Line number programs (6.2). A program is run once for all addresses of its unit, and no row is
  * kept: between two rows lie the addresses that the first one describes. */
-#include "symbol/dwarf.h"
+#include "symbol/dwarf_reader.h"
 
 #include "base/limits.h"
 

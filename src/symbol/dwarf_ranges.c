@@ -2,7 +2,7 @@
  *
  * The code ranges of an entry (2.17): a pair of addresses, a list in .debug_ranges (DWARF 3, 4), or
  * one in .debug_rnglists (DWARF 5, 7.25). */
-#include "symbol/dwarf.h"
+#include "symbol/dwarf_reader.h"
 
 #include <dwarf.h>
 

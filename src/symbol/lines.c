@@ -7,7 +7,7 @@
  * program and the entries are gone through once, in the order of their bytes, for the whole batch:
  * functions and inlined calls that contain an address are noted with it, all else is skipped over.
  * The depth is followed without recursion, for the nesting is the file's. */
-#include "symbol/dwarf.h"
+#include "symbol/dwarf_reader.h"
 
 #include "base/limits.h"
 

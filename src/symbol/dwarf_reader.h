@@ -9,8 +9,8 @@
  * All offsets come from the file, so every read goes through a cursor, which cannot leave its
  * section: past the end it gives 0 and is `bad` from then on. Section numbers in comments are those
  * of the DWARF 5 standard. */
-#ifndef SYMBOL_DWARF_H
-#define SYMBOL_DWARF_H
+#ifndef SYMBOL_DWARF_READER_H
+#define SYMBOL_DWARF_READER_H
 
 #include "symbol/symbol_internal.h"
 

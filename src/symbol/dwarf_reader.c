@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sections, units, abbreviations and attribute values of DWARF: dwarf.h says for what.
+ * Sections, units, abbreviations and attribute values of DWARF: dwarf_reader.h says for what.
  *
  * Units and abbreviation tables are parsed when an address or a reference leads to them and are
  * kept until the file is closed. An alternate file, which dwz makes for what several debug files
  * have in common (.gnu_debugaltlink), is opened when a first value points into it. */
-#include "symbol/dwarf.h"
+#include "symbol/dwarf_reader.h"
 
 #include "base/limits.h"
 
