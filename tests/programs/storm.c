@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Eight threads that sleep in the four ways a signal can cut short, thousands of times a second, and
- * count how often one was: "eintr N" in the output. Under a profiler that keeps its promise it is 0.
+ * Eight threads that sleep in the four ways a signal can cut short, thousands of times a second,
+ * and count how often one was: "eintr N" in the output. Under a profiler that keeps its promise it
+ * is 0.
  *
- * With --control it profiles itself in the way that does break the promise (perf_event's signal with
- * the kernel included, 5 kHz), so that a test can see that the storm would find a broken one.
+ * With --control it profiles itself in the way that does break the promise (perf_event's signal
+ * with the kernel included, 5 kHz), so that a test can see that the storm would find a broken one.
  * It also checks that errno is never changed behind the program's back.
  *
  * usage: storm SECONDS [--control]; exits 77 where the control cannot run. */

@@ -97,19 +97,23 @@ KEEP static uint64_t burn_four(uint64_t rounds)
 
 static uint64_t (*const burners[FUNCTIONS])(uint64_t) = {burn_one, burn_two, burn_four};
 
-/* CPU in the ratio 1:2:4 until the calling thread has used `ns` of it. */
+/* CPU in the ratio 1:2:4 until the calling thread has used `ns` of it. The rounds' lengths vary by
+ * chance, so that no period of ours can beat with the sampler's. */
 KEEP static uint64_t burn_in_ratio(int64_t ns)
 {
     OPAQUE();
-    uint64_t x = 0;
     int64_t now = thread_ns(), end = now + ns;
-    while (now < end)
+    uint64_t x = (uint64_t)now;
+    while (now < end) {
+        x = scramble(x, 0x9e3779b97f4a7c15);
+        uint64_t rounds = SLICE_ROUNDS / 2 + (x >> 32) % SLICE_ROUNDS;
         for (int i = 0; i < FUNCTIONS; i++) {
-            x ^= burners[i]((uint64_t)SLICE_ROUNDS << i);
+            x ^= burners[i](rounds << i);
             int64_t then = now;
             now = thread_ns();
             add(&truth->ns[i], now - then);
         }
+    }
     return x;
 }
 

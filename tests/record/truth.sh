@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# However a program is compiled, its profile says where its time went, and every stack reaches a root.
+. "$(dirname "$0")/lib.sh"
+
+for program in "$programs"/truth-*; do
+    name=${program##*/truth-}
+    case $name in
+    *stripped) measured "$name" perf 1000 sh -c "$program ratio 400 | grep -v truth" ;;
+    gcc-* | clang-*) measured "$name" perf 1000 "$program" ratio 400 ;;
+    *) measured "$name" perf 1000 "$program" 600 ;; # C++ and Rust
+    esac
+    check "$name: stacks reach a root" rooted "$tmp/measured.pb.gz"
+done
+
+for program in "$programs"/truth-*-O[02]-* "$programs"/truth-*-lto; do
+    name=${program##*/truth-}
+    measured "$name, 300 deep" perf 1000 "$program" recursion 200
+    check "$name, 300 deep: stacks reach a root" rooted "$tmp/measured.pb.gz"
+    # Every sample of a burner lies under all of the 300 frames, none lost and none twice.
+    folded "$tmp/measured.pb.gz" |
+        awk '/burn_(one|two|four)/ { n = gsub(/;descend/, ""); if (n != 300) wrong++; all++ }
+             END { print wrong + 0, (all > 0 ? "some" : "none") }' >"$tmp/depths"
+    same "$name, 300 deep: frames" "0 some" "$(cat "$tmp/depths")"
+
+    measured "$name, alloca" perf 1000 "$program" alloca 200
+    check "$name, alloca: stacks reach a root" rooted "$tmp/measured.pb.gz"
+    folded "$tmp/measured.pb.gz" |
+        awk '/burn_(one|two|four)/ { if (!/with_alloca/) wrong++; all++ }
+             END { print wrong + 0, (all > 0 ? "some" : "none") }' >"$tmp/depths"
+    same "$name, alloca: the frame is there" "0 some" "$(cat "$tmp/depths")"
+
+    measured "$name, tail calls" perf 1000 "$program" tail 200
+    check "$name, tail calls: stacks reach a root" rooted "$tmp/measured.pb.gz"
+done
+finish
