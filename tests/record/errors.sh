@@ -26,13 +26,15 @@ refused "no such program" 127 "not found|no such" \
     "$strobe" record -o "$tmp/x.pb.gz" -- no-such-program-anywhere
 refused "no such file" 127 "not found|no such" "$strobe" record -o "$tmp/x.pb.gz" -- "$tmp/nothing"
 printf 'plain text\n' >"$tmp/text"
-refused "not executable" 126 "permission|executable" "$strobe" record -o "$tmp/x.pb.gz" -- "$tmp/text"
+refused "not executable" 126 "permission|executable" \
+    "$strobe" record -o "$tmp/x.pb.gz" -- "$tmp/text"
 refused "a folder" 126 "permission|executable|director" "$strobe" record -o "$tmp/x.pb.gz" -- "$tmp"
 refused "no command" 2 "usage|command" "$strobe" record
 refused "an unknown option" 2 "option|usage" "$strobe" record --no-such-option -- true
 refused "a rate of nothing" 2 "rate|-F|10,?000|Hz" "$strobe" record -F 0 -- touch "$tmp/started"
 refused "a rate too high" 2 "rate|-F|10,?000|Hz" "$strobe" record -F 10001 -- touch "$tmp/started"
-refused "a rate that is no number" 2 "rate|-F|number" "$strobe" record -F ten -- touch "$tmp/started"
+refused "a rate that is no number" 2 "rate|-F|number" \
+    "$strobe" record -F ten -- touch "$tmp/started"
 
 # An output that cannot be written is found before hours of work are lost.
 "$strobe" record -o "$tmp/no/such/folder/x.pb.gz" -- touch "$tmp/started" 2>"$tmp/err"

@@ -84,7 +84,8 @@ record()
     esac 2>"$tmp/strobe.err"
 }
 
-# Samples a second that a back end can get: timers expire on the scheduler's tick, of 100 to 1000 Hz.
+# Samples a second that a back end can get: timers expire on the scheduler's tick, of 100 to 1000
+# Hz.
 tick_hz()
 {
     if [ "$1" = perf ] && have_perf; then

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# However a program is compiled, its profile says where its time went, and every stack reaches a root.
+# However a program is compiled, its profile says where its time went, and every stack reaches a
+# root.
 . "$(dirname "$0")/lib.sh"
 
 for program in "$programs"/truth-*; do

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Real programs at real work, none of ours: the inputs of the tests and of bench/, made on the spot.
-# `. workloads.sh`, then `workload_make DIR SCALE` once and `workload_run NAME DIR` as often as wanted.
-# SCALE 100 is a run of some seconds for each, 10 a tenth of it. Output goes to standard output and is
-# the same each time.
-# shellcheck shell=sh
+# `. workloads.sh`, then `workload_make DIR SCALE` once and `workload_run NAME DIR` as often as
+# wanted. SCALE 100 is a run of some seconds for each, 10 a tenth of it. Output goes to standard
+# output and is the same each time. shellcheck shell=sh
 
 workload_names="sqlite zstd lua python xz git redis"
 
@@ -19,19 +18,21 @@ workload_needs() # NAME: the command it needs
     esac
 }
 
-# Words in an order that repeats as text does, from a generator and not from this machine's files, so
-# that every run anywhere has the same input.
+# Words in an order that repeats as text does, from a generator and not from this machine's files,
+# so that every run anywhere has the same input.
 workload_text() # BYTES
 {
     awk -v bytes="$1" 'BEGIN {
         srand(20)
-        split("the of and to in a is that for it as was with be by on not he i this are or his from " \
-            "at which but have an had they you were their one all we can her has there been if more " \
-            "when will would who so no said function return value string length index pointer", word)
+        split("the of and to in a is that for it as was with be by on not he i this are or his " \
+            "from at which but have an had they you were their one all we can her has there " \
+            "been if more when will would who so no said function return value string length " \
+            "index pointer", word)
         while (written < bytes) {
             line = ""
             for (i = 0; i < 12; i++)
-                line = line " " word[1 + int(60 * rand() * rand())] (rand() < 0.1 ? int(1e5 * rand()) : "")
+                line = line " " word[1 + int(60 * rand() * rand())] \
+                    (rand() < 0.1 ? int(1e5 * rand()) : "")
             print line
             written += length(line) + 1
         }
@@ -76,7 +77,8 @@ LUA
 import json
 total = 0
 for i in range(2 * $2):
-    rows = [{"id": j, "name": "row %d" % (j % 50), "values": list(range(j % 20))} for j in range(1000)]
+    rows = [{"id": j, "name": "row %d" % (j % 50), "values": list(range(j % 20))}
+            for j in range(1000)]
     text = json.dumps(rows, sort_keys=True)
     back = json.loads(text)
     total += sum(sum(row["values"]) for row in back) + len(text)
