@@ -4,7 +4,7 @@
 # nanoseconds against the kernel's count, stacks that reach a root, output the same as without.
 # matrix.sh BUILD [SCALE [RATES [BACKENDS [PROGRAMS]]]]; scale 100 is seconds for each program.
 . "$(dirname "$0")/lib.sh"
-. "$here/workloads.sh"
+. "$here/../../bench/workloads.sh"
 scale=${2:-100} rates=${3:-100 1000} chosen=${4:-$backends} names=${5:-$workload_names}
 
 # run NAME COMMAND-PREFIX…: the workload's command under the prefix, output in $tmp/out.
@@ -68,7 +68,8 @@ one() # NAME BACKEND HZ: a row of the table
     cat "$tmp/strobe.err"
 }
 
-workload_make "$tmp/work" "$scale"
+# shellcheck disable=SC2086 # names are words
+workload_make "$tmp/work" "$scale" $names
 row program "back end" Hz "CPU s" "profile" "off" samples rooted output
 row --- --- ---: ---: ---: ---: ---: ---: ---
 for name in $names; do

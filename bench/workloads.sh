@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# Real programs at real work, none of ours: the inputs of the tests and of bench/, made on the spot.
-# `. workloads.sh`, then `workload_make DIR SCALE` once and `workload_run NAME DIR` as often as
-# wanted. SCALE 100 is a run of some seconds for each, 10 a tenth of it. Output goes to standard
-# output and is the same each time. shellcheck shell=sh
+# Real programs at real work, none of ours: the inputs of the tests, the demo and bench/, made on
+# the spot. `. workloads.sh`, then `workload_make DIR SCALE NAME…` once and `workload_command NAME
+# DIR` as often as wanted. SCALE 100 is a run of some seconds for each, 10 a tenth of it. Output
+# goes to standard output and is the same each time.
 
 workload_names="sqlite zstd lua python xz git redis"
 
@@ -39,17 +39,33 @@ workload_text() # BYTES
     }'
 }
 
-workload_make() # DIR SCALE
+# workload_make DIR SCALE NAME…: the inputs of the named workloads.
+workload_make()
 {
-    mkdir -p "$1"
-    {
-        echo 'create table t(id integer primary key, a integer, b text, c real); begin;'
-        awk -v rows=$((10000 * $2)) 'BEGIN {
-            for (i = 1; i <= rows; i++)
-                printf "insert into t values(%d, %d, \047row %d\047, %d.5);\n", i,
-                    (i * 7919) % 100003, i % 5000, i / 3
-        }'
-        cat <<SQL
+    dir=$1 scale=$2
+    shift 2
+    mkdir -p "$dir"
+    for name in "$@"; do
+        case $name in
+        sqlite) workload_sql $((10000 * scale)) >"$dir/work.sql" ;;
+        zstd) workload_text $((500000 * scale)) >"$dir/text" ;;
+        xz) workload_text $((40000 * scale)) >"$dir/less" ;;
+        lua) workload_lua $((8 * scale)) >"$dir/work.lua" ;;
+        python) workload_python $((2 * scale)) >"$dir/work.py" ;;
+        git) workload_git "$dir/repository" $((40000 * scale)) ;;
+        esac
+    done
+}
+
+workload_sql() # ROWS: as many inserts, an index, an update and some queries
+{
+    echo 'create table t(id integer primary key, a integer, b text, c real); begin;'
+    awk -v rows="$1" 'BEGIN {
+        for (i = 1; i <= rows; i++)
+            printf "insert into t values(%d, %d, \047row %d\047, %d.5);\n", i,
+                (i * 7919) % 100003, i % 5000, i / 3
+    }'
+    cat <<'SQL'
 commit;
 create index t_a on t(a, b);
 select count(*), sum(a), round(avg(c)) from t where a between 1000 and 50000;
@@ -57,14 +73,15 @@ select b, count(*), max(a) from t group by b order by 2 desc, 1 limit 5;
 update t set c = c * 2 where a % 3 = 0;
 select a % 100, round(sum(c)) from t group by 1 order by 2 desc limit 3;
 SQL
-    } >"$1/work.sql"
-    workload_text $((500000 * $2)) >"$1/text"
-    head -c $((40000 * $2)) "$1/text" >"$1/less"
-    cat >"$1/work.lua" <<LUA
+}
+
+workload_lua() # ROUNDS: trees, tables, strings, a sort with the default order, patterns
+{
+    cat <<LUA
 local function tree(d) if d == 0 then return {} end return {tree(d - 1), tree(d - 1)} end
 local function count(t) if not t[1] then return 1 end return 1 + count(t[1]) + count(t[2]) end
 local total = 0
-for i = 1, 8 * $2 do
+for i = 1, $1 do
   total = total + count(tree(10))
   local words = {}
   for j = 1, 2000 do words[j] = string.format("%05d:%s", (j * 7919) % 2003, ("x"):rep(j % 17)) end
@@ -73,10 +90,14 @@ for i = 1, 8 * $2 do
 end
 print(total)
 LUA
-    cat >"$1/work.py" <<PY
+}
+
+workload_python() # ROUNDS: JSON there and back, dictionaries, sorting
+{
+    cat <<PY
 import json
 total = 0
-for i in range(2 * $2):
+for i in range($1):
     rows = [{"id": j, "name": "row %d" % (j % 50), "values": list(range(j % 20))}
             for j in range(1000)]
     text = json.dumps(rows, sort_keys=True)
@@ -85,19 +106,19 @@ for i in range(2 * $2):
     total += len(sorted(text.split(), key=len))
 print(total)
 PY
-    workload_git "$1/repository" "$2"
 }
 
-workload_git() # DIR SCALE: a repository with a history of texts
+workload_git() # DIR BYTES: a repository with a history of texts
 {
     rm -rf "$1"
     mkdir -p "$1"
     (
         cd "$1" && git init -q . && git config gc.auto 0
         git config user.name strobe && git config user.email strobe@localhost
+        workload_text "$2" >../history
         for i in 1 2 3 4 5 6 7 8; do
             mkdir -p "part$i"
-            split -b 20000 -a 3 ../less "part$i/" && sed -i "s/the/the$i/" part"$i"/*
+            split -b 20000 -a 3 ../history "part$i/" && sed -i "s/the/the$i/" part"$i"/*
             git add . && git commit -qm "part $i" --date='2020-01-01 00:00'
         done
     ) >/dev/null
