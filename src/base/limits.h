@@ -14,6 +14,9 @@
 #define LIMIT_PROFILE_SAMPLE_TYPES 64
 #define LIMIT_STACK_DEPTH_READ    (1u << 20) /* locations of one sample of a foreign profile */
 
+/* ---- the page ---- */
+#define LIMIT_FLAME_NODES         (1u << 20) /* of a flame graph; lighter ones are put together */
+
 /* ---- sampling ---- */
 #define LIMIT_HZ_MIN              1
 #define LIMIT_HZ_MAX              10000

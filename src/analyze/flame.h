@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The merged stack tree of a profile, for one sample type, as plain columns: what a flame graph and
+ * its table are drawn from.
+ *
+ * Three tables, each by dense index:
+ *   functions  one per name, as in pprof's reports at granularity "functions": flat and cum are the
+ *              numbers `strobe top` prints; a recursive function is counted once per sample. Frames
+ *              without a function are "[binary]", one per binary, or "<unknown>".
+ *   frames     one per (function, file, module, inlined): what a box of the graph stands for. They
+ *              are numbered by the profile's locations, so that they are the same for every sample
+ *              type and filter.
+ *   nodes      the tree, breadth first: node 0 is the root (frame FLAME_NONE), a parent comes
+ * before its children, the children of one parent are adjacent, the heaviest first, equal ones by
+ * name, file and module. So the nodes of one depth are adjacent as well and go from left to right,
+ * and a reader needs neither child lists nor depths.
+ *
+ * Invariants:
+ *   node_parent[i] < i and node_parent[i-1] <= node_parent[i] for i > 1;  node_parent[0] = 0
+ *   the sum of node_self over all nodes = the sum of all samples' values
+ *   node_weight, if not NULL: the sum of |value| of the samples that end there; present only when a
+ *   value is negative (a difference of profiles), because boxes cannot be narrower than nothing.
+ *
+ * Trees of more than `node_limit` nodes lose their lightest subtrees: these become one child of
+ * frame FLAME_LEFT_OUT for each parent, so that every sum stays right. Functions are never cut. */
+#ifndef ANALYZE_FLAME_H
+#define ANALYZE_FLAME_H
+
+#include "profile/profile.h"
+
+#define FLAME_NONE     UINT32_MAX
+#define FLAME_LEFT_OUT (UINT32_MAX - 1)
+
+struct flame_function {
+    struct profile_str name;
+    int64_t flat, cum;
+};
+
+struct flame_frame {
+    uint32_t function;
+    struct profile_str file;   /* as the profile has it, or empty */
+    struct profile_str module; /* the mapping's file, or empty */
+    int64_t line;              /* where the function starts, else the first line seen; 0 unknown */
+    bool inlined;
+};
+
+struct flame {
+    struct arena arena; /* owns the arrays; names point into the profile, or here */
+    struct flame_function *functions;
+    uint32_t function_count;
+    struct flame_frame *frames;
+    uint32_t frame_count;
+    uint32_t node_count;
+    uint32_t *node_parent, *node_frame;
+    int64_t *node_self;
+    uint64_t *node_weight;   /* or NULL */
+    int64_t total;           /* what percentages are of: pprof's rule, see flame_build */
+    uint32_t left_out_count; /* nodes that were cut */
+};
+
+/* Builds the tree of sample type `type` (< sample_type_count, or 0 when there is none) with at most
+ * `node_limit` nodes before the left-out ones are added. `total` is the sum of |value|, or of the
+ * samples labelled pprof::base=true alone where these are not all zero (google/pprof,
+ * internal/report/report.go, computeTotal). The profile must outlive the flame. Returns 0 or
+ * -E2BIG with a sentence when the tree has more nodes than 32 bits can number. */
+int flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit,
+                struct err *e);
+void flame_free(struct flame *f);
+
+/* The sample type shown when none is asked for: the profile's default, else the last one. */
+uint32_t flame_default_type(const struct profile *p);
+
+#endif
