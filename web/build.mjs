@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+//
+// node build.mjs OUTPUT.c DEPFILE SCRATCH: bundles the page and writes it as a C table of gzip'ed
+// files, `web_assets` of src/web/assets.h. Script and style are named by a hash of their content.
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { findModules, loadEsbuild, root } from "./modules.mjs";
+
+const [output, depfile, scratch] = process.argv.slice(2).map((p) => resolve(p));
+const modules = findModules(scratch);
+
+const types = {
+  css: "text/css; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+};
+
+const inputs = ["package-lock.json", "web/build.mjs", "web/modules.mjs"].map((p) => join(root, p));
+
+function bundle(entry) {
+  const result = loadEsbuild(modules).buildSync({
+    entryPoints: [join(root, "web/src", entry)],
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    target: ["chrome111", "firefox113", "safari16.4"], // those that know oklch()
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    legalComments: "none",
+    nodePaths: [modules],
+    logLevel: "warning",
+  });
+  inputs.push(...Object.keys(result.metafile.inputs).map((p) => resolve(root, p)));
+  return Buffer.from(result.outputFiles[0].contents);
+}
+
+function hashed(name, ext, content) {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
+  return { path: `/assets/${name}-${hash}.${ext}`, content, ext, immutable: true };
+}
+
+function bytes(buffer) {
+  const rows = [];
+  for (let i = 0; i < buffer.length; i += 24)
+    rows.push("    " + Array.from(buffer.subarray(i, i + 24)).join(","));
+  return rows.join(",\n");
+}
+
+const script = hashed("app", "js", bundle("main.tsx"));
+const style = hashed("app", "css", bundle("app.css"));
+
+function page(name) {
+  const file = join(root, "web/src", name);
+  inputs.push(file);
+  const text = readFileSync(file, "utf8")
+    .replaceAll("{{script}}", script.path)
+    .replaceAll("{{style}}", style.path);
+  return { path: `/${name}`, content: Buffer.from(text), ext: "html", immutable: false };
+}
+
+const assets = [page("index.html"), page("404.html"), script, style];
+const parts = ["/* Made by web/build.mjs. */", '#include "web/assets.h"', ""];
+assets.forEach((a, i) => {
+  a.gzip = gzipSync(a.content, { level: 9 });
+  parts.push(`static const unsigned char asset_${i}[] = {\n${bytes(a.gzip)}};\n`);
+});
+parts.push("const struct asset web_assets[] = {");
+assets.forEach((a, i) => {
+  const sizes = `sizeof asset_${i}, ${a.content.length}`;
+  parts.push(`    {"${a.path}", "${types[a.ext]}", asset_${i}, ${sizes}, ${a.immutable}},`);
+});
+parts.push("    {0},", "};", "");
+writeFileSync(output, parts.join("\n"));
+writeFileSync(depfile, `${output}: ${inputs.map((p) => p.replaceAll(" ", "\\ ")).join(" ")}\n`);

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// A profile as the page holds it: the tables of src/analyze/flame.h as columns, and the questions
+// that every view asks of them. Built once for each sample type; never changed.
+
+import type { Body, Facts, SampleType } from "./columns.ts";
+import { layoutTree, type Tree } from "../flame/tree.ts";
+import { moduleGroup } from "./module.ts";
+
+export const ROOT_FRAME = -1;
+export const LEFT_OUT_FRAME = -2;
+
+export interface Profile {
+  facts: Facts;
+  sampleType: SampleType;
+  total: number;
+  functionName: Int32Array;
+  functionFlat: Float64Array;
+  functionCum: Float64Array;
+  functionFrame: Int32Array; // one frame of each function: for its file and module
+  frameFunction: Int32Array;
+  frameFile: Int32Array;
+  frameModule: Int32Array;
+  frameLine: Int32Array;
+  frameInlined: Int32Array;
+  frameGroup: string[]; // what the frame is coloured by: module or package
+  tree: Tree;
+}
+
+export function makeProfile(body: Body): Profile {
+  const { facts } = body;
+  const frameFunction = body.i32("frame_function");
+  const frameFile = body.i32("frame_file");
+  const frameModule = body.i32("frame_module");
+  const functionName = body.i32("function_name");
+  const functionFrame = new Int32Array(functionName.length).fill(-1);
+  for (let i = frameFunction.length - 1; i >= 0; i--) functionFrame[frameFunction[i]] = i;
+  const frameGroup = Array.from(frameFunction, (fn, i) =>
+    moduleGroup(
+      facts.strings[functionName[fn]],
+      facts.strings[frameFile[i]],
+      facts.strings[frameModule[i]],
+    ),
+  );
+  return {
+    facts,
+    sampleType: facts.sample_types[facts.type] ?? { type: "samples", unit: "count" },
+    total: facts.total,
+    functionName,
+    functionFlat: body.f64("function_flat"),
+    functionCum: body.f64("function_cum"),
+    functionFrame,
+    frameFunction,
+    frameFile,
+    frameModule,
+    frameLine: body.i32("frame_line"),
+    frameInlined: body.i32("frame_inlined"),
+    frameGroup,
+    tree: layoutTree(
+      body.i32("node_parent"),
+      body.i32("node_frame"),
+      body.f64("node_self"),
+      body.has("node_weight") ? body.f64("node_weight") : undefined,
+    ),
+  };
+}
+
+export function functionNameOf(p: Profile, fn: number): string {
+  return p.facts.strings[p.functionName[fn]];
+}
+
+export function frameName(p: Profile, frame: number): string {
+  if (frame === ROOT_FRAME) return "all";
+  if (frame === LEFT_OUT_FRAME) return "(calls too small to show)";
+  return functionNameOf(p, p.frameFunction[frame]);
+}
+
+export function nodeName(p: Profile, node: number): string {
+  return frameName(p, p.tree.frame[node]);
+}
+
+/** -1 for the root and for what was left out. */
+export function nodeFunction(p: Profile, node: number): number {
+  const frame = p.tree.frame[node];
+  return frame < 0 ? -1 : p.frameFunction[frame];
+}
+
+export function findFunction(p: Profile, name: string): number {
+  for (let i = 0; i < p.functionName.length; i++) if (functionNameOf(p, i) === name) return i;
+  return -1;
+}
+
+/** "vdbe.c:812", or "" */
+export function framePlace(p: Profile, frame: number): string {
+  if (frame < 0) return "";
+  const file = p.facts.strings[p.frameFile[frame]];
+  const line = p.frameLine[frame];
+  return file && line > 0 ? `${file}:${line}` : file;
+}
+
+/** "libsqlite3.so.0.8.6", or "" */
+export function frameModuleName(p: Profile, frame: number): string {
+  const file = frame < 0 ? "" : p.facts.strings[p.frameModule[frame]];
+  return file.slice(file.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// Starts the page: state from the URL, the profile from the server, and the views from both.
+
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { applyTheme, followHistory, load, route } from "./state.ts";
+
+followHistory();
+effect(applyTheme);
+effect(() => {
+  route.value.sampleType;
+  void load();
+});
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+//
+// The top table: what each function costs by itself and with its callees. Only the rows in view are
+// in the document.
+
+import {
+  elementScroll,
+  observeElementOffset,
+  observeElementRect,
+  Virtualizer,
+} from "@tanstack/virtual-core";
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { formatCount, formatIn, formatPercent } from "../data/format.ts";
+import { toneOf } from "../data/module.ts";
+import { findFunction, functionNameOf, frameModuleName, type Profile } from "../data/profile.ts";
+import { chosenFunction, hoveredFunction, matches, navigate, route } from "../state.ts";
+import type { SortKey } from "../route.ts";
+import { scopeEnd } from "../flame/label.ts";
+import { placeOf } from "../flame/place.ts";
+import { topRows, topUnit } from "./rows.ts";
+
+const ROW = 24;
+
+/** The heaviest box of a function, for the flame graph; 0 if it has none. */
+function heaviestNode(p: Profile, fn: number): number {
+  let best = 0;
+  const { frame, width, count } = p.tree;
+  for (let i = 1; i < count; i++)
+    if (frame[i] >= 0 && p.frameFunction[frame[i]] === fn && (!best || width[i] > width[best]))
+      best = i;
+  return best;
+}
+
+function select(p: Profile, fn: number): void {
+  const node = heaviestNode(p, fn);
+  navigate({ selected: functionNameOf(p, fn), at: placeOf(p, node) }, "replace");
+}
+
+function SortHead(props: { sort: SortKey; label: string; numeric: boolean; span?: number }) {
+  const { sort, label, numeric } = props;
+  const active = route.value.sort === sort;
+  const descends = numeric !== (active && route.value.reversed);
+  return (
+    <th
+      scope={props.span ? "colgroup" : "col"}
+      colSpan={props.span ?? 1}
+      class={numeric ? "number" : "name"}
+      aria-sort={active ? (descends ? "descending" : "ascending") : "none"}
+    >
+      <button
+        type="button"
+        onClick={() => navigate({ sort, reversed: active && !route.value.reversed }, "replace")}
+      >
+        {label}
+        <span aria-hidden="true" class="arrow">
+          {active ? (descends ? " ↓" : " ↑") : ""}
+        </span>
+      </button>
+    </th>
+  );
+}
+
+function Number2(props: { p: Profile; value: number; unit: string }) {
+  const { p, value, unit } = props;
+  const share = Math.min(100, p.total ? Math.abs(value / p.total) * 100 : 0);
+  return (
+    <>
+      <td class="number">{formatIn(value, p.sampleType.unit, unit)}</td>
+      <td class="number share-cell">
+        <span class="bar" style={{ width: `${share.toFixed(3)}%` }} />
+        <span class="bar-text">{formatPercent(value, p.total)}</span>
+      </td>
+    </>
+  );
+}
+
+function Row(props: { p: Profile; fn: number; unit: string; index: number; chosen: boolean }) {
+  const { p, fn, unit, index, chosen } = props;
+  const frame = p.functionFrame[fn];
+  const name = functionNameOf(p, fn);
+  const scope = scopeEnd(name);
+  const tone = toneOf(frame < 0 ? "" : p.frameGroup[frame]);
+  return (
+    <tr
+      data-function={name}
+      data-index={index}
+      aria-rowindex={index + 2}
+      aria-selected={chosen}
+      tabIndex={chosen ? 0 : -1}
+      onClick={() => select(p, fn)}
+      onPointerEnter={() => (hoveredFunction.value = fn)}
+    >
+      <Number2 p={p} value={p.functionFlat[fn]} unit={unit} />
+      <Number2 p={p} value={p.functionCum[fn]} unit={unit} />
+      <td class="name">
+        <span class={`swatch tone-${tone}`} aria-hidden="true" />
+        <span class="function" title={name}>
+          {scope > 0 && <span class="scope">{name.slice(0, scope)}</span>}
+          <span>{name.slice(scope)}</span>
+        </span>
+        <span class="muted module">{frameModuleName(p, frame)}</span>
+      </td>
+    </tr>
+  );
+}
+
+/** What part of the rows is in the document: first and last index, from the virtualizer. */
+function useWindow(count: number) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtualizer = useRef<Virtualizer<HTMLDivElement, Element> | null>(null);
+  const version = useSignal(0);
+  if (!virtualizer.current)
+    virtualizer.current = new Virtualizer<HTMLDivElement, Element>({
+      count,
+      getScrollElement: () => scroller.current,
+      estimateSize: () => ROW,
+      overscan: 12,
+      observeElementRect,
+      observeElementOffset,
+      scrollToFn: elementScroll,
+      onChange: () => version.value++,
+    });
+  const v = virtualizer.current;
+  v.setOptions({ ...v.options, count });
+  useEffect(() => v._didMount(), []);
+  useEffect(() => v._willUpdate());
+  version.value;
+  return { scroller, virtualizer: v };
+}
+
+function moveFocus(
+  e: KeyboardEvent,
+  rows: Int32Array,
+  v: Virtualizer<HTMLDivElement, Element>,
+  p: Profile,
+): void {
+  const page = 20;
+  const steps: Record<string, number> = {
+    ArrowDown: 1,
+    ArrowUp: -1,
+    PageDown: page,
+    PageUp: -page,
+    Home: -rows.length,
+    End: rows.length,
+  };
+  const step = steps[e.key];
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  if (e.key === "Enter") {
+    navigate({ view: "flame" }, "push");
+    e.preventDefault();
+    return;
+  }
+  if (step === undefined || rows.length === 0) return;
+  e.preventDefault();
+  const at = rows.indexOf(findFunction(p, chosenFunction.peek()));
+  const next = Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + step));
+  select(p, rows[next]);
+  hoveredFunction.value = -1;
+  v.scrollToIndex(next);
+}
+
+export function TopTable(props: { p: Profile }) {
+  const { p } = props;
+  const rows = useComputed(() =>
+    topRows(p, matches.value, route.value.sort, route.value.reversed),
+  ).value;
+  const { scroller, virtualizer } = useWindow(rows.length);
+  const items = virtualizer.getVirtualItems();
+  const before = items.length ? items[0].start : 0;
+  const after = items.length ? virtualizer.getTotalSize() - items[items.length - 1].end : 0;
+  const unit = topUnit(p);
+  const chosen = findFunction(p, chosenFunction.value);
+  const inUnit = unit ? ` (${unit})` : "";
+  return (
+    <main class="view">
+      <div
+        ref={scroller}
+        class="top"
+        tabIndex={0}
+        role="region"
+        aria-label="Functions"
+        onKeyDown={(e) => moveFocus(e, rows, virtualizer, p)}
+        onPointerLeave={() => (hoveredFunction.value = -1)}
+      >
+        <table role="grid" aria-rowcount={rows.length + 1} aria-label="Functions by cost">
+          <colgroup>
+            <col class="value" />
+            <col class="share" />
+            <col class="value" />
+            <col class="share" />
+            <col />
+          </colgroup>
+          <thead>
+            <tr>
+              <SortHead sort="flat" label={`Flat${inUnit}`} numeric span={2} />
+              <SortHead sort="cum" label={`Cum${inUnit}`} numeric span={2} />
+              <SortHead
+                sort="name"
+                label={`Function · ${formatCount(rows.length)}`}
+                numeric={false}
+              />
+            </tr>
+          </thead>
+          <tbody>
+            <tr aria-hidden="true" style={{ height: `${before}px` }} />
+            {items.map((item) => (
+              <Row
+                key={rows[item.index]}
+                p={p}
+                fn={rows[item.index]}
+                unit={unit}
+                index={item.index}
+                chosen={rows[item.index] === chosen}
+              />
+            ))}
+            <tr aria-hidden="true" style={{ height: `${after}px` }} />
+          </tbody>
+        </table>
+      </div>
+    </main>
+  );
+}

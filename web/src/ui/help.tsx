@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// All keys, in the only dialog there is.
+
+import { useEffect, useRef } from "preact/hooks";
+import { helpOpen } from "../state.ts";
+
+const keys: [string, string][] = [
+  ["← → ↑ ↓", "walk from frame to frame: beside, caller, callee"],
+  ["Enter", "zoom to the frame"],
+  ["Esc, double click", "one level up"],
+  ["0", "back to the root"],
+  ["/", "search; Enter and Shift-Enter go through the matches"],
+  ["n N", "next and previous match"],
+  ["t", "table, and back to the flame graph"],
+  ["y", "copy the function's name"],
+  ["Y", "copy the stack"],
+  ["Ctrl-wheel", "zoom at the pointer; Shift-wheel pans"],
+  ["?", "these keys"],
+];
+
+export function Help() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = helpOpen.value;
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [open]);
+  return (
+    <dialog
+      ref={dialog}
+      class="help"
+      aria-label="Keys"
+      onClose={() => (helpOpen.value = false)}
+      onClick={(e) => {
+        if (e.target === dialog.current) helpOpen.value = false;
+      }}
+    >
+      <dl>
+        {keys.map(([key, what]) => (
+          <div key={key}>
+            <dt>{key}</dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <form method="dialog">
+        <button type="submit">Close</button>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// Keys that work wherever the focus is, except in fields. What a key does is in actions.ts.
+
+import { useEffect } from "preact/hooks";
+import { chosenFunction, helpOpen, navigate, query, route, search } from "../state.ts";
+import { copyName, copyStack, resetZoom, stepMatch, zoomOut } from "../flame/actions.ts";
+
+function isField(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.matches("input, select, textarea") || target.closest("dialog") !== null)
+  );
+}
+
+function focusSearch(): void {
+  const field = document.getElementById("search");
+  if (field instanceof HTMLInputElement) {
+    field.focus();
+    field.select();
+  }
+}
+
+/** One level up of whatever is refined last: zoom, search, selection. */
+function escape(): void {
+  if (zoomOut()) return;
+  if (query.value) search("");
+  else if (chosenFunction.value) navigate({ selected: "", at: "" }, "push");
+}
+
+const actions: Record<string, () => void> = {
+  "/": focusSearch,
+  "?": () => (helpOpen.value = true),
+  "0": resetZoom,
+  t: () => navigate({ view: route.value.view === "top" ? "flame" : "top" }, "push"),
+  n: () => stepMatch(1),
+  N: () => stepMatch(-1),
+  y: copyName,
+  Y: copyStack,
+  Escape: escape,
+};
+
+export function useKeyboard(): void {
+  useEffect(() => {
+    function onKey(e: KeyboardEvent): void {
+      if (e.ctrlKey || e.metaKey || e.altKey || isField(e.target) || helpOpen.value) return;
+      const action = actions[e.key];
+      if (!action) return;
+      e.preventDefault();
+      action();
+    }
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
+}

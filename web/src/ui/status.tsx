@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+//
+// The bar at the bottom says at once what is under the pointer or the keyboard, in full, and what
+// one has to know of the whole profile: its size, and what was lost.
+
+import { chosenFunction, chosenNode, hovered, hoveredFunction, profile, route } from "../state.ts";
+import { formatCount, formatPercent, formatValue } from "../data/format.ts";
+import { honesty } from "../data/honesty.ts";
+import {
+  findFunction,
+  frameModuleName,
+  framePlace,
+  functionNameOf,
+  nodeName,
+  type Profile,
+} from "../data/profile.ts";
+
+interface Described {
+  name: string;
+  place: string;
+  module: string;
+  inlined: boolean;
+  self: number;
+  total: number;
+}
+
+function describeNode(p: Profile, node: number): Described {
+  const frame = p.tree.frame[node];
+  return {
+    name: nodeName(p, node),
+    place: framePlace(p, frame),
+    module: frameModuleName(p, frame),
+    inlined: frame >= 0 && p.frameInlined[frame] === 1,
+    self: p.tree.self[node],
+    total: p.tree.total[node],
+  };
+}
+
+function describeFunction(p: Profile, fn: number): Described {
+  const frame = p.functionFrame[fn];
+  return {
+    name: functionNameOf(p, fn),
+    place: framePlace(p, frame),
+    module: frameModuleName(p, frame),
+    inlined: false,
+    self: p.functionFlat[fn],
+    total: p.functionCum[fn],
+  };
+}
+
+/** A run of boxes too small to tell apart: what they come to. */
+function describeRun(p: Profile, first: number, count: number): Described {
+  let self = 0;
+  let total = 0;
+  for (let i = first; i < first + count; i++) {
+    self += p.tree.self[i];
+    total += p.tree.total[i];
+  }
+  const name = `${formatCount(count)} calls too narrow to draw; a click opens them`;
+  return { name, place: "", module: "", inlined: false, self, total };
+}
+
+function described(p: Profile): Described {
+  if (route.value.view === "top") {
+    const fn =
+      hoveredFunction.value >= 0 ? hoveredFunction.value : findFunction(p, chosenFunction.value);
+    return fn >= 0 ? describeFunction(p, fn) : describeNode(p, 0);
+  }
+  const under = hovered.value;
+  if (under && under.count > 1) return describeRun(p, under.node, under.count);
+  return describeNode(p, under ? under.node : chosenNode.value);
+}
+
+function Amount(props: { p: Profile; label: string; value: number }) {
+  const { p, label, value } = props;
+  return (
+    <span class="amount" data-amount={label}>
+      <span class="muted">{label} </span>
+      {formatValue(value, p.sampleType.unit)}
+      <span class="percent">{formatPercent(value, p.total)}</span>
+    </span>
+  );
+}
+
+/** "of 4.56s cpu in 10.02s; 3 samples lost" */
+function Whole(props: { p: Profile }) {
+  const { p } = props;
+  const unit = p.sampleType.unit;
+  const parts = [`of ${formatValue(p.total, unit)} ${p.sampleType.type}`];
+  if (p.facts.duration_nanos > 0) parts.push(`in ${formatValue(p.facts.duration_nanos, "ns")}`);
+  const left = p.facts.left_out;
+  const warnings = honesty(p.facts.comments);
+  if (left > 0) warnings.push(`${formatCount(left)} small calls put together`);
+  return (
+    <span class="whole">
+      <span class="muted">{parts.join(" ")}</span>
+      {warnings.map((w) => (
+        <span key={w} class="warning">
+          {w}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+export function StatusBar() {
+  const p = profile.value;
+  if (!p || p.facts.sample_count === 0) return <footer class="status" />;
+  const d = described(p);
+  return (
+    <footer class="status" aria-live="polite" aria-atomic="true">
+      <span class="what">
+        <span class="name" title={d.name}>
+          {d.name}
+        </span>
+        {d.inlined && <span class="badge">inlined</span>}
+        <span class="muted place" title={d.place}>
+          {d.place}
+        </span>
+        <span class="muted module">{d.module}</span>
+      </span>
+      <Amount p={p} label="self" value={d.self} />
+      <Amount p={p} label="total" value={d.total} />
+      <Whole p={p} />
+    </footer>
+  );
+}
