@@ -5,5 +5,6 @@
 #define CLI_CMD_H
 
 int cmd_version(int argc, char **argv);
+int cmd_web(int argc, char **argv);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 const struct cli_verb cli_verbs[] = {
+    {"web", "Read profiles", "Show profiles in the browser", cmd_web, "strobe-web"},
     {"version", "About strobe", "Print the version", cmd_version, "strobe"},
     {NULL, NULL, NULL, NULL, NULL},
 };

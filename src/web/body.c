@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Turns a profile's flame (analyze/flame.h) into the bytes the page reads. Only forms change here;
+ * what the numbers mean is decided in analyze. */
+#include "web/body.h"
+#include "analyze/flame.h"
+#include "base/limits.h"
+#include "web/columns.h"
+
+#include <string.h>
+
+/* Gives strings numbers in order of first use. Equal strings from different places of a profile may
+ * be sent twice; the frames' tables are small beside the tree. */
+struct string_list {
+    struct json *j;
+    int32_t count;
+    struct profile_str last; /* frames of one file or module mostly stand together */
+    int32_t last_number;
+};
+
+static int32_t list_string(struct string_list *l, struct profile_str s)
+{
+    if (l->count && s.ptr == l->last.ptr && s.len == l->last.len)
+        return l->last_number;
+    json_str(l->j, NULL, s);
+    l->last = s;
+    l->last_number = l->count;
+    return l->count++;
+}
+
+static void write_facts(struct json *j, const struct profile *p, const char *title,
+                        const struct flame *f)
+{
+    json_cstr(j, "title", title);
+    json_array(j, "sample_types");
+    for (uint32_t i = 0; i < p->sample_type_count; i++) {
+        json_object(j, NULL);
+        json_str(j, "type", profile_string(p, p->sample_types[i].type));
+        json_str(j, "unit", profile_string(p, p->sample_types[i].unit));
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_object(j, "period_type");
+    json_str(j, "type", profile_string(p, p->period_type.type));
+    json_str(j, "unit", profile_string(p, p->period_type.unit));
+    json_object_end(j);
+    json_int(j, "period", p->period);
+    json_int(j, "time_nanos", p->time_nanos);
+    json_int(j, "duration_nanos", p->duration_nanos);
+    json_array(j, "comments");
+    for (uint32_t i = 0; i < p->comment_count; i++)
+        json_str(j, NULL, profile_string(p, p->comments[i]));
+    json_array_end(j);
+    json_int(j, "sample_count", p->sample_count);
+    json_int(j, "total", f->total);
+    json_int(j, "left_out", f->left_out_count);
+}
+
+static void write_names(struct json *j, const struct flame *f, struct columns *c)
+{
+    struct string_list list = {.j = j};
+    json_array(j, "strings");
+    int32_t *name = columns_i32(c, "function_name", f->function_count);
+    double *flat = columns_f64(c, "function_flat", f->function_count);
+    double *cum = columns_f64(c, "function_cum", f->function_count);
+    for (uint32_t i = 0; i < f->function_count; i++) {
+        name[i] = list_string(&list, f->functions[i].name);
+        flat[i] = (double)f->functions[i].flat;
+        cum[i] = (double)f->functions[i].cum;
+    }
+    int32_t *function = columns_i32(c, "frame_function", f->frame_count);
+    int32_t *line = columns_i32(c, "frame_line", f->frame_count);
+    int32_t *inlined = columns_i32(c, "frame_inlined", f->frame_count);
+    for (uint32_t i = 0; i < f->frame_count; i++) {
+        int64_t l = f->frames[i].line;
+        function[i] = (int32_t)f->frames[i].function;
+        line[i] = l > 0 && l <= INT32_MAX ? (int32_t)l : 0;
+        inlined[i] = f->frames[i].inlined;
+    }
+    int32_t *file = columns_i32(c, "frame_file", f->frame_count);
+    for (uint32_t i = 0; i < f->frame_count; i++)
+        file[i] = list_string(&list, f->frames[i].file);
+    int32_t *module = columns_i32(c, "frame_module", f->frame_count);
+    for (uint32_t i = 0; i < f->frame_count; i++)
+        module[i] = list_string(&list, f->frames[i].module);
+    json_array_end(j);
+}
+
+static void write_tree(const struct flame *f, struct columns *c)
+{
+    int32_t *parent = columns_i32(c, "node_parent", f->node_count);
+    int32_t *frame = columns_i32(c, "node_frame", f->node_count);
+    double *self = columns_f64(c, "node_self", f->node_count);
+    for (uint32_t i = 0; i < f->node_count; i++) {
+        uint32_t n = f->node_frame[i];
+        parent[i] = (int32_t)f->node_parent[i];
+        frame[i] = n == FLAME_NONE ? -1 : n == FLAME_LEFT_OUT ? -2 : (int32_t)n;
+        self[i] = (double)f->node_self[i];
+    }
+    if (!f->node_weight)
+        return;
+    double *weight = columns_f64(c, "node_weight", f->node_count);
+    for (uint32_t i = 0; i < f->node_count; i++)
+        weight[i] = (double)f->node_weight[i];
+}
+
+int body_write(const struct profile *p, const char *title, uint32_t type, struct buf *out,
+               struct err *e)
+{
+    struct flame f;
+    int r = flame_build(&f, p, type, LIMIT_FLAME_NODES, e);
+    if (r)
+        return r;
+    struct arena scratch;
+    arena_init(&scratch);
+    struct buf text;
+    buf_init(&text, &scratch);
+    struct json j;
+    json_init(&j, &text);
+    struct columns c;
+    columns_init(&c, &scratch);
+    json_object(&j, NULL);
+    write_facts(&j, p, title, &f);
+    json_int(&j, "type", type);
+    write_names(&j, &f, &c);
+    write_tree(&f, &c);
+    columns_describe(&c, &j);
+    json_object_end(&j);
+    columns_write(&c, &text, out);
+    arena_free(&scratch);
+    flame_free(&f);
+    return 0;
+}
