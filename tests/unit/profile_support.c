@@ -157,13 +157,16 @@ static void make_tables(struct profile *p, const struct random_profile *o, uint6
         p->mappings[p->mapping_count] = (struct profile_mapping){
             .id = any_id(o, p->mapping_count),
             .start = 0x400000ull * (p->mapping_count + 1),
-            .limit = 0x400000ull * (p->mapping_count + 1) + 0x1000 * (1 + below(s, 1000)),
             .offset = below(s, 3) * 4096ull,
             .file = any_string(p, s, "/lib/lib", o->mappings),
             .build_id = any_string(p, s, "build", o->mappings),
             .has_functions = below(s, 2),
             .has_inline_frames = below(s, 2),
         };
+    for (uint32_t i = 0; i < o->mappings; i++) { /* loaded anywhere, a few pages, not all full */
+        p->mappings[i].start += below(s, 3) * 0x70000000ull;
+        p->mappings[i].limit = p->mappings[i].start + 0x1000 * (1 + below(s, 3)) - below(s, 2) * 99;
+    }
     p->functions = arena_zarray(&p->arena, o->functions, sizeof *p->functions);
     for (; p->function_count < o->functions; p->function_count++)
         p->functions[p->function_count] = (struct profile_function){
@@ -178,8 +181,10 @@ static void make_tables(struct profile *p, const struct random_profile *o, uint6
     for (; p->location_count < o->locations; p->location_count++) {
         struct profile_location *l = &p->locations[p->location_count];
         l->id = any_id(o, p->location_count);
-        l->address = any_number(s);
         l->mapping = below(s, 5) ? below(s, o->mappings) : PROFILE_NONE;
+        l->address = below(s, 4) == 0 ? any_number(s) : below(s, 16) * 16;
+        if (l->mapping != PROFILE_NONE)
+            l->address += p->mappings[l->mapping].start;
         l->line_first = p->line_count;
         l->line_count = below(s, 4);
         l->is_folded = below(s, 9) == 0;
@@ -227,12 +232,14 @@ void profile_random(struct profile *p, struct random_profile o)
     profile_init(p);
     p->sample_type_count = 1 + below(&s, 3);
     p->sample_types = arena_zarray(&p->arena, p->sample_type_count, sizeof *p->sample_types);
-    for (uint32_t i = 0; i < p->sample_type_count; i++)
-        p->sample_types[i] = (struct profile_value_type){
-            profile_intern(p, (const char *[]){"samples", "cpu", "space"}[i],
-                           (size_t[]){7, 3, 5}[i]),
-            profile_intern_cstr(p, (const char *[]){"count", "nanoseconds", "bytes"}[i])};
-    p->period_type = p->sample_types[p->sample_type_count - 1];
+    for (uint32_t i = 0; i < p->sample_type_count; i++) {
+        static const char *const types[] = {"samples", "cpu", "space"};
+        static const char *const of[][3] = {
+            {"count", "count", "count"}, {"nanoseconds", "us", "ms"}, {"bytes", "kB", "megabyte"}};
+        p->sample_types[i].type = profile_intern_cstr(p, types[i]);
+        p->sample_types[i].unit = profile_intern_cstr(p, of[i][below(&s, 3)]);
+    }
+    p->period_type = p->sample_types[0];
     p->period = (int64_t)any_number(&s);
     p->time_nanos = (int64_t)any_number(&s);
     p->duration_nanos = (int64_t)any_number(&s);
