@@ -34,4 +34,7 @@
 #define LIMIT_DWARF_FILES         (1u << 20) /* of one line table */
 #define LIMIT_DWARF_HOPS          16         /* from an entry to where its name is */
 
+/* ---- regular expressions ---- */
+#define LIMIT_REGEX_DEPTH         1000 /* nested parentheses, as in Go */
+
 #endif
