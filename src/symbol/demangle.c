@@ -7,17 +7,33 @@
  * name, and a function around a local name loses its parameters' types but keeps its "()". The tree
  * is a graph (substitutions share nodes), every change is made in place and is the same made twice.
  *
- * libiberty bounds its own recursion by DEMANGLE_RECURSION_LIMIT; names longer than
- * LIMIT_MANGLED_NAME are shown as they are. */
+ * A short name may stand for an endless one, and nesting costs stack: names longer than
+ * LIMIT_MANGLED_NAME, and those that grow beyond LIMIT_DEMANGLED_NAME, are shown as they are. */
 #include "symbol/demangle.h"
 
 #include "base/buf.h"
 #include "base/limits.h"
 
 #include <libiberty/demangle.h>
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Where libiberty prints to. It has no way to be told to stop but this jump, which leaves nothing
+ * behind: its printers keep their state on the stack. */
+struct output {
+    struct buf text;
+    jmp_buf too_long;
+};
+
+static void append(const char *s, size_t n, void *to)
+{
+    struct output *out = to;
+    if (out->text.len + n > LIMIT_DEMANGLED_NAME)
+        longjmp(out->too_long, 1);
+    buf_append(&out->text, s, n);
+}
 
 /* ---- C++ ---- */
 
@@ -57,14 +73,18 @@ static bool is_unary_number(enum demangle_component_type type)
 /* The function around a local name: only the fact that it is one is shown. */
 static void drop_parameters(component *c)
 {
-    while (c && c->type != DEMANGLE_COMPONENT_TYPED_NAME) {
-        if (c->type == DEMANGLE_COMPONENT_LOCAL_NAME || !is_binary(c->type))
+    /* Around the name there may be qualifiers of the method, and no more of them than there are. */
+    for (int i = 0; c && c->type != DEMANGLE_COMPONENT_TYPED_NAME; i++) {
+        if (c->type == DEMANGLE_COMPONENT_LOCAL_NAME || !is_binary(c->type) || i == 8)
             return;
         c = c->u.s_binary.left;
     }
     component *type = c ? c->u.s_binary.right : NULL;
-    while (type && type->type != DEMANGLE_COMPONENT_FUNCTION_TYPE && is_binary(type->type))
+    for (int i = 0; type && type->type != DEMANGLE_COMPONENT_FUNCTION_TYPE; i++) {
+        if (!is_binary(type->type) || i == 8)
+            return;
         type = type->u.s_binary.left;
+    }
     if (type && type->type == DEMANGLE_COMPONENT_FUNCTION_TYPE)
         type->u.s_binary.left = type->u.s_binary.right = NULL;
 }
@@ -96,13 +116,12 @@ static component *argument(component *list, long index)
  * has nothing left that says what T is. */
 static void resolve(component *type, component *list)
 {
-    component *arg;
-    while (type && type->type != DEMANGLE_COMPONENT_TEMPLATE_PARAM) {
-        if (!is_binary(type->type))
+    for (int i = 0; type && type->type != DEMANGLE_COMPONENT_TEMPLATE_PARAM; i++) {
+        if (!is_binary(type->type) || i == 16)
             return;
         type = type->u.s_binary.left;
     }
-    arg = type ? argument(list, type->u.s_number.number) : NULL;
+    component *arg = type ? argument(list, type->u.s_number.number) : NULL;
     if (arg && arg->type != DEMANGLE_COMPONENT_TEMPLATE_ARGLIST)
         *type = *arg;
 }
@@ -112,6 +131,8 @@ static void resolve_conversion(component *c)
 {
     component *left = c->u.s_binary.left, *right = c->u.s_binary.right;
     if (c->type == DEMANGLE_COMPONENT_TEMPLATE) {
+        while (left && left->type == DEMANGLE_COMPONENT_QUAL_NAME)
+            left = left->u.s_binary.right;
         if (left && left->type == DEMANGLE_COMPONENT_CONVERSION)
             resolve(left, right);
         return;
@@ -180,19 +201,20 @@ static void unmark(component *c)
     }
 }
 
-static char *demangle_cxx(const char *name)
+static bool demangle_cxx(const char *name, struct output *out)
 {
-    void *memory = NULL;
-    char *text = NULL;
-    size_t room;
-    component *c = cplus_demangle_v3_components(name, DMGL_NO_OPTS, &memory);
-    if (c) {
+    void *volatile memory = NULL;
+    void *block = NULL;
+    volatile bool done = false;
+    component *c = cplus_demangle_v3_components(name, DMGL_NO_OPTS, &block);
+    memory = block;
+    if (c && !setjmp(out->too_long)) {
         strip(c);
         unmark(c);
-        text = cplus_demangle_print(DMGL_PARAMS | DMGL_ANSI, c, 64, &room);
+        done = cplus_demangle_print_callback(DMGL_PARAMS | DMGL_ANSI, c, append, out);
     }
     free(memory);
-    return text;
+    return done;
 }
 
 /* ---- Rust ---- */
@@ -245,12 +267,34 @@ static void drop_generic_arguments(char *text)
     *out = 0;
 }
 
-static char *demangle_rust(const char *name)
+/* libiberty counts through the lifetimes of a binder ("FG" or "DG", a number in base 62, "_")
+ * though there be 2^60 of them. No compiler makes more than fit into three digits; what looks
+ * longer is nearly always the hash of a crate ("Cs", up to eleven digits, "_"). */
+static bool has_endless_binder(const char *name)
 {
-    char *text = rust_demangle(name, DMGL_NO_OPTS);
-    if (text && !strncmp(name, "_R", 2))
-        drop_generic_arguments(text);
-    return text;
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (const char *g = strchr(name, 'G'); g; g = strchr(g + 1, 'G')) {
+        size_t n = strspn(g + 1, digits);
+        if (g == name || (g[-1] != 'F' && g[-1] != 'D') || n <= 3 || g[1 + n] != '_')
+            continue;
+        const char *hash = g + 1 + n;
+        while (hash - name > 1 && (hash[-1] != 's' || hash[-2] != 'C') && g + n - hash < 12)
+            hash--;
+        if (hash > g || hash - name < 2 || hash[-1] != 's' || hash[-2] != 'C')
+            return true;
+    }
+    return false;
+}
+
+static bool demangle_rust(const char *name, struct output *out)
+{
+    bool v0 = !strncmp(name, "_R", 2);
+    if ((v0 && has_endless_binder(name)) || setjmp(out->too_long) ||
+        !rust_demangle_callback(name, DMGL_NO_OPTS, append, out))
+        return false;
+    if (v0)
+        drop_generic_arguments((char *)buf_cstr(&out->text));
+    return true;
 }
 
 /* ---- names that are readable already ---- */
@@ -293,15 +337,15 @@ const char *demangle(struct arena *a, const char *name)
 {
     if (strlen(name) > LIMIT_MANGLED_NAME)
         return name;
-    char *s = name[0] == '_' ? demangle_rust(name) : NULL;
-    if (!s && name[0] == '_')
-        s = demangle_cxx(name);
-    /* Objects that were made for another system may have one underscore more. */
-    if (!s && !strncmp(name, "__Z", 3))
-        s = demangle_cxx(name + 1);
-    if (!s)
+    if (name[0] != '_')
         return shorten(a, name);
-    const char *result = arena_strdup(a, s);
-    free(s);
-    return result;
+    struct output *out = arena_alloc(a, sizeof *out);
+    buf_init(&out->text, a);
+    if (demangle_rust(name, out))
+        return buf_cstr(&out->text);
+    out->text.len = 0;
+    /* Objects that were made for another system may have one underscore more. */
+    if (demangle_cxx(name, out) || (!strncmp(name, "__Z", 3) && demangle_cxx(name + 1, out)))
+        return buf_cstr(&out->text);
+    return shorten(a, name);
 }
