@@ -37,8 +37,6 @@ static void append(const char *s, size_t n, void *to)
 
 /* ---- C++ ---- */
 
-typedef struct demangle_component component;
-
 enum { VISITED = 1 << 20 }; /* in d_counting, which libiberty uses as it prints: cleared again */
 
 /* Nodes whose two pointers are subtrees. Those that are not here hold other things, or end a
@@ -71,7 +69,7 @@ static bool is_unary_number(enum demangle_component_type type)
 }
 
 /* The function around a local name: only the fact that it is one is shown. */
-static void drop_parameters(component *c)
+static void drop_parameters(struct demangle_component *c)
 {
     /* Around the name there may be qualifiers of the method, and no more of them than there are. */
     for (int i = 0; c && c->type != DEMANGLE_COMPONENT_TYPED_NAME; i++) {
@@ -79,7 +77,7 @@ static void drop_parameters(component *c)
             return;
         c = c->u.s_binary.left;
     }
-    component *type = c ? c->u.s_binary.right : NULL;
+    struct demangle_component *type = c ? c->u.s_binary.right : NULL;
     for (int i = 0; type && type->type != DEMANGLE_COMPONENT_FUNCTION_TYPE; i++) {
         if (!is_binary(type->type) || i == 8)
             return;
@@ -90,7 +88,7 @@ static void drop_parameters(component *c)
 }
 
 /* libiberty names the constructor of an unnamed class after the class around it. */
-static void name_unnamed(component *class, component *method)
+static void name_unnamed(struct demangle_component *class, struct demangle_component *method)
 {
     if (!method ||
         (method->type != DEMANGLE_COMPONENT_CTOR && method->type != DEMANGLE_COMPONENT_DTOR))
@@ -102,7 +100,7 @@ static void name_unnamed(component *class, component *method)
 }
 
 /* Argument `index` of a template's list, or NULL. */
-static component *argument(component *list, long index)
+static struct demangle_component *argument(struct demangle_component *list, long index)
 {
     for (; list && list->type == DEMANGLE_COMPONENT_TEMPLATE_ARGLIST;
          list = list->u.s_binary.right) {
@@ -114,22 +112,22 @@ static component *argument(component *list, long index)
 
 /* Puts the arguments into the type of a conversion operator: without its template, "operator T"
  * has nothing left that says what T is. */
-static void resolve(component *type, component *list)
+static void resolve(struct demangle_component *type, struct demangle_component *list)
 {
     for (int i = 0; type && type->type != DEMANGLE_COMPONENT_TEMPLATE_PARAM; i++) {
         if (!is_binary(type->type) || i == 16)
             return;
         type = type->u.s_binary.left;
     }
-    component *arg = type ? argument(list, type->u.s_number.number) : NULL;
+    struct demangle_component *arg = type ? argument(list, type->u.s_number.number) : NULL;
     if (arg && arg->type != DEMANGLE_COMPONENT_TEMPLATE_ARGLIST)
         *type = *arg;
 }
 
 /* The parameters of a conversion operator are its own, or those of the class around it. */
-static void resolve_conversion(component *c)
+static void resolve_conversion(struct demangle_component *c)
 {
-    component *left = c->u.s_binary.left, *right = c->u.s_binary.right;
+    struct demangle_component *left = c->u.s_binary.left, *right = c->u.s_binary.right;
     if (c->type == DEMANGLE_COMPONENT_TEMPLATE) {
         while (left && left->type == DEMANGLE_COMPONENT_QUAL_NAME)
             left = left->u.s_binary.right;
@@ -144,7 +142,7 @@ static void resolve_conversion(component *c)
         resolve(right, left->u.s_binary.right);
 }
 
-static void strip(component *c)
+static void strip(struct demangle_component *c)
 {
     if (!c || c->d_counting == VISITED)
         return;
@@ -152,7 +150,7 @@ static void strip(component *c)
     if (c->type == DEMANGLE_COMPONENT_TEMPLATE || c->type == DEMANGLE_COMPONENT_QUAL_NAME)
         resolve_conversion(c);
     if (c->type == DEMANGLE_COMPONENT_TEMPLATE) {
-        component *name = c->u.s_binary.left;
+        struct demangle_component *name = c->u.s_binary.left;
         strip(name);
         if (name) {
             *c = *name;
@@ -186,7 +184,7 @@ static void strip(component *c)
 }
 
 /* Undoes the marks: libiberty counts in the same field. */
-static void unmark(component *c)
+static void unmark(struct demangle_component *c)
 {
     if (!c || c->d_counting != VISITED)
         return;
@@ -206,7 +204,7 @@ static bool demangle_cxx(const char *name, struct output *out)
     void *volatile memory = NULL;
     void *block = NULL;
     volatile bool done = false;
-    component *c = cplus_demangle_v3_components(name, DMGL_NO_OPTS, &block);
+    struct demangle_component *c = cplus_demangle_v3_components(name, DMGL_NO_OPTS, &block);
     memory = block;
     if (c && !setjmp(out->too_long)) {
         strip(c);
