@@ -36,7 +36,7 @@ static int compile_code(struct regex *re, const struct buf *translated, struct e
         pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     int number = 0;
     PCRE2_SIZE offset = 0;
-    re->code = pcre2_compile((PCRE2_SPTR)translated->data, translated->len,
+    re->code = pcre2_compile((PCRE2_SPTR)(translated->len ? translated->data : ""), translated->len,
                              PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY |
                                  PCRE2_ALT_CIRCUMFLEX | PCRE2_NO_AUTO_CAPTURE,
                              &number, &offset, context);

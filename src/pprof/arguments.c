@@ -218,6 +218,7 @@ enum arguments_result arguments_parse(int argc, char **argv, const struct pprof_
 {
     struct arguments a;
     begin(&a, r);
+    r->source.exact = !front->command;
     add_source_flags(&a);
     add_option_flags(&a);
     if (!front->command)

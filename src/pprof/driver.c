@@ -18,6 +18,19 @@ static const char *list_commands(struct buf *out)
     return buf_cstr(out);
 }
 
+/* Without a command pprof reads the profile and opens its shell. */
+static int refuse_shell(struct err *e)
+{
+    struct arena scratch;
+    struct buf text;
+    arena_init(&scratch);
+    buf_init(&text, &scratch);
+    err_set(e, -ENOTSUP, "the interactive shell is not in this version; name a report: %s",
+            list_commands(&text));
+    arena_free(&scratch);
+    return -ENOTSUP;
+}
+
 /* Whether this version has what was asked for. */
 static int check_command(const struct request *r, struct err *e)
 {
@@ -30,11 +43,7 @@ static int check_command(const struct request *r, struct err *e)
     if (*r->source.http)
         rc = err_set(e, -ENOTSUP,
                      "-http is not in this version; 'strobe web FILE' serves a flame graph");
-    else if (!c)
-        rc = err_set(e, -ENOTSUP,
-                     "the interactive shell is not in this version; name a report: %s",
-                     list_commands(&text));
-    else if (!report_find(c->report))
+    else if (c && !report_find(c->report))
         rc = err_set(e, -ENOTSUP, "the report -%s is not in this version, which has %s", c->name,
                      list_commands(&text));
     arena_free(&scratch);
@@ -91,10 +100,10 @@ int pprof_main(int argc, char **argv, const struct pprof_front *front)
             print_usage();
         return 0;
     }
-    struct profile p;
+    struct profile *p;
     if (check_command(&request, &e) || sources_read(&p, &request.source, &e))
         return fail(front, &e);
-    int rc = run_command(&p, &request, &e);
-    profile_free(&p);
+    int rc = request.command ? run_command(p, &request, &e) : refuse_shell(&e);
+    sources_free(p);
     return rc ? fail(front, &e) : 0;
 }

@@ -22,6 +22,7 @@ struct source {
     bool normalize, all_frames;
     int64_t seconds, timeout_seconds;
     const char *symbolize, *http, *comment;
+    bool exact; /* as pprof: its error texts without ours behind them, no "-" for standard input */
 };
 
 /* ---- ui.c ---- */
@@ -52,8 +53,10 @@ enum arguments_result arguments_parse(int argc, char **argv, const struct pprof_
 
 /* ---- sources.c ---- */
 
-/* Reads, merges, subtracts the base, symbolizes and prunes: the profile that commands work on. */
-int sources_read(struct profile *p, const struct source *s, struct err *e);
+/* Reads, merges, subtracts the base, symbolizes and prunes: the profile that commands work on. Free
+ * with sources_free. */
+int sources_read(struct profile **p, const struct source *s, struct err *e);
+void sources_free(struct profile *p);
 
 /* ---- binaries.c ---- */
 

@@ -27,10 +27,22 @@ static bool is_url(const char *name)
     return *c == ':';
 }
 
+/* Leaves of a decoding error what pprof prints: not the place, nor the reason of the format's. */
+static void cut_to_pprof(struct err *e)
+{
+    static const char format[] = "unrecognized profile format";
+    char *at = strstr(e->msg, format);
+    if (at)
+        at[sizeof format - 1] = 0;
+    at = e->code == -EINVAL ? strrchr(e->msg, '(') : NULL;
+    if (at && at > e->msg && at[-1] == ' ' && strstr(at, "at byte"))
+        at[-1] = 0;
+}
+
 static int read_one(struct profile *p, const struct source *s, const char *name, struct err *e)
 {
     struct stat st;
-    if (strcmp(name, "-") && stat(name, &st)) {
+    if ((s->exact || strcmp(name, "-")) && stat(name, &st)) {
         if (is_url(name))
             return err_set(e, -ENOTSUP,
                            "%s: fetching over HTTP is not in this version; fetch it with curl and "
@@ -41,21 +53,43 @@ static int read_one(struct profile *p, const struct source *s, const char *name,
     int rc = profile_read_file(p, name, e);
     if (!rc)
         binaries_locate(p, s);
+    else if (s->exact)
+        cut_to_pprof(e);
     return rc;
 }
 
-/* Merges `count` profiles into the first, and frees the others. */
-static int merge(struct profile *profiles, uint32_t count, struct err *e)
+/* Profiles stay where they were made: they point into themselves. */
+static struct profile *new_profile(void)
 {
-    struct profile *in[CHUNK + 1], merged;
+    struct profile *p = malloc(sizeof *p);
+    if (!p) {
+        ui_error("out of memory reading profiles");
+        exit(2);
+    }
+    profile_init(p);
+    return p;
+}
+
+static void drop_profile(struct profile **p)
+{
+    if (*p)
+        profile_free(*p);
+    free(*p);
+    *p = NULL;
+}
+
+/* Merges `count` profiles into one in place of the first, and frees them. */
+static int merge(struct profile **profiles, uint32_t count, struct err *e)
+{
     if (count < 2)
         return 0;
+    struct profile *merged = new_profile();
+    int rc = profile_merge(merged, profiles, count, e);
     for (uint32_t i = 0; i < count; i++)
-        in[i] = &profiles[i];
-    int rc = profile_merge(&merged, in, count, e);
-    for (uint32_t i = rc ? 1 : 0; i < count; i++)
-        profile_free(&profiles[i]);
-    if (!rc)
+        drop_profile(&profiles[i]);
+    if (rc)
+        free(merged);
+    else
         profiles[0] = merged;
     return rc;
 }
@@ -68,17 +102,19 @@ struct group {
 };
 
 /* Reads and merges files; those that cannot be read are told of and left out. */
-static int read_all(struct profile *out, const struct source *s, struct group *g, struct err *e)
+static int read_all(struct profile **out, const struct source *s, struct group *g, struct err *e)
 {
-    struct profile *chunk = calloc(CHUNK + 1, sizeof *chunk);
+    struct profile *chunk[CHUNK + 1] = {NULL};
     uint32_t held = 0;
-    int rc = chunk ? 0 : err_set(e, -ENOMEM, "out of memory reading profiles");
+    int rc = 0;
     for (int i = 0; i < g->count && !rc; i++) {
         struct err one = {0};
-        if (read_one(&chunk[held], s, g->files[i], &one)) {
+        struct profile *p = new_profile();
+        if (read_one(p, s, g->files[i], &one)) {
             ui_error(one.msg);
+            free(p);
         } else {
-            held++;
+            chunk[held++] = p;
             g->read_count++;
         }
         /* The first of a chunk is what earlier ones were merged into. */
@@ -88,48 +124,55 @@ static int read_all(struct profile *out, const struct source *s, struct group *g
             held = 1;
         }
     }
-    if (!rc && held)
-        *out = chunk[0];
-    free(chunk);
+    if (!rc && held && !chunk[0]->sample_type_count)
+        rc = err_set(e, -EINVAL, "profiles have empty common sample type list");
+    *out = chunk[0];
     return rc;
 }
 
-static int read_group(struct profile *p, const struct source *s, struct group *g, struct err *e)
+/* Reads sources and base, then says what was not to be had, in pprof's order: it reads all of them
+ * at the same time. */
+static int read_both(struct profile **p, struct profile **base, const struct source *s,
+                     struct err *e)
 {
-    if (read_all(p, s, g, e))
-        return err_prefix(e, "problem fetching %s profiles", g->kind);
-    if (!g->read_count)
-        return err_set(e, -ENOENT, "failed to fetch any %s profiles", g->kind);
-    if (g->read_count != g->count)
-        ui_errorf("Fetched %d %s profiles out of %d", g->read_count, g->kind, g->count);
-    if (!p->sample_type_count) {
-        profile_free(p);
-        return err_set(e, -EINVAL,
-                       "problem fetching %s profiles: profiles have empty common sample type list",
-                       g->kind);
-    }
+    char *base_file = (char *)s->base;
+    struct group sources = {s->files, s->file_count, "source", 0};
+    struct group bases = {&base_file, *s->base ? 1 : 0, "base", 0};
+    struct err base_error = {0};
+    int rc = read_all(p, s, &sources, e);
+    int base_rc = read_all(base, s, &bases, &base_error);
+    if (rc)
+        return err_prefix(e, "problem fetching source profiles");
+    if (base_rc)
+        return err_set(e, base_rc, "problem fetching base profiles: %s,", base_error.msg);
+    if (!sources.read_count)
+        return err_set(e, -ENOENT, "failed to fetch any source profiles");
+    if (!bases.read_count && bases.count)
+        return err_set(e, -ENOENT, "failed to fetch any base profiles");
+    if (sources.read_count != sources.count)
+        ui_errorf("Fetched %d source profiles out of %d", sources.read_count, sources.count);
     return 0;
 }
 
-static int subtract_base(struct profile *p, const struct source *s, struct profile *base,
+/* `*p` becomes the difference; `base` is freed. */
+static int subtract_base(struct profile **p, const struct source *s, struct profile *base,
                          struct err *e)
 {
     if (s->diff_base)
         refine_set_label(base, "pprof::base", "true");
-    int rc = s->normalize ? refine_normalize(p, base, e) : 0;
+    struct profile *both[] = {*p, base};
+    int rc = s->normalize ? refine_normalize(*p, base, e) : 0;
     double *ratios = arena_array(&base->arena, base->sample_type_count, sizeof *ratios);
     for (uint32_t i = 0; i < base->sample_type_count; i++)
         ratios[i] = -1;
     refine_scale(base, ratios);
-    struct profile *both[] = {p, base}, merged;
-    if (!rc)
-        rc = profile_merge(&merged, both, 2, e);
-    profile_free(base);
-    if (rc)
-        return rc;
-    profile_free(p);
-    *p = merged;
-    return 0;
+    if (!rc) {
+        rc = merge(both, 2, e);
+        *p = both[0];
+    } else {
+        drop_profile(&base);
+    }
+    return rc;
 }
 
 static void add_comment(struct profile *p, const char *text)
@@ -154,23 +197,24 @@ static int prepare(struct profile *p, const struct source *s, struct err *e)
     return 0;
 }
 
-int sources_read(struct profile *p, const struct source *s, struct err *e)
+int sources_read(struct profile **p, const struct source *s, struct err *e)
 {
-    char *base_file = (char *)s->base;
-    struct group files = {s->files, s->file_count, "source", 0};
-    struct group bases = {&base_file, 1, "base", 0};
-    int rc = read_group(p, s, &files, e);
-    if (rc)
-        return rc;
-    if (*s->base) {
-        struct profile base;
-        rc = read_group(&base, s, &bases, e);
-        if (!rc)
-            rc = subtract_base(p, s, &base, e);
+    struct profile *base = NULL;
+    *p = NULL;
+    int rc = read_both(p, &base, s, e);
+    if (!rc && base) {
+        rc = subtract_base(p, s, base, e);
+        base = NULL;
     }
     if (!rc)
-        rc = prepare(p, s, e);
+        rc = prepare(*p, s, e);
+    drop_profile(&base);
     if (rc)
-        profile_free(p);
+        drop_profile(p);
     return rc;
+}
+
+void sources_free(struct profile *p)
+{
+    drop_profile(&p);
 }

@@ -67,46 +67,40 @@ static void demangle_function(struct profile *p, struct profile_function *f)
     f->name = profile_intern_cstr(p, demangled);
 }
 
-static void use_system_names(struct profile *p)
-{
-    for (uint32_t i = 0; i < p->function_count; i++) {
-        struct profile_function *f = &p->functions[i];
-        if (p->strings[f->name].len && p->strings[f->system_name].len)
-            f->name = f->system_name;
-    }
-}
-
 static bool word_is(const char *word, size_t len, const char *name)
 {
     return strlen(name) == len && !strncasecmp(word, name, len);
 }
 
+/* Modes that need binaries. Any demangle mode but the default forces new symbols, too. */
+static bool needs_binaries(const char *word, size_t len)
+{
+    static const char *const words[] = {"local",         "fastlocal",     "remote",
+                                        "force",         "demangle=none", "demangle=full",
+                                        "demangle=templates"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (word_is(word, len, words[i]))
+            return true;
+    return false;
+}
+
 int symbolize(struct profile *p, const char *mode, struct err *e)
 {
-    bool demangled = true;
     for (const char *at = mode; *at; at += *at == ':') {
         size_t n = strcspn(at, ":");
         if (word_is(at, n, "none") || word_is(at, n, "no"))
             return 0;
-        if (word_is(at, n, "demangle=none")) {
-            demangled = false;
-        } else if (word_is(at, n, "force") || word_is(at, n, "fastlocal") ||
-                   word_is(at, n, "remote") || word_is(at, n, "local") ||
-                   word_is(at, n, "demangle=full") || word_is(at, n, "demangle=templates")) {
+        if (needs_binaries(at, n))
             return err_set(e, -ENOTSUP,
                            "-symbolize=%.*s is not in this version; leave it out, or use "
                            "-symbolize=none",
                            (int)n, at);
-        } else if (n && !word_is(at, n, "demangle=default")) {
+        if (n && !word_is(at, n, "demangle=default")) {
             ui_errorf("ignoring unrecognized symbolization option: %s", mode);
             ui_error("expecting -symbolize=[local|fastlocal|remote|none][:force]"
                      "[:demangle=[none|full|templates|default]");
         }
         at += n;
-    }
-    if (!demangled) {
-        use_system_names(p);
-        return 0;
     }
     for (uint32_t i = 0; i < p->function_count; i++)
         demangle_function(p, &p->functions[i]);
