@@ -43,11 +43,11 @@ static inline long sigsafe_syscall6(long nr, long a, long b, long c, long d, lon
 #endif
 }
 
-#define sigsafe_syscall0(nr)             sigsafe_syscall6(nr, 0, 0, 0, 0, 0, 0)
-#define sigsafe_syscall1(nr, a)          sigsafe_syscall6(nr, (long)(a), 0, 0, 0, 0, 0)
-#define sigsafe_syscall2(nr, a, b)       sigsafe_syscall6(nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define sigsafe_syscall0(nr)          sigsafe_syscall6(nr, 0, 0, 0, 0, 0, 0)
+#define sigsafe_syscall1(nr, a)       sigsafe_syscall6(nr, (long)(a), 0, 0, 0, 0, 0)
+#define sigsafe_syscall2(nr, a, b)    sigsafe_syscall6(nr, (long)(a), (long)(b), 0, 0, 0, 0)
 #define sigsafe_syscall3(nr, a, b, c) sigsafe_syscall6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define sigsafe_syscall4(nr, a, b, c, d) \
+#define sigsafe_syscall4(nr, a, b, c, d)                                                           \
     sigsafe_syscall6(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
 /* 0 if the clock cannot be read. */

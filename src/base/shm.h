@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The memory that libstrobe shares with the recorder: a pool of chunks into which handlers append
+ * records, and a slot for each process. It is a memfd that the recorder creates and allocates in
+ * full before the program starts (a sparse one would mean SIGBUS when memory is short), and that
+ * every process of the tree maps. The kernel keeps it when a process is killed, so what was
+ * committed is never lost.
+ *
+ * Chunks. A chunk is in exactly one place: on the free list, held by one writer (between pop and
+ * push), or full and waiting for the recorder. A writer pops a chunk, appends one record, moves
+ * `committed` (release), pushes the chunk back; a chunk without room is marked full instead and the
+ * writer pops the next. The recorder reads [consumed, committed) of every chunk at any time
+ * (acquire), empties full ones and pushes them. The list is last in, first out: a quiet program
+ * touches one chunk. A writer killed while it holds a chunk leaves it to the recorder, which takes
+ * it back when the holder's process is gone. Head words carry a tag against ABA.
+ *
+ *   consumed <= committed <= SHM_CHUNK_DATA;  record sizes are multiples of 8
+ *   a record that was not committed does not exist
+ *
+ * Everything here is lock-free and async-signal-safe; nothing trusts the other side: indexes and
+ * sizes are checked against the mapping by whoever reads them (the program may scribble on it).
+ */
+#ifndef BASE_SHM_H
+#define BASE_SHM_H
+
+#include "base/limits.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHM_MAGIC        0x31656d7362727473ull /* "strbsme1" */
+#define SHM_VERSION      1u
+#define SHM_CHUNK_BYTES  (32u << 10)
+#define SHM_CHUNK_DATA   (SHM_CHUNK_BYTES - 64u)
+#define SHM_CHUNKS       512u  /* 16 MiB */
+#define SHM_PROCESSES    2048u /* alive, or ended and not yet collected */
+#define SHM_PATH_MAX     512u
+#define SHM_BUILD_ID_MAX 32u
+
+enum shm_backend {
+    SHM_BACKEND_AUTO,    /* find out at start */
+    SHM_BACKEND_SIGTRAP, /* perf_event task-clock, synchronous SIGTRAP: kernel time included */
+    SHM_BACKEND_SIGNAL,  /* perf_event task-clock, F_SETSIG: only user time is interrupted */
+    SHM_BACKEND_TIMER, /* timer_create on the thread's CPU clock: expires on the scheduler's tick */
+    SHM_BACKEND_COUNT
+};
+
+enum shm_record_type {
+    SHM_SAMPLE = 1, /* struct shm_sample */
+    SHM_MODULE,     /* struct shm_module */
+    SHM_IMAGE,      /* struct shm_image: a process began, by fork or exec */
+};
+
+/* Pseudo program counters: stacks may start (leaf first) with one of these. They are below any
+ * address the kernel maps. The recorder turns them into functions of that name. */
+enum shm_pseudo {
+    SHM_PSEUDO_EXEC = 1,   /* [exec and dynamic linking] */
+    SHM_PSEUDO_EXIT,       /* [exit] */
+    SHM_PSEUDO_THREAD_END, /* [thread end]: passed points whose signal came too late */
+    SHM_PSEUDO_UNRECORDED, /* [processes not recorded] */
+    SHM_PSEUDO_COUNT
+};
+
+#define SHM_PSEUDO_NAMES                                                                           \
+    {                                                                                              \
+        [SHM_PSEUDO_EXEC] = "[exec and dynamic linking]", [SHM_PSEUDO_EXIT] = "[exit]",            \
+        [SHM_PSEUDO_THREAD_END] = "[thread end]",                                                  \
+        [SHM_PSEUDO_UNRECORDED] = "[processes not recorded]",                                      \
+    }
+
+enum shm_sample_flags {
+    SHM_STACK_TRUNCATED = 1, /* the walk ended before the thread's root */
+    SHM_STACK_DEPTH = 2,     /* deeper than the limit: leaf-most frames are missing */
+};
+
+struct shm_record {
+    uint32_t size;    /* of the whole record, multiple of 8 */
+    uint16_t type;    /* enum shm_record_type */
+    uint16_t process; /* slot */
+    uint32_t image;   /* the slot's image count when it was written */
+    uint32_t epoch;   /* of the process's module list: raised when an address range is reused */
+};
+
+struct shm_sample {
+    struct shm_record r;
+    uint32_t tid;
+    uint32_t weight; /* sampling points this stack stands for, >= 1 */
+    uint16_t flags;  /* enum shm_sample_flags */
+    uint16_t depth;
+    uint32_t reason; /* why truncated: the unwinder's code */
+    uint64_t pcs[];  /* leaf first; callers as return address - 1 */
+};
+
+struct shm_module {
+    struct shm_record r;
+    uint64_t start, limit, offset; /* of the executable segment: memory range and file offset */
+    uint16_t path_len;
+    uint8_t build_id_len;
+    uint8_t pad[5];
+    uint8_t build_id[SHM_BUILD_ID_MAX];
+    char path[]; /* path_len bytes, no NUL */
+};
+
+struct shm_image {
+    struct shm_record r;
+    uint32_t pid;
+    uint32_t parent_process; /* slot of the process this one was forked from, or UINT32_MAX */
+    uint32_t parent_image;
+    uint32_t backend; /* enum shm_backend in use */
+    uint16_t exe_len;
+    uint8_t pad[6];
+    char exe[]; /* path of the executable, no NUL */
+};
+
+enum shm_process_state {
+    SHM_FREE,
+    SHM_CLAIMED, /* being filled */
+    SHM_EXECING, /* between execve's call and the new image's constructor */
+    SHM_LIVE,
+    SHM_ENDED, /* its exit hook ran */
+};
+
+struct shm_process {
+    _Atomic uint32_t state; /* enum shm_process_state */
+    _Atomic uint32_t pid;
+    _Atomic uint32_t image;          /* counts executions in this slot; never goes back */
+    _Atomic uint32_t threads_lost;   /* threads that could not be sampled */
+    _Atomic uint64_t cpu_at_exec_ns; /* process CPU clock when execve was called */
+    _Atomic uint64_t cpu_at_end_ns;  /* process CPU clock when the exit hook ran, 0 = it did not */
+    _Atomic uint64_t booked_points;  /* sum of weights written */
+    _Atomic uint64_t lost_samples, lost_points; /* no chunk was free */
+    uint64_t reserved[2];
+};
+
+struct shm_chunk {
+    _Atomic uint32_t next;      /* free list: index + 1 of the next, 0 = end */
+    _Atomic uint32_t committed; /* bytes of data that are valid */
+    _Atomic uint32_t full;      /* 1: waits for the recorder */
+    _Atomic uint32_t holder;    /* pid of the writer that popped it, 0 = none */
+    uint32_t consumed;          /* the recorder's own */
+    uint32_t pad[11];
+    unsigned char data[SHM_CHUNK_DATA];
+};
+
+struct shm {
+    uint64_t magic;
+    uint32_t version, size_bytes;
+    uint32_t hz, backend; /* backend: what the recorder's self-test chose */
+    uint64_t period_ns;
+    uint64_t seed; /* 0: from the kernel; else every phase follows from it */
+    uint32_t depth_max;
+    uint32_t recorder_pid;
+    uint32_t exclude_kernel; /* perf refuses kernel time to this user */
+    uint32_t pad0;
+    _Atomic uint64_t free_head;      /* tag << 32 | index + 1 */
+    _Atomic uint32_t processes_lost; /* no slot was free */
+    _Atomic uint32_t processes_high; /* slots ever used */
+    _Atomic uint32_t stop;           /* the recorder wants no more samples */
+    _Atomic uint32_t ordinal;        /* of processes, for the seed */
+    struct shm_process processes[SHM_PROCESSES];
+    struct shm_chunk chunks[SHM_CHUNKS];
+};
+
+_Static_assert(sizeof(struct shm_chunk) == SHM_CHUNK_BYTES, "chunks are contiguous");
+_Static_assert(sizeof(struct shm_sample) + LIMIT_STACK_DEPTH * 8 <= SHM_CHUNK_DATA, "one fits");
+
+/* Fills freshly zeroed memory of sizeof(struct shm): all chunks free. The recorder calls it. */
+void shm_init(struct shm *s);
+/* Whether `s`, of which `size` bytes are mapped, is a segment this version can use. */
+bool shm_valid(const struct shm *s, size_t size);
+
+/* Takes a chunk with room for `bytes`, for the process `pid`, or NULL: the sample is lost. */
+struct shm_chunk *shm_chunk_take(struct shm *s, uint32_t bytes, uint32_t pid);
+/* Commits the record of `bytes` (0: nothing) that was written at data + committed, and puts the
+ * chunk back. */
+void shm_chunk_put(struct shm *s, struct shm_chunk *c, uint32_t bytes);
+/* The recorder: empties a chunk that is full or whose holder is gone and frees it. */
+void shm_chunk_recycle(struct shm *s, struct shm_chunk *c);
+
+/* Claims a free process slot for `pid`; NULL (and counted) when there is none. State CLAIMED. */
+struct shm_process *shm_process_claim(struct shm *s, uint32_t pid);
+/* The slot that waits in state EXECING for the image of `pid`, or NULL. */
+struct shm_process *shm_process_find_execing(struct shm *s, uint32_t pid);
+
+static inline uint32_t shm_process_index(const struct shm *s, const struct shm_process *p)
+{
+    return (uint32_t)(p - s->processes);
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A lock-free table that counts equal stacks: what a handler writes to when no recorder drains it.
+ * Fixed size, made once; insertion is wait-free but for a bounded probe, allocates nothing and may
+ * be interrupted or killed anywhere. Stacks are never removed. */
+#ifndef BASE_STACKTAB_H
+#define BASE_STACKTAB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STACKTAB_ENTRIES 16384u     /* distinct stacks, a power of two */
+#define STACKTAB_WORDS   (1u << 20) /* 8 MiB of program counters, touched as they are used */
+
+/* What makes two samples the same stack, besides the program counters. */
+struct stacktab_key {
+    uint16_t depth, flags; /* flags: enum shm_sample_flags */
+    uint32_t reason, epoch;
+};
+
+struct stacktab_entry {
+    _Atomic uint64_t hash;   /* 0 = empty; taken by compare-and-swap */
+    _Atomic uint64_t weight; /* sampling points */
+    _Atomic uint32_t ready;  /* 1 once key and first are written (release) */
+    uint32_t first;          /* of its program counters in words */
+    struct stacktab_key key;
+};
+
+struct stacktab {
+    _Atomic uint64_t used_words;
+    _Atomic uint64_t lost_samples, lost_points; /* the table was full */
+    struct stacktab_entry entries[STACKTAB_ENTRIES];
+    uint64_t words[STACKTAB_WORDS];
+};
+
+/* Adds `weight` points to the stack. Zeroed memory is an empty table. Handler-safe. */
+void stacktab_add(struct stacktab *t, const struct stacktab_key *key, const uint64_t *pcs,
+                  uint64_t weight);
+
+/* Empties it. No handler may be at work on it; it must begin at a page (mmap). */
+void stacktab_clear(struct stacktab *t);
+
+#endif
