@@ -24,8 +24,7 @@ struct decoder {
     struct err *e;
     struct arena scratch; /* freed at the end of decoding */
     const uint8_t *base;  /* of the inflated data: offsets in errors count from here */
-    const uint8_t *end;
-    enum profile_input input;
+    bool borrow;
 
     /* Of each top-level field: how many there are, and the part of the file that holds them all. */
     struct wire range[PROFILE_FIELDS];
