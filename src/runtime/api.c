@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The C API, and the profile that the environment asks for: both end in the same start. */
+#include "base/sigsafe.h"
+#include "runtime/file.h"
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char last_error[512] = "no error";
+static int asked_hz; /* strobe_cpu_set_rate */
+
+static int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(int code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(last_error, sizeof last_error, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+static int begin(const struct strobe_config *c, bool by_call)
+{
+    struct timespec now;
+    rt.period_ns = 1000000000ull / (uint64_t)c->hz;
+    rt.seed = c->seed;
+    rt.started_by_call = by_call;
+    rt.clock = taskclock_probe(c->backend, false);
+    clock_gettime(CLOCK_REALTIME, &now);
+    rt.start_time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    rt.start_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    atomic_store(&rt.sampled_points, 0);
+    atomic_store(&rt.truncated_points, 0);
+    atomic_store(&rt.depth_points, 0);
+    atomic_store(&rt.threads_lost, 0);
+    int r = runtime_map();
+    if (r < 0)
+        return r;
+    stacktab_clear(rt.table);
+    return runtime_begin(SINK_TABLE);
+}
+
+void runtime_begin_from_environment(const struct strobe_config *c)
+{
+    if (!c->cpu)
+        return;
+    int r = file_open(c->out);
+    if (r == 0)
+        r = begin(c, false);
+    if (r == 0)
+        return;
+    char text[RUNTIME_PATH + 256];
+    int n = snprintf(text, sizeof text, "libstrobe: nothing is profiled: %s: %s\n", c->out,
+                     strerror(-r));
+    if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
+        return; /* a closed stderr: there is nobody to tell */
+}
+
+/* What a start by code has in common: one at a time, settings from the environment. */
+static int ready(struct strobe_config *c)
+{
+    if (atomic_load(&rt.sink) == SINK_SHM)
+        return fail(-EALREADY, "the CPU profile is being taken by `strobe record`");
+    if (atomic_load(&rt.sink) != SINK_OFF)
+        return fail(-EALREADY, "the CPU profile is running already; call strobe_cpu_stop first");
+    if (options_read(c) != 0)
+        return fail(-EINVAL, "a STROBE_ variable in the environment is not valid");
+    if (asked_hz)
+        c->hz = asked_hz;
+    return 0;
+}
+
+int strobe_cpu_start(const char *path)
+{
+    struct strobe_config c;
+    if (!path || !*path)
+        return fail(-EINVAL, "strobe_cpu_start: no file name was given");
+    int r = ready(&c);
+    if (r < 0)
+        return r;
+    r = file_open(path);
+    if (r < 0)
+        return fail(r, "cannot create the profile %s: %s", path, strerror(-r));
+    r = begin(&c, true);
+    if (r < 0)
+        return fail(r, "cannot start sampling: %s", strerror(-r));
+    return 0;
+}
+
+int strobe_cpu_start_writer(strobe_write_fn write_fn, void *ctx)
+{
+    struct strobe_config c;
+    if (!write_fn)
+        return fail(-EINVAL, "strobe_cpu_start_writer: no function was given");
+    int r = ready(&c);
+    if (r < 0)
+        return r;
+    file_open_writer(write_fn, ctx);
+    r = begin(&c, true);
+    return r < 0 ? fail(r, "cannot start sampling: %s", strerror(-r)) : 0;
+}
+
+int strobe_cpu_stop(void)
+{
+    if (atomic_load(&rt.sink) != SINK_TABLE || !rt.started_by_call)
+        return fail(-EINVAL, "strobe_cpu_stop: no CPU profile was started by this program");
+    runtime_pause();
+    int r = file_end(false);
+    if (r < 0)
+        return fail(r, "the profile could not be written: %s", strerror(-r));
+    return 0;
+}
+
+int strobe_cpu_set_rate(int hz)
+{
+    if (hz < 0 || hz > LIMIT_HZ_MAX)
+        return fail(-EINVAL, "a rate of %d Hz is not between %d and %d", hz, LIMIT_HZ_MIN,
+                    LIMIT_HZ_MAX);
+    asked_hz = hz;
+    return 0;
+}
+
+const char *strobe_last_error(void)
+{
+    return last_error;
+}
+
+const char *strobe_version(void)
+{
+    return STROBE_VERSION;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The profile that a process writes itself; see file.c. */
+#ifndef RUNTIME_FILE_H
+#define RUNTIME_FILE_H
+
+#include "runtime/runtime.h"
+
+/* Creates (0600) the file that `pattern` names and keeps it open; negative errno. */
+int file_open(const char *pattern);
+/* The profile goes to a function instead. */
+void file_open_writer(strobe_write_fn write, void *ctx);
+/* In a forked child: clears the counts and opens the child's own file; false if it has none. */
+bool file_begin_child(void);
+/* Writes the profile and closes the file. In a fatal signal's handler without function names, and
+ * not to a function. 0, -EIO or -ENOMEM. */
+int file_end(bool in_signal);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What runs in the sampled thread, in its signal handler: find the thread by the signal's own data,
+ * see how many sampling points its CPU clock has passed, unwind, write one record. It may only use
+ * base/sigsafe.h, the unwinder and the lock-free chunk pool and table; tests/tidy checks the
+ * object's undefined symbols. It uses under 1 KiB of stack besides the kernel's frame.
+ *
+ * The weight of a sample is the number of points passed since the last one, its time weight x
+ * period. That is unbiased for threads of any length: a tick that came late, or that was merged
+ * with another, only raises the weight of the next sample (docs/architecture.md, "Sampling"). */
+#include "base/sigsafe.h"
+#include "runtime/runtime.h"
+
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <ucontext.h>
+
+#ifndef TRAP_PERF
+#define TRAP_PERF 6 /* asm-generic/siginfo.h */
+#endif
+
+enum { SCRATCHES = 64, SCRATCH_STACK = 16 << 10 };
+
+/* Room for one walk: the program counters of a table sample, and a copy of a stack whose bounds are
+ * not known. Static and lazily touched: handlers run on stacks of 16 KiB. */
+struct scratch {
+    uint64_t pcs[LIMIT_STACK_DEPTH];
+    unsigned char stack[SCRATCH_STACK];
+};
+
+static struct scratch scratches[SCRATCHES];
+static _Atomic uint64_t scratch_used; /* one bit each */
+
+static struct scratch *scratch_take(void)
+{
+    uint64_t used = atomic_load_explicit(&scratch_used, memory_order_relaxed);
+    while (~used) {
+        int bit = __builtin_ctzll(~used);
+        if (atomic_compare_exchange_weak_explicit(&scratch_used, &used, used | 1ull << bit,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return &scratches[bit];
+    }
+    return NULL;
+}
+
+static void scratch_put(struct scratch *s)
+{
+    atomic_fetch_and_explicit(&scratch_used, ~(1ull << (s - scratches)), memory_order_release);
+}
+
+uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns)
+{
+    if (now_ns < t->next_point_ns)
+        return 0;
+    uint64_t points = (now_ns - t->next_point_ns) / rt.period_ns + 1;
+    t->next_point_ns += points * rt.period_ns;
+    return points;
+}
+
+/* ---- where a sample goes ---- */
+
+static void count_sample(uint64_t points, uint32_t flags)
+{
+    atomic_fetch_add_explicit(&rt.sampled_points, points, memory_order_relaxed);
+    if (flags & SHM_STACK_TRUNCATED)
+        atomic_fetch_add_explicit(&rt.truncated_points, points, memory_order_relaxed);
+    if (flags & SHM_STACK_DEPTH)
+        atomic_fetch_add_explicit(&rt.depth_points, points, memory_order_relaxed);
+}
+
+static void lose_in_shm(uint64_t points)
+{
+    atomic_fetch_add_explicit(&rt.process->lost_samples, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rt.process->lost_points, points, memory_order_relaxed);
+}
+
+static void fill_record(struct shm_record *r, uint32_t bytes, uint16_t type)
+{
+    r->size = (bytes + 7) & ~7u;
+    r->type = type;
+    r->process = (uint16_t)shm_process_index(rt.shm, rt.process);
+    r->image = rt.image;
+    r->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
+}
+
+/* A chunk with room for one sample of any depth. */
+static struct shm_chunk *take_chunk(uint64_t points)
+{
+    uint32_t bytes = sizeof(struct shm_sample) + LIMIT_STACK_DEPTH * 8;
+    struct shm_chunk *c = shm_chunk_take(rt.shm, bytes, rt.pid);
+    if (!c)
+        lose_in_shm(points);
+    return c;
+}
+
+static struct shm_sample *sample_at(struct shm_chunk *c)
+{
+    return (struct shm_sample *)(c->data +
+                                 atomic_load_explicit(&c->committed, memory_order_relaxed));
+}
+
+static void commit_sample(struct shm_chunk *c, uint32_t tid, uint64_t points,
+                          const struct stacktab_key *key)
+{
+    struct shm_sample *s = sample_at(c);
+    fill_record(&s->r, (uint32_t)sizeof *s + key->depth * 8u, SHM_SAMPLE);
+    s->r.epoch = key->epoch;
+    s->tid = tid;
+    s->weight = points > UINT32_MAX ? UINT32_MAX : (uint32_t)points;
+    s->flags = key->flags;
+    s->depth = key->depth;
+    s->reason = key->reason;
+    atomic_fetch_add_explicit(&rt.process->booked_points, points, memory_order_relaxed);
+    shm_chunk_put(rt.shm, c, s->r.size);
+}
+
+void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes)
+{
+    if (!rt.shm)
+        return;
+    struct shm_chunk *c = shm_chunk_take(rt.shm, (head_bytes + tail_bytes + 7) & ~7u, rt.pid);
+    if (!c)
+        return;
+    fill_record(r, head_bytes + tail_bytes, r->type);
+    unsigned char *at = c->data + atomic_load_explicit(&c->committed, memory_order_relaxed);
+    sigsafe_copy(at, r, head_bytes);
+    sigsafe_copy(at + head_bytes, tail, tail_bytes);
+    shm_chunk_put(rt.shm, c, r->size);
+}
+
+/* ---- walking ---- */
+
+static bool readable_bounds(const struct thread *t, uint64_t sp, struct unwind_bounds *b)
+{
+    *b = (struct unwind_bounds){.lo = sp, .hi = t->stack_hi};
+    return sp < t->stack_hi && t->stack_hi - sp < (1ull << 32);
+}
+
+/* The stack pointer is on a stack that we know nothing of (an alternate one, a coroutine's): the
+ * walk works on a checked copy. */
+static void walk_copy(const struct unwind_regs *regs, struct scratch *s, struct unwind_trace *to)
+{
+    uint64_t sp = regs->r[UNWIND_SP];
+    size_t got = 0;
+    for (size_t want = SCRATCH_STACK; want >= 1024 && !got; want /= 2) {
+        struct iovec mine = {s->stack, want}, theirs = {(void *)sp, want};
+        long n = sigsafe_syscall6(SYS_process_vm_readv, (long)rt.pid, (long)&mine, 1, (long)&theirs,
+                                  1, 0);
+        got = n > 0 ? (size_t)n : 0;
+    }
+    struct unwind_bounds b = {.lo = sp, .hi = sp + got, .copy = s->stack};
+    unwind_walk(rt.cache, regs, &b, to);
+}
+
+static void walk(struct thread *t, const struct unwind_regs *regs, struct scratch *s,
+                 struct stacktab_key *key)
+{
+    struct unwind_bounds b;
+    struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
+    key->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
+    if (readable_bounds(t, regs->r[UNWIND_SP], &b))
+        unwind_walk(rt.cache, regs, &b, &to);
+    else
+        walk_copy(regs, s, &to);
+    key->depth = (uint16_t)to.depth;
+    key->flags = to.end == UNWIND_ROOT    ? 0
+                 : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
+                                          : SHM_STACK_TRUNCATED;
+    key->reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
+}
+
+static void take_sample(struct thread *t, const struct unwind_regs *regs, uint64_t points)
+{
+    struct scratch *s = scratch_take();
+    struct stacktab_key key = {0};
+    if (!s) {
+        if (rt.process)
+            lose_in_shm(points);
+        else
+            atomic_fetch_add_explicit(&rt.table->lost_points, points, memory_order_relaxed);
+        return;
+    }
+    if (atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_SHM) {
+        /* The walk may note a module, which takes a chunk of its own: walk first. */
+        walk(t, regs, s, &key);
+        struct shm_chunk *c = take_chunk(points);
+        if (c) {
+            struct shm_sample *to = sample_at(c);
+            for (uint32_t i = 0; i < key.depth; i++)
+                to->pcs[i] = s->pcs[i];
+            commit_sample(c, t->tid, points, &key);
+        }
+    } else {
+        walk(t, regs, s, &key);
+        stacktab_add(rt.table, &key, s->pcs, points);
+    }
+    count_sample(points, key.flags);
+    scratch_put(s);
+}
+
+void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint32_t depth)
+{
+    struct stacktab_key key = {.depth = (uint16_t)depth,
+                               .epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed)};
+    if (atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_SHM) {
+        struct shm_chunk *c = take_chunk(points);
+        if (!c)
+            return;
+        struct shm_sample *to = sample_at(c);
+        for (uint32_t i = 0; i < depth; i++)
+            to->pcs[i] = pcs[i];
+        commit_sample(c, tid, points, &key);
+    } else {
+        stacktab_add(rt.table, &key, pcs, points);
+    }
+    count_sample(points, 0);
+}
+
+/* The registers of this very place: those that the caller's unwind rows can ask for. */
+static inline __attribute__((always_inline)) void regs_here(struct unwind_regs *regs)
+{
+    uint64_t *r = regs->r;
+    sigsafe_zero(regs, sizeof *regs);
+#if defined(__x86_64__)
+    __asm__ volatile("mov %%rbx, %0\n\tmov %%rbp, %1\n\tmov %%rsp, %2\n\tmov %%r12, %3\n\t"
+                     "mov %%r13, %4\n\tmov %%r14, %5\n\tmov %%r15, %6"
+                     : "=m"(r[3]), "=m"(r[6]), "=m"(r[7]), "=m"(r[12]), "=m"(r[13]), "=m"(r[14]),
+                       "=m"(r[15]));
+    __asm__ volatile("lea 0(%%rip), %0" : "=r"(r[16]));
+#endif
+}
+
+void runtime_sample_here(struct thread *t, uint64_t points)
+{
+    struct unwind_regs regs;
+    regs_here(&regs);
+    take_sample(t, &regs, points);
+}
+
+void runtime_sample_thread_end(struct thread *t, uint64_t points)
+{
+    struct unwind_regs regs;
+    struct unwind_bounds b;
+    uint64_t pcs[4 + 32];
+    struct unwind_trace here = {.pcs = pcs + 4, .max = 32};
+    regs_here(&regs);
+    uint32_t n = 0, depth = 0;
+    if (readable_bounds(t, regs.r[UNWIND_SP], &b))
+        depth = unwind_walk(rt.cache, &regs, &b, &here);
+    /* Root-most two: the thread's start in libc, which called the start routine before. */
+    uint32_t keep = here.end == UNWIND_ROOT && depth >= 2 ? 2 : 0;
+    pcs[n++] = SHM_PSEUDO_THREAD_END;
+    if (t->start)
+        pcs[n++] = t->start;
+    for (uint32_t i = depth - keep; i < depth; i++)
+        pcs[n++] = pcs[4 + i];
+    runtime_sample_pcs(t->tid, points, pcs, n);
+}
+
+/* ---- the handler ---- */
+
+static bool in_table(const struct thread *t)
+{
+    uintptr_t at = (uintptr_t)t, first = (uintptr_t)rt.threads;
+    return first && at >= first && at < (uintptr_t)(rt.threads + RUNTIME_THREADS) &&
+           (at - first) % sizeof *t == 0;
+}
+
+/* Linear over the entries in use: only for what is rare, or where the signal names no entry. */
+static struct thread *thread_of(uint32_t tid)
+{
+    uint32_t high = atomic_load_explicit(&rt.threads_high, memory_order_relaxed);
+    for (uint32_t i = 0; i < high; i++)
+        if (rt.threads[i].tid == tid && atomic_load(&rt.threads[i].used))
+            return &rt.threads[i];
+    return NULL;
+}
+
+int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds)
+{
+    (void)ctx;
+    struct thread *t = thread_of((uint32_t)sigsafe_syscall0(SYS_gettid));
+    return t && readable_bounds(t, sp, bounds);
+}
+
+/* Our signals are told apart by their siginfo: a timer carries the entry's address, SIGTRAP the
+ * perf event's data, SIGURG the event's descriptor. */
+static struct thread *find_thread(const siginfo_t *si)
+{
+    struct thread *t = NULL;
+    if (si->si_code == SI_TIMER) {
+        t = si->si_value.sival_ptr;
+    } else if (si->si_code == TRAP_PERF && si->si_signo == SIGTRAP) {
+        uint64_t data; /* si_perf_data: glibc 2.36 has no name for it */
+        sigsafe_copy(&data, (const char *)si + 24, sizeof data);
+        t = (struct thread *)(uintptr_t)data;
+    } else if (si->si_code == POLL_IN || si->si_code == POLL_HUP) {
+        uint32_t tid = (uint32_t)sigsafe_syscall0(SYS_gettid);
+        t = thread_of(tid);
+        if (t && t->fd != si->si_fd)
+            t = NULL;
+    }
+    if (!t || !in_table(t) || !atomic_load_explicit(&t->used, memory_order_acquire))
+        return NULL;
+    return t;
+}
+
+static void set_period(struct thread *t)
+{
+    if (t->fd < 0)
+        return; /* the signal came before the descriptor was noted: at the next one */
+    t->first = false;
+    sigsafe_syscall3(SYS_ioctl, t->fd, PERF_EVENT_IOC_PERIOD, &rt.period_ns);
+}
+
+void runtime_handler(int sig, siginfo_t *si, void *context)
+{
+    struct thread *t = find_thread(si);
+    if (!t) {
+        signals_forward(sig, si, context);
+        return;
+    }
+    if (atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
+        atomic_load_explicit(&rt.ended, memory_order_relaxed))
+        return;
+    if (rt.shm && atomic_load_explicit(&rt.shm->stop, memory_order_relaxed))
+        return; /* the recorder has gone */
+    uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    if (t->first)
+        set_period(t);
+    if (points == 0)
+        return; /* a little early: the next signal counts this point */
+    struct unwind_regs regs;
+    unwind_regs_from_ucontext(&regs, context);
+    take_sample(t, &regs, points);
+}

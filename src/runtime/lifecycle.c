@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Beginnings and ends: of the process, of threads, of children by fork, of images by exec, and of
+ * profiling itself. What a handler cannot see is booked here: CPU time before the constructor as
+ * [exec and dynamic linking], points whose signal had not come when a thread or the process ended.
+ *
+ * A child made by fork is a process of its own from its first instruction: its timers and events
+ * are the parent's and do not reach it, so it arms its own and takes its own slot. Under vfork and
+ * raw clone no handler of ours runs, the pid tells them apart, and nothing here touches the
+ * parent's state in their name. */
+#include "base/sigsafe.h"
+#include "runtime/file.h"
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern void *__libc_stack_end; /* ld.so: the stack pointer at the program's entry */
+
+static uint32_t raw_pid(void)
+{
+    return (uint32_t)sigsafe_syscall0(SYS_getpid);
+}
+
+static uint32_t raw_tid(void)
+{
+    return (uint32_t)sigsafe_syscall0(SYS_gettid);
+}
+
+static bool is_sampling(void)
+{
+    return atomic_load(&rt.sink) != SINK_OFF && !atomic_load(&rt.ended);
+}
+
+static uintptr_t main_stack_hi(void)
+{
+    return ((uintptr_t)__libc_stack_end + 4096) & ~(uintptr_t)4095;
+}
+
+/* ---- begin ---- */
+
+/* Sampling of the calling thread. `stack_hi` 0: it is a thread made by pthread_create. */
+static struct thread *begin_self(uint64_t origin_ns, uintptr_t stack_hi)
+{
+    struct thread *t = runtime_thread_claim();
+    if (!t)
+        return NULL;
+    t->stack_hi = stack_hi ? stack_hi : (uintptr_t)pthread_self();
+    runtime_set_self(t);
+    if (!runtime_arm(t, raw_tid(), origin_ns)) {
+        runtime_set_self(NULL);
+        runtime_thread_release(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void announce_image(uint32_t parent_process, uint32_t parent_image)
+{
+    struct shm_image r = {.r.type = SHM_IMAGE,
+                          .pid = rt.pid,
+                          .parent_process = parent_process,
+                          .parent_image = parent_image,
+                          .backend = rt.clock.backend,
+                          .exe_len = (uint16_t)strlen(rt.exe)};
+    runtime_emit(&r.r, sizeof r, rt.exe, r.exe_len);
+}
+
+/* The slot of this image: the one that waits for it since execve, or a new one. */
+static bool take_slot(uint64_t *origin_ns)
+{
+    rt.process = shm_process_find_execing(rt.shm, rt.pid);
+    *origin_ns = rt.process ? atomic_load(&rt.process->cpu_at_exec_ns) : 0;
+    if (!rt.process)
+        rt.process = shm_process_claim(rt.shm, rt.pid);
+    if (!rt.process)
+        return false;
+    rt.image = atomic_fetch_add(&rt.process->image, 1) + 1;
+    atomic_store(&rt.process->cpu_at_end_ns, 0);
+    return true;
+}
+
+int runtime_begin(enum sink sink)
+{
+    uint64_t origin = 0;
+    bool at_start = sink == SINK_SHM || !rt.started_by_call;
+    rt.pid = raw_pid();
+    rt.signo = rt.clock.backend == SHM_BACKEND_SIGTRAP ? SIGTRAP : SIGURG;
+    if (sink == SINK_SHM && !take_slot(&origin))
+        return -ENOSPC;
+    int r = signals_install(sink == SINK_TABLE);
+    if (r < 0)
+        return r;
+    if (rt.shm) {
+        announce_image(UINT32_MAX, 0);
+        atomic_store(&rt.process->state, SHM_LIVE);
+    }
+    atomic_store(&rt.ended, 0);
+    atomic_store(&rt.sink, sink);
+    uint32_t tid = raw_tid();
+    if (!at_start)
+        origin = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct thread *t = begin_self(origin, tid == rt.pid ? main_stack_hi() : 0);
+    uint64_t before = t ? runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID)) : 0;
+    if (before && at_start) {
+        uint64_t pc = SHM_PSEUDO_EXEC;
+        runtime_sample_pcs(tid, before, &pc, 1);
+    }
+    runtime_arm_others();
+    return 0;
+}
+
+/* ---- fork ---- */
+
+static void drop_threads(void)
+{
+    uint32_t high = atomic_load(&rt.threads_high);
+    for (uint32_t i = 0; i < high; i++) {
+        struct thread *t = &rt.threads[i];
+        if (t->fd >= 0)
+            sigsafe_syscall1(SYS_close, t->fd);
+        t->fd = t->timer = -1; /* POSIX timers are not inherited */
+        runtime_thread_release(t);
+    }
+}
+
+/* In the child of fork. Its CPU clock starts at 0. */
+static void atfork_child(void)
+{
+    if (!is_sampling())
+        return;
+    struct thread *old = runtime_self();
+    uintptr_t stack_hi = old ? old->stack_hi : 0;
+    uint32_t parent = rt.process ? shm_process_index(rt.shm, rt.process) : 0, image = rt.image;
+    drop_threads();
+    runtime_set_self(NULL);
+    rt.pid = raw_pid();
+    atomic_store(&rt.sampled_points, 0);
+    atomic_store(&rt.truncated_points, 0);
+    atomic_store(&rt.depth_points, 0);
+    atomic_store(&rt.threads_lost, 0);
+    if (rt.shm) {
+        uint64_t origin;
+        if (!take_slot(&origin)) {
+            atomic_store(&rt.sink, SINK_OFF);
+            return;
+        }
+        announce_image(parent, image);
+        atomic_store(&rt.process->state, SHM_LIVE);
+    } else if (!file_begin_child()) {
+        atomic_store(&rt.sink, SINK_OFF);
+        return;
+    }
+    begin_self(0, stack_hi);
+}
+
+/* ---- ends ---- */
+
+void runtime_thread_end(struct thread *t)
+{
+    runtime_set_self(NULL);
+    if (raw_pid() != rt.pid || !atomic_load(&t->used) || t->tid != raw_tid())
+        return; /* profiling was stopped meanwhile: the entry is another thread's or nobody's */
+    runtime_disarm(t);
+    if (is_sampling()) {
+        uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        if (points)
+            runtime_sample_thread_end(t, points);
+    }
+    runtime_thread_release(t);
+}
+
+/* Points of the other threads whose signals had not come. */
+static void book_other_threads(const struct thread *self)
+{
+    uint32_t high = atomic_load(&rt.threads_high);
+    for (uint32_t i = 0; i < high; i++) {
+        struct thread *t = &rt.threads[i];
+        if (t == self || !atomic_load(&t->used) || !t->tid)
+            continue;
+        uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(taskclock_of_thread(t->tid)));
+        uint64_t pc = SHM_PSEUDO_EXIT;
+        if (points)
+            runtime_sample_pcs(t->tid, points, &pc, 1);
+    }
+}
+
+static void book_self(struct thread *self)
+{
+    uint64_t points =
+        self ? runtime_points_passed(self, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID)) : 0;
+    if (points)
+        runtime_sample_here(self, points);
+}
+
+void runtime_end(bool in_signal)
+{
+    if (!is_sampling() || raw_pid() != rt.pid)
+        return;
+    struct thread *self = runtime_self();
+    book_self(self);
+    if (atomic_exchange(&rt.ended, 1))
+        return;
+    book_other_threads(self);
+    if (rt.shm) {
+        atomic_store(&rt.process->cpu_at_end_ns, sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+        atomic_store(&rt.process->state, SHM_ENDED);
+    } else {
+        file_end(in_signal);
+    }
+}
+
+void runtime_pause(void)
+{
+    struct thread *self = runtime_self();
+    book_self(self);
+    book_other_threads(self);
+    atomic_store(&rt.sink, SINK_OFF);
+    runtime_disarm_all();
+    uint32_t high = atomic_load(&rt.threads_high);
+    for (uint32_t i = 0; i < high; i++)
+        runtime_thread_release(&rt.threads[i]);
+    runtime_set_self(NULL);
+}
+
+/* ---- exec ---- */
+
+struct shm_process *runtime_exec_begin(void)
+{
+    if (!rt.shm || atomic_load(&rt.sink) != SINK_SHM)
+        return NULL;
+    uint32_t pid = raw_pid();
+    struct shm_process *p = pid == rt.pid ? rt.process : shm_process_claim(rt.shm, pid);
+    if (!p)
+        return NULL;
+    if (pid == rt.pid)
+        book_self(runtime_self());
+    atomic_store(&p->cpu_at_exec_ns, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    atomic_store(&p->state, SHM_EXECING);
+    return p;
+}
+
+void runtime_exec_failed(struct shm_process *p)
+{
+    if (p)
+        atomic_store(&p->state, p == rt.process ? SHM_LIVE : SHM_FREE);
+}
+
+/* ---- the constructor ---- */
+
+static int map_recorder(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    struct stat st;
+    void *p = MAP_FAILED;
+    if (fstat(fd, &st) == 0 && (size_t)st.st_size >= sizeof(struct shm))
+        p = mmap(NULL, sizeof(struct shm), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (p == MAP_FAILED)
+        return -EINVAL;
+    if (!shm_valid(p, sizeof(struct shm))) {
+        munmap(p, sizeof(struct shm));
+        return -EINVAL;
+    }
+    rt.shm = p;
+    return 0;
+}
+
+static int begin_under_recorder(const struct strobe_config *c)
+{
+    int r = map_recorder(c->record);
+    if (r < 0)
+        return r;
+    rt.period_ns = rt.shm->period_ns;
+    rt.clock.backend = rt.shm->backend;
+    rt.clock.exclude_kernel = rt.shm->exclude_kernel != 0;
+    rt.seed =
+        rt.shm->seed ? rt.shm->seed ^ (uint64_t)atomic_fetch_add(&rt.shm->ordinal, 1) << 32 : 0;
+    r = runtime_map();
+    return r < 0 ? r : runtime_begin(SINK_SHM);
+}
+
+static void read_names(void)
+{
+    ssize_t n = readlink("/proc/self/exe", rt.exe, sizeof rt.exe - 1);
+    rt.exe[n > 0 ? n : 0] = 0;
+    if (!getcwd(rt.cwd, sizeof rt.cwd))
+        rt.cwd[0] = 0;
+    real_library_path(rt.lib, sizeof rt.lib);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    struct strobe_config config;
+    if (getauxval(AT_SECURE))
+        return;
+    int saved = errno;
+    rt.pid = raw_pid();
+    read_names();
+    environ_hide();
+    if (options_read(&config) == 0) {
+        pthread_atfork(NULL, NULL, atfork_child);
+        threads_init();
+        if (config.record[0])
+            begin_under_recorder(&config);
+        else
+            runtime_begin_from_environment(&config);
+    }
+    errno = saved;
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+    int saved = errno;
+    runtime_end(false);
+    errno = saved;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every setting of libstrobe is one row of the table below: what it is called in the environment,
+ * its default, its unit, its help. STROBE=help prints the table. Runs in the constructor, before
+ * the program's own code and before its allocator may be used: no malloc, no stdio. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct option {
+    const char *name, *fallback, *help;
+    int (*set)(struct strobe_config *c, const char *value); /* 0, or -EINVAL */
+};
+
+static int set_kinds(struct strobe_config *c, const char *v)
+{
+    if (strcmp(v, "cpu") != 0)
+        return -EINVAL;
+    c->cpu = true;
+    return 0;
+}
+
+static int set_number(const char *v, uint64_t max, uint64_t *out)
+{
+    char *end;
+    if (*v < '0' || *v > '9')
+        return -EINVAL;
+    errno = 0;
+    unsigned long long n = strtoull(v, &end, 10);
+    if (*end || errno || n > max)
+        return -EINVAL;
+    *out = n;
+    return 0;
+}
+
+static int set_hz(struct strobe_config *c, const char *v)
+{
+    uint64_t n;
+    if (set_number(v, LIMIT_HZ_MAX, &n) < 0 || n < LIMIT_HZ_MIN)
+        return -EINVAL;
+    c->hz = (int)n;
+    return 0;
+}
+
+static int set_path(char *to, const char *v)
+{
+    if (!*v || strlen(v) >= RUNTIME_PATH)
+        return -EINVAL;
+    strcpy(to, v);
+    return 0;
+}
+
+static int set_out(struct strobe_config *c, const char *v)
+{
+    return set_path(c->out, v);
+}
+
+static int set_record(struct strobe_config *c, const char *v)
+{
+    return set_path(c->record, v);
+}
+
+static int set_backend(struct strobe_config *c, const char *v)
+{
+    int b = taskclock_backend_parse(v);
+    if (b < 0)
+        return -EINVAL;
+    c->backend = (enum shm_backend)b;
+    return 0;
+}
+
+static int set_seed(struct strobe_config *c, const char *v)
+{
+    return set_number(v, UINT64_MAX, &c->seed);
+}
+
+static const struct option options[] = {
+    {"STROBE", "", "the profile to take: cpu; `help` prints this list", set_kinds},
+    {"STROBE_HZ", "100", "samples a second of each thread's CPU time, 1 to 10000", set_hz},
+    {"STROBE_OUT", "%e.%p.%k.pb.gz", "file to write; %p is the pid, %e the program, %k the kind",
+     set_out},
+    {"STROBE_BACKEND", "auto", "sampling clock: auto, sigtrap, signal, timer", set_backend},
+    {"STROBE_SEED", "0", "fixes every random choice, for tests; 0 is random", set_seed},
+    {"STROBE_RECORD", "", "set by `strobe record` for the programs it runs", set_record},
+};
+
+static void say(const char *const parts[], size_t n)
+{
+    char text[1024];
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        for (const char *s = parts[i]; *s && len < sizeof text; s++)
+            text[len++] = *s;
+    if (write(STDERR_FILENO, text, len) < 0)
+        return; /* a closed stderr: there is nobody to tell */
+}
+
+static void print_help(void)
+{
+    const char *head[] = {"libstrobe " STROBE_VERSION ": settings in the environment\n"};
+    say(head, 1);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const struct option *o = &options[i];
+        const char *pad = "                " + strlen(o->name);
+        const char *row[] = {"  ",
+                             o->name,
+                             pad,
+                             o->help,
+                             *o->fallback ? " (default " : "",
+                             o->fallback,
+                             *o->fallback ? ")" : "",
+                             "\n"};
+        say(row, sizeof row / sizeof *row);
+    }
+}
+
+int options_read(struct strobe_config *c)
+{
+    memset(c, 0, sizeof *c);
+    c->hz = LIMIT_HZ_DEFAULT;
+    strcpy(c->out, "%e.%p.%k.pb.gz");
+    const char *kinds = environ_get("STROBE");
+    if (kinds && strcmp(kinds, "help") == 0) {
+        print_help();
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const char *v = environ_get(options[i].name);
+        if (!v || options[i].set(c, v) == 0)
+            continue;
+        const char *row[] = {"libstrobe: ",
+                             options[i].name,
+                             "=",
+                             v,
+                             " is not valid, nothing is profiled: ",
+                             options[i].help,
+                             "\n"};
+        say(row, sizeof row / sizeof *row);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int options_expand(char *out, size_t size, const char *pattern)
+{
+    char pid[16];
+    size_t len = 0, at = sizeof pid - 1;
+    pid[at] = 0;
+    for (uint32_t n = (uint32_t)getpid(); n || at == sizeof pid - 1; n /= 10)
+        pid[--at] = (char)('0' + n % 10);
+    const char *slash = strrchr(rt.exe, '/');
+    for (const char *p = pattern; *p; p++) {
+        char one[2] = {*p, 0};
+        const char *add = one;
+        if (*p == '%' && p[1]) {
+            p++;
+            add = *p == 'p'   ? pid + at
+                  : *p == 'e' ? (slash ? slash + 1 : rt.exe)
+                  : *p == 'k' ? "cpu"
+                              : (one[0] = *p, one);
+        }
+        size_t n = strlen(add);
+        if (len + n >= size)
+            return -ENAMETOOLONG;
+        memcpy(out + len, add, n);
+        len += n;
+    }
+    out[len] = 0;
+    return 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libstrobe's one state and the functions its files share, grouped by the file that defines them.
+ * The rules of every file here: never malloc, never hold a lock that a handler could want, never
+ * change errno, and whatever cannot be done is counted, not done badly. */
+#ifndef RUNTIME_RUNTIME_H
+#define RUNTIME_RUNTIME_H
+
+#include "base/limits.h"
+#include "base/shm.h"
+#include "base/stacktab.h"
+#include "base/taskclock.h"
+#include "unwind/unwind.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <strobe/strobe.h>
+
+enum { RUNTIME_THREADS = 4096, RUNTIME_MODULES = 1024, RUNTIME_PATH = 512 };
+
+/* Where samples go. */
+enum sink {
+    SINK_OFF,
+    SINK_TABLE, /* counted here; this process writes the profile itself */
+    SINK_SHM,   /* `strobe record` drains and writes */
+};
+
+/* A sampled thread. Fields without note belong to the thread itself and to the handler on it. */
+struct thread {
+    _Atomic uint32_t used;
+    uint32_t tid;
+    uint64_t next_point_ns; /* on the thread's CPU clock: the next sampling point */
+    uintptr_t stack_hi;     /* end of its stack; 0 = not known yet */
+    int fd;                 /* its perf_event, or -1 */
+    int timer;              /* its kernel timer's id, or -1 */
+    bool first;             /* the event still has the length of the first interval */
+    uintptr_t start;        /* address of its start routine, 0 = unknown */
+};
+
+struct module {
+    _Atomic uint32_t ready;
+    uint64_t start, limit, offset; /* executable segment: memory range, file offset */
+    uint32_t epoch;                /* of the first sample that can lie in it */
+    _Atomic uint32_t seen_epoch;   /* last epoch in which it was found to be still there */
+    uint16_t path_len;
+    uint8_t build_id_len;
+    uint8_t build_id[SHM_BUILD_ID_MAX];
+    char path[RUNTIME_PATH];
+};
+
+struct runtime {
+    _Atomic int sink;       /* enum sink */
+    _Atomic int ended;      /* the exit hook ran: handlers do nothing any more */
+    uint32_t pid;           /* of the process that this state describes */
+    int signo;              /* SIGTRAP or SIGURG */
+    struct taskclock clock; /* back end of new threads */
+    uint64_t period_ns;
+    uint64_t seed;        /* 0: random */
+    bool started_by_call; /* strobe_cpu_start, not the environment or a recorder */
+    _Atomic uint32_t thread_ordinal;
+    _Atomic uint32_t threads_high; /* entries of `threads` ever used */
+    _Atomic uint32_t epoch;        /* of the module list */
+    _Atomic uint32_t module_count;
+    _Atomic uint64_t threads_lost, truncated_points, depth_points, sampled_points;
+
+    struct shm *shm; /* SINK_SHM */
+    struct shm_process *process;
+    uint32_t image;
+
+    struct stacktab *table; /* SINK_TABLE */
+
+    struct unwind_cache *cache;
+    struct thread *threads; /* RUNTIME_THREADS */
+    struct module *modules; /* RUNTIME_MODULES */
+
+    char exe[RUNTIME_PATH]; /* /proc/self/exe at start */
+    char cwd[RUNTIME_PATH];
+    char lib[RUNTIME_PATH]; /* this library's file, for LD_PRELOAD of children; "" if linked */
+    int64_t start_time_ns;  /* wall clock */
+    uint64_t start_mono_ns;
+};
+
+extern struct runtime rt;
+
+/* ---- state.c ---- */
+/* Maps the tables. 0 or negative errno; may be called again. */
+int runtime_map(void);
+/* The calling thread's entry, or NULL. Not for handlers. */
+struct thread *runtime_self(void);
+void runtime_set_self(struct thread *t);
+
+/* ---- handler.c (signal-safe) ---- */
+void runtime_handler(int sig, siginfo_t *si, void *context);
+/* How many sampling points of `t` have passed by `now_ns` on its CPU clock; moves the next one. */
+uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns);
+/* Writes one sample of the caller's own stack as it is now. */
+void runtime_sample_here(struct thread *t, uint64_t points);
+/* Writes [thread end] under the thread's start routine. The caller is the thread, at its end. */
+void runtime_sample_thread_end(struct thread *t, uint64_t points);
+/* Writes a stack given by its program counters. */
+void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint32_t depth);
+/* Appends a record (r.process, r.image, r.epoch are filled in here) followed by `tail`. */
+void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes);
+
+/* The unwinder's hook: the stack of the calling thread, when a frame leads back to it. */
+int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds);
+
+/* ---- modules.c (signal-safe) ---- */
+/* The unwinder's hook: notes the module of a program counter seen for the first time. */
+void runtime_note_module(void *ctx, const struct unwind_module *m);
+/* After dlclose: addresses may mean something else from now on. */
+void runtime_modules_changed(void);
+
+/* ---- sampler.c ---- */
+/* A free entry for a new thread, or NULL (counted). */
+struct thread *runtime_thread_claim(void);
+void runtime_thread_release(struct thread *t);
+/* Starts the clock of thread `tid`, whose CPU clock stood at `origin_ns` when it became ours:
+ * points lie at origin + phase + k * period. Points that have passed already stay for the first
+ * signal. Falls back to a timer; false if the thread cannot be sampled (counted). */
+bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns);
+void runtime_disarm(struct thread *t);
+/* Arms the threads that exist already, the caller's aside. */
+void runtime_arm_others(void);
+void runtime_disarm_all(void);
+
+/* ---- lifecycle.c ---- */
+/* Begins sampling into `sink`; the tables are mapped and the options are in rt. */
+int runtime_begin(enum sink sink);
+/* The exit hook: books what is still open, ends the slot or writes the profile. Once. */
+void runtime_end(bool in_signal);
+/* Ends sampling and goes on: strobe_cpu_stop. */
+void runtime_pause(void);
+void runtime_thread_end(struct thread *t);
+/* The caller is about to execve: undone by runtime_exec_failed. */
+struct shm_process *runtime_exec_begin(void);
+void runtime_exec_failed(struct shm_process *p);
+
+/* ---- threads.c ---- */
+/* Makes the key whose destructor ends a thread. */
+void threads_init(void);
+
+/* ---- environ.c ---- */
+/* Takes STROBE* and our LD_PRELOAD out of environ and remembers them for children. */
+void environ_hide(void);
+/* How many pointers, and bytes of text, environ_restore needs for `envp`; 0 pointers: pass envp. */
+void environ_measure(char *const envp[], size_t *pointers, size_t *bytes);
+/* Writes envp with what children need put back. Safe after vfork. */
+void environ_restore(char *const envp[], char **out, char *text);
+/* A hidden variable's value, or NULL. */
+const char *environ_get(const char *name);
+
+/* ---- options.c ---- */
+struct strobe_config {
+    bool cpu;
+    int hz;
+    enum shm_backend backend;
+    uint64_t seed;
+    char out[RUNTIME_PATH];    /* file name pattern */
+    char record[RUNTIME_PATH]; /* the recorder's segment, or "" */
+};
+/* Reads the environment. 0, or -EINVAL after saying why on stderr. 1: help was printed. */
+int options_read(struct strobe_config *c);
+/* Replaces %p, %e, %k. -ENAMETOOLONG. */
+int options_expand(char *out, size_t size, const char *pattern);
+
+/* ---- api.c ---- */
+/* Begins the profile that the environment asks for, if any. */
+void runtime_begin_from_environment(const struct strobe_config *c);
+
+/* ---- signals.c ---- */
+/* Installs our handler for rt.signo and, if `fatal`, those that save the profile when a signal
+ * ends the program. */
+int signals_install(bool fatal);
+/* Calls what the program itself has installed for a signal that was not ours. */
+void signals_forward(int sig, siginfo_t *si, void *context);
+
+/* ---- real.c ---- */
+/* The next definition of one of the functions we interpose; never NULL for libc's own. */
+void *real_function(const char *name);
+/* The file this code was loaded from. */
+void real_library_path(char *out, size_t size);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Threads made while a profile runs. pthread_create and thrd_create pass through here: the new
+ * thread arms its own clock before its start routine, and a key's destructor ends it, also by
+ * pthread_exit and cancellation. While nothing is profiled a call costs one branch.
+ *
+ * Threads with small stacks get an alternate one for our handler: the kernel alone writes up to 12
+ * KB (AVX-512, AMX) before the first instruction of ours. */
+#include "base/sigsafe.h"
+#include "runtime/interpose.h"
+#include "runtime/runtime.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <threads.h>
+
+enum { SMALL_STACK = 64 << 10, ALTSTACK = 48 << 10, GUARD = 4096 };
+
+static pthread_key_t key;
+static bool key_made;
+static __thread void *altstack __attribute__((tls_model("initial-exec")));
+
+static void free_altstack(void)
+{
+    if (!altstack)
+        return;
+    stack_t off = {.ss_flags = SS_DISABLE}, now;
+    /* The program may have put its own there since; then that one stays. */
+    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)altstack + GUARD)
+        sigaltstack(&off, NULL);
+    munmap(altstack, ALTSTACK + GUARD);
+    altstack = NULL;
+}
+
+static void end_thread(void *p)
+{
+    runtime_thread_end(p);
+    free_altstack();
+}
+
+void threads_init(void)
+{
+    key_made = pthread_key_create(&key, end_thread) == 0;
+}
+
+static void give_altstack(void)
+{
+    char *p =
+        mmap(NULL, ALTSTACK + GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return;
+    stack_t st = {.ss_sp = p + GUARD, .ss_size = ALTSTACK};
+    if (mprotect(p, GUARD, PROT_NONE) != 0 || sigaltstack(&st, NULL) != 0) {
+        munmap(p, ALTSTACK + GUARD);
+        return;
+    }
+    altstack = p;
+}
+
+/* What the new thread takes over from its creator, which waits for nothing: freed by the thread. */
+struct handover {
+    struct thread *t;
+    union {
+        void *(*posix)(void *);
+        int (*c11)(void *);
+    } start;
+    void *arg;
+    bool small_stack;
+};
+
+/* Handovers live in the thread entry's own slot of a static table: no allocation. */
+static struct handover handovers[RUNTIME_THREADS];
+
+static struct handover *hand_over(void *arg)
+{
+    if (!key_made || atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_OFF)
+        return NULL;
+    struct thread *t = runtime_thread_claim();
+    if (!t)
+        return NULL;
+    struct handover *h = &handovers[t - rt.threads];
+    *h = (struct handover){.t = t, .arg = arg};
+    return h;
+}
+
+static struct handover begin_thread(struct handover *h)
+{
+    struct handover mine = *h;
+    struct thread *t = mine.t;
+    if (mine.small_stack)
+        give_altstack();
+    t->stack_hi = (uintptr_t)pthread_self(); /* glibc keeps the thread's control block above it */
+    t->start = (uintptr_t)mine.start.posix;
+    if (pthread_setspecific(key, t) == 0 &&
+        runtime_arm(t, (uint32_t)sigsafe_syscall0(SYS_gettid), 0))
+        runtime_set_self(t);
+    else
+        runtime_thread_release(t);
+    return mine;
+}
+
+static void *run_posix(void *p)
+{
+    struct handover h = begin_thread(p);
+    return h.start.posix(h.arg);
+}
+
+static int run_c11(void *p)
+{
+    struct handover h = begin_thread(p);
+    return h.start.c11(h.arg);
+}
+
+INTERPOSE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+                             void *arg)
+{
+    REAL(pthread_create, int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *));
+    struct handover *h = hand_over(arg);
+    if (!h)
+        return real(thread, attr, start, arg);
+    size_t size = 0;
+    h->small_stack = attr && pthread_attr_getstacksize(attr, &size) == 0 && size < SMALL_STACK;
+    h->start.posix = start;
+    struct thread *t = h->t;
+    int r = real(thread, attr, run_posix, h);
+    if (r != 0)
+        runtime_thread_release(t);
+    return r;
+}
+
+INTERPOSE int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+    REAL(thrd_create, int (*)(thrd_t *, thrd_start_t, void *));
+    struct handover *h = hand_over(arg);
+    if (!h)
+        return real(thread, start, arg);
+    h->start.c11 = start;
+    struct thread *t = h->t;
+    int r = real(thread, run_c11, h);
+    if (r != thrd_success)
+        runtime_thread_release(t);
+    return r;
+}
