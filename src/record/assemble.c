@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The last step of a recording: every process's stacks, in addresses of its own, become one profile
+ * in which a function of a library is one function, wherever each process had loaded it. A module's
+ * first place of loading is its mapping; addresses of other places are moved there.
+ *
+ * The comments say how the numbers came about and what is missing from them, because a reader of
+ * the profile has nothing else to judge it by. */
+#include "record/assemble.h"
+
+#include "base/sigsafe.h"
+#include "base/taskclock.h"
+#include "profile/build.h"
+#include "symbol/symbol.h"
+#include "unwind/unwind.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <strobe/version.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* What a location is, as far as its place in rooted stacks proves it; named in name_roots. */
+enum root_role { ROLE_NONE, ROLE_CALL_MAIN, ROLE_THREAD_START, ROLE_CLONE };
+
+struct assembly {
+    struct recorder *r;
+    struct drain *d;
+    struct profile *p;
+    struct profile_build build;
+    uint8_t *roles; /* by location */
+    uint32_t role_cap;
+    bool labels; /* several images: samples say which */
+    uint32_t key_pid, key_exe;
+};
+
+/* ---- stacks ---- */
+
+static const struct drain_module *find_in(const struct drain_image *m, uint64_t pc, uint32_t epoch)
+{
+    for (uint32_t i = m->module_count; i-- > 0;) {
+        const struct drain_module *x = &m->modules[i];
+        if (pc >= x->start && pc < x->limit && x->epoch <= epoch)
+            return x;
+    }
+    return NULL;
+}
+
+/* A forked child knows its parent's modules: it noted only those that it met first. */
+static const struct drain_module *find_module(const struct drain *d, const struct drain_image *m,
+                                              uint64_t pc, uint32_t epoch)
+{
+    const struct drain_module *x = find_in(m, pc, epoch);
+    for (int depth = 0; !x && m->parent != DRAIN_NONE && depth < 1000; depth++) {
+        m = &d->images[m->parent];
+        x = find_in(m, pc, epoch);
+    }
+    return x;
+}
+
+static uint32_t mapping_of(struct assembly *a, const struct drain_module *x)
+{
+    struct profile_build_mapping m = {.start = x->start,
+                                      .limit = x->limit,
+                                      .offset = x->offset,
+                                      .file = x->path,
+                                      .file_len = x->path_len,
+                                      .build_id = x->build_id,
+                                      .build_id_len = x->build_id_len};
+    return profile_build_mapping(&a->build, &m);
+}
+
+static uint32_t location_of(struct assembly *a, const struct drain_image *m, uint64_t pc,
+                            uint32_t epoch)
+{
+    static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
+    if (pc > 0 && pc < SHM_PSEUDO_COUNT)
+        return profile_build_pseudo(&a->build, pseudo[pc]);
+    const struct drain_module *x = find_module(a->d, m, pc, epoch);
+    uint32_t mapping = PROFILE_NONE;
+    if (x) {
+        mapping = mapping_of(a, x);
+        if (mapping != PROFILE_NONE)
+            pc = pc - x->start + a->p->mappings[mapping].start;
+    }
+    return profile_build_location(&a->build, mapping, pc);
+}
+
+static void give_role(struct assembly *a, uint32_t location, enum root_role role)
+{
+    if (location == PROFILE_NONE)
+        return;
+    if (location >= a->role_cap) {
+        uint32_t want = a->role_cap ? a->role_cap : 256;
+        while (want <= location)
+            want *= 2;
+        uint8_t *grown = arena_grow(&a->d->arena, a->roles, a->role_cap, want);
+        memset(grown + a->role_cap, 0, want - a->role_cap);
+        a->roles = grown;
+        a->role_cap = want;
+    }
+    a->roles[location] = (uint8_t)role;
+}
+
+/* The root-most frames of a whole stack are the same in every program: see name_roots. */
+static void note_roots(struct assembly *a, const struct drain_stack *s, const uint32_t *locations)
+{
+    uint32_t n = s->depth;
+    if ((s->flags & SHM_STACK_TRUNCATED) || n < 3)
+        return;
+    if (s->other_thread) {
+        give_role(a, locations[n - 1], ROLE_CLONE);
+        give_role(a, locations[n - 2], ROLE_THREAD_START);
+    } else {
+        give_role(a, locations[n - 3], ROLE_CALL_MAIN);
+    }
+}
+
+static uint32_t labels_of(struct assembly *a, const struct drain_image *m,
+                          struct profile_label labels[2])
+{
+    char pid[16];
+    if (!a->labels)
+        return 0;
+    const char *slash = memrchr(m->exe, '/', m->exe_len);
+    const char *exe = slash ? slash + 1 : m->exe;
+    int n = snprintf(pid, sizeof pid, "%u", m->pid);
+    labels[0] = (struct profile_label){
+        .key = a->key_exe, .str = profile_intern(a->p, exe, (size_t)(m->exe + m->exe_len - exe))};
+    labels[1] =
+        (struct profile_label){.key = a->key_pid, .str = profile_intern(a->p, pid, (size_t)n)};
+    return 2;
+}
+
+static void add_image(struct assembly *a, const struct drain_image *m)
+{
+    uint32_t locations[LIMIT_STACK_DEPTH];
+    struct profile_label labels[2];
+    uint32_t label_count = labels_of(a, m, labels);
+    for (uint32_t i = 0; i < m->stack_count; i++) {
+        const struct drain_stack *s = &m->stacks[i];
+        for (uint32_t k = 0; k < s->depth; k++)
+            locations[k] = location_of(a, m, s->pcs[k], s->epoch);
+        note_roots(a, s, locations);
+        struct profile_build_sample sample = {
+            .locations = locations,
+            .location_count = s->depth,
+            .values = {(int64_t)s->weight, (int64_t)s->weight * a->r->period_ns},
+            .labels = labels,
+            .label_count = label_count,
+        };
+        profile_build_add(&a->build, &sample);
+    }
+}
+
+static void link_parents(struct drain *d)
+{
+    for (uint32_t i = 0; i < d->image_count; i++)
+        for (uint32_t k = 0; k < d->image_count && d->images[i].parent_slot != DRAIN_NONE; k++)
+            if (k != i && d->images[k].slot == d->images[i].parent_slot &&
+                d->images[k].image == d->images[i].parent_image)
+                d->images[i].parent = k;
+}
+
+/* The first mapping of a profile is its program ("File:" in reports): that of the last image which
+ * the recorder's own child became. */
+static void add_program_first(struct assembly *a)
+{
+    const struct drain_image *program = NULL;
+    for (uint32_t i = 0; i < a->d->image_count; i++)
+        if (a->d->images[i].pid == (uint32_t)a->r->pid && a->d->images[i].stack_count)
+            program = &a->d->images[i];
+    for (uint32_t i = 0; program && i < program->module_count; i++) {
+        const struct drain_module *x = &program->modules[i];
+        if (x->path_len == program->exe_len && memcmp(x->path, program->exe, x->path_len) == 0) {
+            mapping_of(a, x);
+            return;
+        }
+    }
+}
+
+/* ---- what no sample stands for ---- */
+
+static uint64_t usage_ns(const struct rusage *u)
+{
+    return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000000000u +
+           (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1000u;
+}
+
+static uint64_t random_below(uint64_t limit, uint64_t seed)
+{
+    uint64_t r = seed * 0x9e3779b97f4a7c15ull;
+    if (!seed && getrandom(&r, sizeof r, GRND_NONBLOCK) != (ssize_t)sizeof r)
+        r = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    return r % limit;
+}
+
+/* The system's CPU time minus what the processes had measured in their exit hooks (or, killed, had
+ * sampled): their ends, and programs that were not recorded. In whole points, at a random phase. */
+static void add_remainder(struct assembly *a)
+{
+    struct recorder *r = a->r;
+    uint64_t period = (uint64_t)r->period_ns;
+    uint64_t known = a->d->cpu_ended_ns + a->d->points_killed * period;
+    uint64_t total = usage_ns(&r->result.usage);
+    uint64_t points =
+        total > known ? (total - known + random_below(period, r->options.seed)) / period : 0;
+    if (!points)
+        return;
+    static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
+    uint32_t location = profile_build_pseudo(
+        &a->build, pseudo[a->d->unrecorded ? SHM_PSEUDO_UNRECORDED : SHM_PSEUDO_EXIT]);
+    struct profile_build_sample sample = {
+        .locations = &location,
+        .location_count = 1,
+        .values = {(int64_t)points, (int64_t)(points * period)},
+    };
+    profile_build_add(&a->build, &sample);
+    a->d->points += points;
+}
+
+/* ---- names ---- */
+
+static bool is_made_up(const struct profile *p, struct profile_str name)
+{
+    return memmem(name.ptr, name.len, "!0x", 3) != NULL;
+}
+
+static bool in_libc(const struct profile *p, const struct profile_location *l)
+{
+    if (l->mapping == PROFILE_NONE)
+        return false;
+    struct profile_str file = p->strings[p->mappings[l->mapping].file];
+    return file.len > 10 && memcmp(file.ptr + file.len - 10, "/libc.so.6", 10) == 0;
+}
+
+/* Distributions strip libc of the names of its first frames, but where they stand proves what they
+ * are: the outermost frame of a pthread is clone3's child side and the next one start_thread
+ * (glibc, nptl/pthread_create.c), and what stands between __libc_start_main and main is
+ * __libc_start_call_main (sysdeps/nptl/libc_start_call_main.h). Only frames in libc.so.6 that have
+ * no name are named so. */
+static void name_roots(struct assembly *a)
+{
+    static const char *const names[] = {[ROLE_CALL_MAIN] = "__libc_start_call_main",
+                                        [ROLE_THREAD_START] = "start_thread",
+                                        [ROLE_CLONE] = "clone3"};
+    struct profile *p = a->p;
+    for (uint32_t i = 0; i < p->location_count && i < a->role_cap; i++) {
+        const struct profile_location *l = &p->locations[i];
+        if (!a->roles[i] || l->line_count != 1 || !in_libc(p, l))
+            continue;
+        struct profile_function *f = &p->functions[p->lines[l->line_first].function];
+        if (is_made_up(p, p->strings[f->name]))
+            f->name = f->system_name = profile_intern_cstr(p, names[a->roles[i]]);
+    }
+}
+
+/* ---- comments ---- */
+
+static void add_reasons(struct assembly *a)
+{
+    for (uint32_t i = 0; i < UNWIND_REASON_COUNT && i < 16; i++)
+        if (a->d->reasons[i])
+            profile_build_comment(&a->build, "# truncated: %s: %llu",
+                                  unwind_reason_text((enum unwind_reason)i),
+                                  (unsigned long long)a->d->reasons[i]);
+}
+
+static void add_comments(struct assembly *a)
+{
+    struct profile_build *b = &a->build;
+    struct recorder *r = a->r;
+    const struct record_result *x = &r->result;
+    double cpu_s = (double)usage_ns(&x->usage) / 1e9;
+    profile_build_comment(b, "strobe " STROBE_VERSION ": %d Hz by %s%s, effective %.1f Hz",
+                          r->options.hz, taskclock_backend_name(r->shm->backend),
+                          r->shm->exclude_kernel || r->shm->backend == SHM_BACKEND_SIGNAL
+                              ? " (kernel time weighs on the next user frame)"
+                              : "",
+                          cpu_s > 0 ? (double)x->interrupts / cpu_s : 0.0);
+    profile_build_comment(b, "%llu samples, %llu lost, %llu truncated, %llu cut at %d frames",
+                          (unsigned long long)x->points, (unsigned long long)x->lost_points,
+                          (unsigned long long)x->truncated_points,
+                          (unsigned long long)x->depth_points, LIMIT_STACK_DEPTH);
+    if (x->unrecorded)
+        profile_build_comment(b, "%u processes could not be recorded", x->unrecorded);
+    if (x->threads_lost)
+        profile_build_comment(b, "%llu threads could not be sampled",
+                              (unsigned long long)x->threads_lost);
+    if (x->still_running)
+        profile_build_comment(b, "%u processes were still running at the end", x->still_running);
+    profile_build_comment(
+        b, "# CPU time by the system: %.3f s user, %.3f s system",
+        (double)x->usage.ru_utime.tv_sec + (double)x->usage.ru_utime.tv_usec / 1e6,
+        (double)x->usage.ru_stime.tv_sec + (double)x->usage.ru_stime.tv_usec / 1e6);
+    if (a->d->malformed)
+        profile_build_comment(b, "# %llu records were damaged",
+                              (unsigned long long)a->d->malformed);
+    add_reasons(a);
+}
+
+static void add_symbol_comments(struct assembly *a, const struct symbol_stats *stats)
+{
+    for (uint32_t i = 0; i < stats->module_count; i++)
+        if (stats->modules[i].reason)
+            profile_build_comment(&a->build, "# no symbols: %s", stats->modules[i].reason);
+    if (stats->by_unwind_entry + stats->without_name)
+        profile_build_comment(&a->build, "# %u of %u locations have no symbol",
+                              stats->by_unwind_entry + stats->without_name, stats->locations);
+}
+
+int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
+{
+    struct assembly a = {.r = r, .d = r->drain, .p = p};
+    struct record_result *x = &r->result;
+    profile_init(p);
+    profile_build_cpu(&a.build, p, r->period_ns);
+    link_parents(a.d);
+    for (uint32_t i = 0; i < a.d->image_count; i++)
+        x->processes += a.d->images[i].stack_count > 0;
+    a.labels = x->processes > 1;
+    a.key_pid = profile_intern_cstr(p, "pid");
+    a.key_exe = profile_intern_cstr(p, "exe");
+    add_program_first(&a);
+    for (uint32_t i = 0; i < a.d->image_count; i++)
+        add_image(&a, &a.d->images[i]);
+    x->unrecorded = a.d->unrecorded;
+    add_remainder(&a);
+    x->points = a.d->points;
+    x->interrupts = a.d->samples;
+    x->lost_points = a.d->lost_points;
+    x->truncated_points = a.d->truncated_points;
+    x->depth_points = a.d->depth_points;
+    x->threads_lost = a.d->threads_lost;
+    p->time_nanos = r->start_time_ns;
+    p->duration_nanos = (int64_t)x->elapsed_ns;
+    struct symbol_stats stats = {0};
+    int err = symbol_profile(p, NULL, &stats, e);
+    if (err < 0)
+        return err;
+    x->unnamed = stats.by_unwind_entry + stats.without_name;
+    name_roots(&a);
+    add_comments(&a);
+    add_symbol_comments(&a, &stats);
+    err = profile_build_finish(&a.build);
+    return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From drained stacks to the profile that is written; see assemble.c. */
+#ifndef RECORD_ASSEMBLE_H
+#define RECORD_ASSEMBLE_H
+
+#include "record/drain.h"
+#include "record/record.h"
+
+/* Makes the uninitialised `p` from what was drained, symbolizes it, and fills the counts of
+ * r->result. CPU time that the system reports and no sample stands for is booked as [exit]. */
+int assemble_profile(struct recorder *r, struct profile *p, struct err *e);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See drain.h. Records are read in place and copied into the arena only when their stack is new:
+ * memory grows with distinct stacks, not with time. Images are told apart by slot and image count,
+ * so that a slot can be used again while its former owner's records are still unread. */
+#include "record/drain.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct drain_slot {
+    int pidfd;    /* of its process, or -1 */
+    uint32_t pid; /* that pidfd was opened for */
+    bool dead;    /* seen to be dead; one more read, then the slot is given back */
+};
+
+void drain_init(struct drain *d, struct shm *s)
+{
+    memset(d, 0, sizeof *d);
+    d->shm = s;
+    arena_init(&d->arena);
+    map_init(&d->image_map, &d->arena, 64);
+    d->slots = arena_zarray(&d->arena, SHM_PROCESSES, sizeof *d->slots);
+    d->chunk_seen = arena_zarray(&d->arena, SHM_CHUNKS, sizeof *d->chunk_seen);
+    for (uint32_t i = 0; i < SHM_PROCESSES; i++)
+        d->slots[i].pidfd = -1;
+}
+
+void drain_free(struct drain *d)
+{
+    for (uint32_t i = 0; d->slots && i < SHM_PROCESSES; i++)
+        if (d->slots[i].pidfd >= 0)
+            close(d->slots[i].pidfd);
+    arena_free(&d->arena);
+}
+
+/* Doubles an array in the arena when it is full. */
+static void *grow(struct drain *d, void *array, uint32_t count, uint32_t *cap, size_t size)
+{
+    if (count < *cap)
+        return array;
+    uint32_t want = *cap ? *cap * 2 : 16;
+    void *grown = arena_grow(&d->arena, array, *cap * size, want * size);
+    *cap = want;
+    return grown;
+}
+
+/* ---- images ---- */
+
+static uint32_t find_image(struct drain *d, uint32_t slot, uint32_t image)
+{
+    uint64_t hash = hash_mix(hash_mix(1, slot), image);
+    struct map_probe at = map_find(&d->image_map, hash);
+    for (uint32_t i; (i = map_next(&d->image_map, &at)) != MAP_NONE;)
+        if (d->images[i].slot == slot && d->images[i].image == image)
+            return i;
+    d->images = grow(d, d->images, d->image_count, &d->image_cap, sizeof *d->images);
+    struct drain_image *m = &d->images[d->image_count];
+    *m = (struct drain_image){.slot = slot,
+                              .image = image,
+                              .parent = DRAIN_NONE,
+                              .parent_slot = DRAIN_NONE,
+                              .exe = "",
+                              .pid = atomic_load(&d->shm->processes[slot].pid)};
+    map_init(&m->stack_map, &d->arena, 16);
+    map_put(&d->image_map, hash, d->image_count);
+    return d->image_count++;
+}
+
+static bool read_image(struct drain *d, const struct shm_record *r, uint32_t i)
+{
+    const struct shm_image *s = (const struct shm_image *)r;
+    if (r->size < sizeof *s || s->exe_len > r->size - sizeof *s)
+        return false;
+    struct drain_image *m = &d->images[i];
+    m->announced = true;
+    m->pid = s->pid;
+    m->parent_slot = s->parent_process < SHM_PROCESSES ? s->parent_process : DRAIN_NONE;
+    m->parent_image = s->parent_image;
+    m->exe = arena_strndup(&d->arena, s->exe, s->exe_len);
+    m->exe_len = s->exe_len;
+    return true;
+}
+
+static bool read_module(struct drain *d, const struct shm_record *r, uint32_t i)
+{
+    const struct shm_module *s = (const struct shm_module *)r;
+    struct drain_image *m = &d->images[i];
+    if (r->size < sizeof *s || s->path_len > r->size - sizeof *s ||
+        s->build_id_len > SHM_BUILD_ID_MAX || s->limit <= s->start)
+        return false;
+    m->modules = grow(d, m->modules, m->module_count, &m->module_cap, sizeof *m->modules);
+    uint8_t *id = arena_alloc(&d->arena, SHM_BUILD_ID_MAX);
+    memcpy(id, s->build_id, s->build_id_len);
+    m->modules[m->module_count++] = (struct drain_module){
+        .start = s->start,
+        .limit = s->limit,
+        .offset = s->offset,
+        .epoch = r->epoch,
+        .path = arena_strndup(&d->arena, s->path, s->path_len),
+        .path_len = s->path_len,
+        .build_id = id,
+        .build_id_len = s->build_id_len,
+    };
+    return true;
+}
+
+/* ---- samples ---- */
+
+static uint64_t hash_stack(const struct shm_sample *s, bool other)
+{
+    uint64_t h = hash_mix((uint64_t)s->depth << 17 | (uint64_t)s->flags << 1 | other, s->r.epoch);
+    for (uint32_t i = 0; i < s->depth; i++)
+        h = hash_mix(h, s->pcs[i]);
+    return hash_mix(h, s->reason);
+}
+
+static bool same_stack(const struct drain_stack *a, const struct shm_sample *s, bool other)
+{
+    return a->depth == s->depth && a->flags == s->flags && a->epoch == s->r.epoch &&
+           a->reason == s->reason && a->other_thread == other &&
+           memcmp(a->pcs, s->pcs, s->depth * sizeof *s->pcs) == 0;
+}
+
+static void add_stack(struct drain *d, struct drain_image *m, const struct shm_sample *s)
+{
+    bool other = s->tid != m->pid;
+    uint64_t hash = hash_stack(s, other);
+    struct map_probe at = map_find(&m->stack_map, hash);
+    for (uint32_t i; (i = map_next(&m->stack_map, &at)) != MAP_NONE;)
+        if (same_stack(&m->stacks[i], s, other)) {
+            m->stacks[i].weight += s->weight;
+            return;
+        }
+    m->stacks = grow(d, m->stacks, m->stack_count, &m->stack_cap, sizeof *m->stacks);
+    uint64_t *pcs = arena_alloc(&d->arena, s->depth * sizeof *pcs);
+    memcpy(pcs, s->pcs, s->depth * sizeof *pcs);
+    map_put(&m->stack_map, hash, m->stack_count);
+    m->stacks[m->stack_count++] = (struct drain_stack){.weight = s->weight,
+                                                       .hash = hash,
+                                                       .pcs = pcs,
+                                                       .depth = s->depth,
+                                                       .flags = s->flags,
+                                                       .reason = s->reason,
+                                                       .epoch = s->r.epoch,
+                                                       .other_thread = other};
+}
+
+static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
+{
+    const struct shm_sample *s = (const struct shm_sample *)r;
+    if (r->size < sizeof *s || s->depth > LIMIT_STACK_DEPTH ||
+        s->depth * sizeof *s->pcs > r->size - sizeof *s || !s->weight)
+        return false;
+    add_stack(d, &d->images[i], s);
+    d->samples++;
+    d->points += s->weight;
+    if (s->flags & SHM_STACK_TRUNCATED) {
+        d->truncated_points += s->weight;
+        d->reasons[s->reason < 16 ? s->reason : 0] += s->weight;
+    }
+    if (s->flags & SHM_STACK_DEPTH)
+        d->depth_points += s->weight;
+    return true;
+}
+
+/* ---- chunks ---- */
+
+static bool read_record(struct drain *d, const struct shm_record *r)
+{
+    if (r->process >= SHM_PROCESSES)
+        return false;
+    uint32_t i = find_image(d, r->process, r->image);
+    switch (r->type) {
+    case SHM_SAMPLE: return read_sample(d, r, i);
+    case SHM_MODULE: return read_module(d, r, i);
+    case SHM_IMAGE: return read_image(d, r, i);
+    default: return false;
+    }
+}
+
+static void read_chunk(struct drain *d, struct shm_chunk *c)
+{
+    bool full = atomic_load_explicit(&c->full, memory_order_acquire);
+    uint32_t end = atomic_load_explicit(&c->committed, memory_order_acquire);
+    if (end > SHM_CHUNK_DATA)
+        end = SHM_CHUNK_DATA;
+    while (c->consumed + sizeof(struct shm_record) <= end) {
+        const struct shm_record *r = (const struct shm_record *)(c->data + c->consumed);
+        uint32_t size = r->size;
+        if (size < sizeof *r || size % 8 || size > end - c->consumed || !read_record(d, r)) {
+            d->malformed++;
+            c->consumed = end;
+            break;
+        }
+        c->consumed += size;
+    }
+    if (full)
+        shm_chunk_recycle(d->shm, c);
+}
+
+void drain_read(struct drain *d)
+{
+    for (uint32_t i = 0; i < SHM_CHUNKS; i++)
+        read_chunk(d, &d->shm->chunks[i]);
+}
+
+/* ---- slots ---- */
+
+static int open_pidfd(uint32_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static bool is_dead(struct drain_slot *s, uint32_t pid)
+{
+    if (s->pid != pid || s->pidfd < 0) {
+        if (s->pidfd >= 0)
+            close(s->pidfd);
+        s->pid = pid;
+        s->pidfd = open_pidfd(pid);
+        if (s->pidfd < 0)
+            return errno == ESRCH || kill((pid_t)pid, 0) != 0;
+    }
+    struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* A writer that was killed between taking a chunk and putting it back still holds it. */
+static void recover_chunks(struct drain *d, uint32_t pid)
+{
+    for (uint32_t i = 0; i < SHM_CHUNKS; i++) {
+        struct shm_chunk *c = &d->shm->chunks[i];
+        if (atomic_load_explicit(&c->holder, memory_order_acquire) != pid)
+            continue;
+        read_chunk(d, c);
+        shm_chunk_recycle(d->shm, c);
+    }
+}
+
+/* Adds a slot's counters to the totals; `ended`: it will not change any more. */
+static void collect(struct drain *d, struct shm_process *p)
+{
+    uint32_t state = atomic_load(&p->state);
+    uint64_t at_end = atomic_exchange(&p->cpu_at_end_ns, 0);
+    uint64_t booked = atomic_exchange(&p->booked_points, 0);
+    d->lost_points += atomic_exchange(&p->lost_points, 0);
+    d->threads_lost += atomic_exchange(&p->threads_lost, 0);
+    atomic_store(&p->lost_samples, 0);
+    if (state == SHM_EXECING)
+        d->unrecorded++;
+    if (at_end && state == SHM_ENDED)
+        d->cpu_ended_ns += at_end;
+    else
+        d->points_killed += booked;
+}
+
+void drain_reap(struct drain *d)
+{
+    uint32_t high = atomic_load(&d->shm->processes_high);
+    for (uint32_t i = 0; i < high && i < SHM_PROCESSES; i++) {
+        struct shm_process *p = &d->shm->processes[i];
+        struct drain_slot *s = &d->slots[i];
+        uint32_t state = atomic_load(&p->state);
+        if (state == SHM_FREE || state == SHM_CLAIMED)
+            continue;
+        if (s->dead) { /* what it committed before was read since */
+            recover_chunks(d, s->pid);
+            collect(d, p);
+            close(s->pidfd);
+            *s = (struct drain_slot){.pidfd = -1};
+            atomic_store(&p->state, SHM_FREE);
+        } else {
+            s->dead = is_dead(s, atomic_load(&p->pid));
+        }
+    }
+}
+
+uint32_t drain_end(struct drain *d)
+{
+    uint32_t high = atomic_load(&d->shm->processes_high), running = 0;
+    atomic_store(&d->shm->stop, 1);
+    drain_reap(d);
+    drain_read(d);
+    for (uint32_t i = 0; i < high && i < SHM_PROCESSES; i++) {
+        struct shm_process *p = &d->shm->processes[i];
+        if (atomic_load(&p->state) == SHM_FREE)
+            continue;
+        uint32_t pid = atomic_load(&p->pid);
+        if (is_dead(&d->slots[i], pid))
+            recover_chunks(d, pid);
+        else
+            running++;
+        collect(d, p);
+    }
+    d->unrecorded += atomic_load(&d->shm->processes_lost);
+    return running;
+}
+
+uint64_t drain_lost(const struct drain *d)
+{
+    uint64_t lost = d->lost_points;
+    uint32_t high = atomic_load(&d->shm->processes_high);
+    for (uint32_t i = 0; i < high && i < SHM_PROCESSES; i++)
+        lost += atomic_load(&d->shm->processes[i].lost_points);
+    return lost;
+}

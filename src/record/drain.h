@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The reading side of the shared segment: from records to counted stacks by process. Everything
+ * read is checked, because the recorded program can write to the segment: a malformed record ends
+ * the reading of its chunk and is counted. */
+#ifndef RECORD_DRAIN_H
+#define RECORD_DRAIN_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/shm.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DRAIN_NONE UINT32_MAX
+
+struct drain_module {
+    uint64_t start, limit, offset;
+    uint32_t epoch;
+    uint32_t path_len, build_id_len;
+    const char *path;
+    const uint8_t *build_id;
+};
+
+struct drain_stack {
+    uint64_t weight;
+    uint64_t hash;
+    const uint64_t *pcs;
+    uint32_t depth, flags, reason, epoch;
+    bool other_thread; /* not the process's first thread */
+};
+
+/* One executable image in one process. */
+struct drain_image {
+    uint32_t slot, image; /* its key in the records */
+    uint32_t pid, parent; /* index of the image it was forked from, or DRAIN_NONE */
+    uint32_t parent_slot, parent_image;
+    bool announced;
+    const char *exe;
+    uint32_t exe_len;
+    struct drain_module *modules;
+    uint32_t module_count, module_cap;
+    struct drain_stack *stacks;
+    uint32_t stack_count, stack_cap;
+    struct map stack_map;
+};
+
+struct drain {
+    struct shm *shm;
+    struct arena arena;
+    struct drain_image *images;
+    uint32_t image_count, image_cap;
+    struct map image_map;
+
+    uint64_t samples, points, malformed;
+    uint64_t truncated_points, depth_points, reasons[16];
+    /* of slots that were given back */
+    uint64_t lost_points, threads_lost, cpu_ended_ns, points_killed;
+    uint32_t unrecorded;
+    struct drain_slot *slots; /* SHM_PROCESSES */
+    uint32_t *chunk_seen;     /* SHM_CHUNKS: committed when its holder was last looked at */
+};
+
+void drain_init(struct drain *d, struct shm *s);
+void drain_free(struct drain *d);
+/* Reads all that is committed, and recycles what is full. */
+void drain_read(struct drain *d);
+/* Gives back the slots of processes that have ended, and what they held. Call after drain_read. */
+void drain_reap(struct drain *d);
+/* The last look: every slot counts as ended. Returns how many processes were still running. */
+uint32_t drain_end(struct drain *d);
+/* Points lost so far, in slots given back and in use. */
+uint64_t drain_lost(const struct drain *d);
+
+#endif

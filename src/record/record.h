@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Recording: a program is run under libstrobe, its samples are drained from shared memory while it
+ * runs, and everything is made one symbolized profile when it has ended, however it ended.
+ *
+ *     struct recorder r;
+ *     record_open(&r, &options, &e);      finds the program and the library, makes the output file
+ *     record_start(&r, &e);               the program runs
+ *     while (record_wait(&r, 100)) …      drains; progress is in r.progress
+ *     record_finish(&r, &profile, &e);    the profile, symbolized; r.result is filled
+ *     record_close(&r);
+ */
+#ifndef RECORD_RECORD_H
+#define RECORD_RECORD_H
+
+#include "base/err.h"
+#include "base/shm.h"
+#include "profile/profile.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct record_options {
+    char *const *argv; /* the program and its arguments, NULL at the end; borrowed */
+    int hz;
+    enum shm_backend backend;
+    uint64_t seed; /* 0: random */
+};
+
+/* What is known while the program runs. */
+struct record_progress {
+    uint64_t elapsed_ns;
+    uint64_t samples; /* sampling points */
+    uint64_t lost;
+};
+
+struct record_result {
+    int wait_status;
+    struct rusage usage; /* of the program and its descendants that were waited for */
+    uint64_t elapsed_ns;
+    uint64_t points;     /* sum of weights in the profile */
+    uint64_t interrupts; /* samples, however heavy */
+    uint64_t lost_points, truncated_points, depth_points;
+    uint64_t threads_lost;
+    uint32_t processes;  /* images with samples */
+    uint32_t unrecorded; /* processes the library was not loaded into */
+    uint32_t still_running;
+    uint64_t unnamed; /* locations without a function, or with a made-up name only */
+};
+
+struct recorder {
+    struct record_options options;
+    struct shm *shm;
+    int shm_fd;
+    char library[4096]; /* libstrobe.so */
+    char program[4096]; /* what is executed */
+    pid_t pid;
+    int pidfd;
+    bool ended;
+    uint64_t start_mono_ns;
+    int64_t start_time_ns;
+    int64_t period_ns;
+    struct record_progress progress;
+    struct record_result result;
+    struct drain *drain;
+};
+
+/* 0, or a negative errno with a sentence. -ENOENT: no such program (127); -EACCES: it cannot be
+ * executed (126); anything else is a failure of ours. Nothing has been started. */
+int record_open(struct recorder *r, const struct record_options *o, struct err *e);
+/* Starts the program with the recorder's own standard streams and signal dispositions. From here on
+ * SIGINT and SIGQUIT are the program's, and SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 are passed on. */
+int record_start(struct recorder *r, struct err *e);
+/* Waits at most `ms`, drains, and returns true while the program runs. */
+bool record_wait(struct recorder *r, int ms);
+/* Builds and symbolizes the profile into the uninitialised `p`. */
+int record_finish(struct recorder *r, struct profile *p, struct err *e);
+void record_close(struct recorder *r);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is to be run: found as a shell finds it, and looked at before anything starts, because a
+ * program that libstrobe cannot be loaded into (statically linked, set-user-id, another
+ * architecture) would run for hours and leave an empty profile. */
+#include "record/target.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static int check_file(const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return err_set(e, -errno, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return err_set(e, -EACCES, "%s is a directory, not a program", path);
+    if (access(path, X_OK) != 0)
+        return err_set(e, -EACCES, "%s is not executable: permission denied", path);
+    return 0;
+}
+
+int target_find(char *out, size_t size, const char *name, struct err *e)
+{
+    const char *path = getenv("PATH");
+    int denied = 0;
+    if (!*name)
+        return err_set(e, -ENOENT, "the program's name is empty");
+    if (strchr(name, '/')) {
+        if ((size_t)snprintf(out, size, "%s", name) >= size)
+            return err_set(e, -ENAMETOOLONG, "%s: the name is too long", name);
+        return check_file(out, e);
+    }
+    for (const char *p = path ? path : "/bin:/usr/bin"; *p;) {
+        size_t n = strcspn(p, ":");
+        int len = snprintf(out, size, "%.*s%s%s", (int)n, p, n ? "/" : "./", name);
+        struct stat st;
+        if (len > 0 && (size_t)len < size && stat(out, &st) == 0 && S_ISREG(st.st_mode)) {
+            if (access(out, X_OK) == 0)
+                return 0;
+            denied = 1;
+        }
+        p += n + (p[n] != 0);
+    }
+    if (denied)
+        return err_set(e, -EACCES, "%s is not executable: permission denied", name);
+    return err_set(e, -ENOENT, "%s: not found in PATH", name);
+}
+
+static int static_program(const char *path, struct err *e)
+{
+    return err_set(e, -ENOEXEC,
+                   "%s is statically linked, so libstrobe cannot be loaded into it: link it "
+                   "dynamically, or link libstrobe.a into it and call strobe_cpu_start()",
+                   path);
+}
+
+static int check_elf(const char *path, const unsigned char *head, size_t n, int fd, struct err *e)
+{
+    Elf64_Ehdr eh;
+    if (n < sizeof eh)
+        return err_set(e, -ENOEXEC, "%s: a truncated ELF file", path);
+    memcpy(&eh, head, sizeof eh);
+    if (head[EI_CLASS] != ELFCLASS64)
+        return err_set(e, -ENOEXEC,
+                       "%s is a 32-bit program; libstrobe is built for 64-bit ones here", path);
+#if defined(__x86_64__)
+    if (eh.e_machine != EM_X86_64)
+        return err_set(e, -ENOEXEC, "%s is not a program for x86-64", path);
+#endif
+    for (unsigned i = 0; i < eh.e_phnum && i < 256; i++) {
+        Elf64_Phdr ph;
+        off_t at = (off_t)(eh.e_phoff + i * sizeof ph);
+        if (pread(fd, &ph, sizeof ph, at) == (ssize_t)sizeof ph && ph.p_type == PT_INTERP)
+            return 0;
+    }
+    return static_program(path, e);
+}
+
+/* The kernel drops LD_PRELOAD for programs that gain rights. */
+static int check_rights(const char *path, int fd, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return 0;
+    bool gains = ((st.st_mode & S_ISUID) && st.st_uid != geteuid()) ||
+                 ((st.st_mode & S_ISGID) && st.st_gid != getegid());
+    if (gains)
+        return err_set(e, -EPERM,
+                       "%s is set-user-id or set-group-id, and the system loads no library into "
+                       "such programs: run strobe as that user (sudo -u USER strobe record …), or "
+                       "record a copy without that bit",
+                       path);
+    if (geteuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
+        return err_set(e, -EPERM,
+                       "%s has file capabilities, and the system loads no library into such "
+                       "programs: run strobe as root, or record a copy without them",
+                       path);
+    return 0;
+}
+
+int target_check(const char *path, struct err *e)
+{
+    char interpreter[PATH_MAX], file[PATH_MAX];
+    snprintf(file, sizeof file, "%s", path);
+    for (int depth = 0; depth < 5; depth++) { /* the kernel's limit of nested scripts */
+        unsigned char head[512];
+        int fd = open(file, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return 0; /* executable but not readable: the kernel will tell */
+        ssize_t n = read(fd, head, sizeof head - 1);
+        int r = 0;
+        if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
+            r = check_elf(file, head, (size_t)n, fd, e);
+            if (r == 0)
+                r = check_rights(file, fd, e);
+            close(fd);
+            return r;
+        }
+        close(fd);
+        head[n > 0 ? n : 0] = 0;
+        if (n < 3 || head[0] != '#' || head[1] != '!')
+            return 0; /* a script without #!, or something execve refuses */
+        if (sscanf((const char *)head + 2, " %511s", interpreter) != 1)
+            return 0;
+        snprintf(file, sizeof file, "%s", interpreter);
+    }
+    return 0;
+}
+
+/* ---- the library ---- */
+
+static bool try_library(char *out, size_t size, const char *dir, const char *rest)
+{
+    char joined[PATH_MAX], real[PATH_MAX];
+    if ((size_t)snprintf(joined, sizeof joined, "%s%s", dir, rest) >= sizeof joined ||
+        !realpath(joined, real) || access(real, R_OK) != 0 || strlen(real) >= size)
+        return false;
+    strcpy(out, real);
+    return true;
+}
+
+int target_library(char *out, size_t size, struct err *e)
+{
+    static const char *const places[] = {
+        "/libstrobe.so", "/../lib/" STROBE_TRIPLET "/libstrobe.so.0", "/../lib/libstrobe.so.0",
+        "/../lib64/libstrobe.so.0", "/libstrobe.so.0"};
+    const char *set = getenv("STROBE_LIB");
+    char self[PATH_MAX];
+    if (set && *set) {
+        if (try_library(out, size, set, ""))
+            return 0;
+        return err_set(e, -ENOENT, "STROBE_LIB=%s: %s", set, strerror(errno));
+    }
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash)
+        *slash = 0;
+    for (size_t i = 0; slash && i < sizeof places / sizeof *places; i++)
+        if (try_library(out, size, self, places[i]))
+            return 0;
+    return err_set(
+        e, -ENOENT,
+        "libstrobe.so was not found beside %s/strobe or in its ../lib: set STROBE_LIB to "
+        "its path",
+        self);
+}
