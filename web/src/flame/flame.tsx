@@ -6,7 +6,16 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { findFunction, type Profile } from "../data/profile.ts";
-import { chosenFunction, chosenNode, hovered, matches, reveal, route, zoom } from "../state.ts";
+import {
+  chosenFunction,
+  chosenNode,
+  hovered,
+  matches,
+  navigate,
+  reveal,
+  route,
+  zoom,
+} from "../state.ts";
 import { lookAt, openRun, walk, zoomOut, zoomTo, type Direction } from "./actions.ts";
 import { boxUnder, drawFlame, ROW, type Scene } from "./draw.ts";
 import { Minimap } from "./minimap.tsx";
@@ -121,8 +130,8 @@ function handlePointer(area: HTMLElement, scene: () => Scene): () => void {
   }
   function onClick(e: MouseEvent): void {
     if (e.detail > 1) {
-      if (route.peek().zoom !== before) history.back();
-      else zoomOut();
+      navigate({ zoom: before }, "replace");
+      zoomOut("replace");
       return;
     }
     before = route.peek().zoom;

@@ -3,15 +3,19 @@
 // Names that fit into boxes. What tells functions apart is mostly at the end of a C++ or Go name,
 // so arguments go first, then namespaces and paths from the left, and only then the middle.
 
+const OPERATOR = /\boperator\s*(\(\)|\[\]|<=>|<<=?|>>=?|->\*?|<=?|>=?)/y;
+
 /** "f<…>(…)" → "f": removes balanced <> and () with contents, but not operator< and its kin. */
 function withoutArguments(name: string): string {
   let out = "";
   let depth = 0;
   for (let i = 0; i < name.length; i++) {
     const c = name[i];
-    const operator = depth === 0 && /operator\s*[<>()-]*$/.test(out);
-    if (operator && (c === "<" || c === ">" || c === "(" || c === ")")) {
-      out += c;
+    OPERATOR.lastIndex = i;
+    const operator = depth === 0 && c === "o" ? OPERATOR.exec(name) : null;
+    if (operator) {
+      out += operator[0];
+      i += operator[0].length - 1;
     } else if (c === "<" || (c === "(" && name[i + 1] !== "*" && !name.startsWith("(anon", i))) {
       depth++;
     } else if (depth > 0 && (c === ">" || c === ")")) {

@@ -77,6 +77,7 @@ function attach(p: Profile, canvas: HTMLCanvasElement): () => void {
     frame = 0;
     const ratio = devicePixelRatio || 1;
     const pixels = canvas.clientWidth;
+    if (!pixels) return;
     const [w, h] = [Math.round(pixels * ratio), Math.round(HEIGHT * ratio)];
     const palette = readPalette(p);
     if (stale || picture.width !== w) {

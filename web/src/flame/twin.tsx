@@ -46,25 +46,27 @@ export function Twin(props: { p: Profile }) {
   const first = tree.firstChild[node];
   const callees = Math.min(tree.firstChild[node + 1] - first, MAX_CALLEES);
   return (
-    <table id="flame-twin" class="for-readers">
-      <caption>Callers of {nodeName(p, node)}, outermost first, and what it calls</caption>
-      <thead>
-        <tr>
-          <th scope="col">Function</th>
-          <th scope="col">Depth</th>
-          <th scope="col">Self</th>
-          <th scope="col">Total</th>
-          <th scope="col">Share of all</th>
-        </tr>
-      </thead>
-      <tbody>
-        {pathTo(tree, node).map((n) => (
-          <Row key={n} p={p} node={n} role={n === node ? "chosen" : "caller"} />
-        ))}
-        {Array.from({ length: callees }, (_, i) => (
-          <Row key={first + i} p={p} node={first + i} role="callee" />
-        ))}
-      </tbody>
-    </table>
+    <div class="for-readers">
+      <table id="flame-twin">
+        <caption>Callers of {nodeName(p, node)}, outermost first, and what it calls</caption>
+        <thead>
+          <tr>
+            <th scope="col">Function</th>
+            <th scope="col">Depth</th>
+            <th scope="col">Self</th>
+            <th scope="col">Total</th>
+            <th scope="col">Share of all</th>
+          </tr>
+        </thead>
+        <tbody>
+          {pathTo(tree, node).map((n) => (
+            <Row key={n} p={p} node={n} role={n === node ? "chosen" : "caller"} />
+          ))}
+          {Array.from({ length: callees }, (_, i) => (
+            <Row key={first + i} p={p} node={first + i} role="callee" />
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -70,13 +70,13 @@ function InView(props: { p: Profile }) {
 
 export function Pills() {
   const p = profile.value;
-  if (!p) return <div class="pills" />;
+  if (!p) return <section class="pills" aria-label="Refinements" />;
   const { span } = zoom.value;
   const narrowed = route.value.zoom !== "" && span.to - span.from < p.tree.width[0];
   const zoomed = narrowed && route.value.view === "flame" ? zoomName(p) : "";
   return (
-    <div class="pills">
-      <ul aria-label="Refinements">
+    <section class="pills" aria-label="Refinements">
+      <ul>
         {zoomed && (
           <Pill kind="zoom" value={zoomed} onRemove={() => navigate({ zoom: "" }, "push")} />
         )}
@@ -91,6 +91,6 @@ export function Pills() {
       {!zoomed && !chosenFunction.value && <Legend p={p} />}
       <Matched p={p} />
       {zoomed && <InView p={p} />}
-    </div>
+    </section>
   );
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Browser tests run against Debian's chromium, which may not talk to anyone but the page.
+
+import { defineConfig } from "@playwright/test";
+
+const chromiumFlags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export default defineConfig({
+  testDir: ".",
+  outputDir: process.env.STROBE_WEB_SCRATCH ?? "../../test-results",
+  fullyParallel: true,
+  workers: 2,
+  timeout: 30_000,
+  reporter: [["list"]],
+  use: {
+    browserName: "chromium",
+    viewport: { width: 1280, height: 760 },
+    launchOptions: {
+      executablePath: process.env.STROBE_CHROMIUM ?? "/usr/bin/chromium",
+      args: chromiumFlags,
+    },
+  },
+});

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, golden, root, test } from "./page.ts";
+
+const CPU = "orders_labels.pb.gz";
+
+test("is sorted by flat, and by what is clicked, both ways", async ({ open, page }) => {
+  const flame = await open(CPU, "?view=top");
+  const numbers = async (column: number) =>
+    (await flame.rows.locator(`td:nth-child(${column})`).allTextContents()).map(Number);
+  const sorted = (list: number[]) => [...list].sort((a, b) => b - a);
+  const flat = await numbers(1);
+  expect(flat.length).toBeGreaterThan(20);
+  expect(flat).toEqual(sorted(flat));
+  await page.getByRole("button", { name: /^Cum/ }).click();
+  expect(flame.param("sort")).toBe("cum");
+  await expect(page.getByRole("columnheader", { name: /^Cum/ })).toHaveAttribute(
+    "aria-sort",
+    "descending",
+  );
+  const cum = await numbers(3);
+  expect(cum).toEqual(sorted(cum));
+  await page.getByRole("button", { name: /^Cum/ }).click();
+  await expect(page.getByRole("columnheader", { name: /^Cum/ })).toHaveAttribute(
+    "aria-sort",
+    "ascending",
+  );
+  await page.getByRole("button", { name: /^Function/ }).click();
+  const names = await flame.rows.evaluateAll((rows) => rows.map((r) => r.dataset.function ?? ""));
+  expect(names).toEqual([...names].sort());
+});
+
+test("has the numbers of the command line", async ({ open }) => {
+  test.skip(!commandHasTop(), "strobe top is not in this build");
+  const text = execFileSync(strobe(), ["top", join(golden, CPU)], { encoding: "utf8" });
+  const wanted = text
+    .split("\n")
+    .slice(text.split("\n").findIndex((l) => /flat%/.test(l)) + 1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((w) => w.length >= 6);
+  const flame = await open(CPU, "?view=top");
+  expect(wanted.length).toBeGreaterThan(5);
+  for (const [flat, flatShare, , cum, cumShare, name] of wanted.slice(0, 15)) {
+    const row = flame.page.locator(`tr[data-function="${name}"] td`);
+    const shown = (await row.allTextContents()).slice(0, 4);
+    const number = (s: string) => parseFloat(s);
+    expect([number(shown[0]), shown[1], number(shown[2]), shown[3]]).toEqual([
+      number(flat),
+      flatShare,
+      number(cum),
+      cumShare,
+    ]);
+  }
+});
+
+function strobe(): string {
+  return process.env.STROBE ?? join(root, "build/strobe");
+}
+
+function commandHasTop(): boolean {
+  return /^ +top /m.test(execFileSync(strobe(), ["help"], { encoding: "utf8" }));
+}
+
+test("follows the search", async ({ open }) => {
+  const flame = await open(CPU, "?view=top");
+  const before = await flame.rows.count();
+  await flame.search.fill("^runtime\\.m");
+  await expect(flame.rows.first()).toHaveAttribute("data-function", /^runtime\.m/);
+  expect(await flame.rows.count()).toBeLessThan(before);
+  await expect(flame.matched).toHaveText(/% of 1\.33s matches/);
+});
+
+test("what is selected in one view is selected in the other", async ({ open, page }) => {
+  const flame = await open(CPU, "?view=top");
+  const row = flame.rows.nth(3);
+  const name = (await row.getAttribute("data-function")) ?? "";
+  await row.click();
+  await expect(row).toHaveAttribute("aria-selected", "true");
+  await expect(flame.status.locator(".name")).toHaveText(name);
+  await page.keyboard.press("Enter");
+  await expect(flame.nameOf(flame.chosen)).toHaveText(name);
+  await page.keyboard.press("t");
+  await expect(page.locator("tr[aria-selected=true]")).toHaveAttribute("data-function", name);
+});
+
+test("is walked by keys", async ({ open, page }) => {
+  const flame = await open(CPU, "?view=top");
+  await page.getByRole("region", { name: "Functions" }).focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(flame.rows.nth(0)).toHaveAttribute("aria-selected", "true");
+  await page.keyboard.press("ArrowDown");
+  await expect(flame.rows.nth(1)).toHaveAttribute("aria-selected", "true");
+  await page.keyboard.press("End");
+  await expect(page.locator("tr[aria-selected=true]")).toBeInViewport();
+});
