@@ -16,8 +16,10 @@ under()
     case $tool in
     base) "$@" ;;
     strobe*) "$build/strobe" record -F "$hz" -o "$work/p.pb.gz" -- "$@" 2>"$work/tool.log" ;;
-    gperf*) env LD_PRELOAD="$libprofiler" CPUPROFILE="$work/p.gperf" CPUPROFILE_FREQUENCY="$hz" "$@" \
-        2>"$work/tool.log" ;;
+    gperf*)
+        env LD_PRELOAD="$libprofiler" CPUPROFILE="$work/p.gperf" CPUPROFILE_FREQUENCY="$hz" \
+            "$@" 2>"$work/tool.log"
+        ;;
     perf*) perf record -q -e cpu-clock -F "$hz" --call-graph dwarf -o "$work/p.perf" -- "$@" \
         2>"$work/tool.log" ;;
     esac
@@ -26,7 +28,6 @@ under()
 if [ "$1" = --under ]; then # this script once more, so that `cputime` has a command to measure
     build=$2 work=$3
     shift 3
-    libprofiler=$(find /usr/lib -name 'libprofiler.so.0' 2>/dev/null | head -1)
     under "$@"
     exit
 fi
@@ -43,6 +44,7 @@ ninja -C "$build" tests/programs/cputime >/dev/null 2>&1
 [ -x "$cputime" ] || { echo "tests/programs/cputime is not built"; exit 1; }
 
 libprofiler=$(find /usr/lib -name 'libprofiler.so.0' 2>/dev/null | head -1)
+export libprofiler
 tools="strobe100 strobe1000"
 [ -z "$libprofiler" ] || tools="$tools gperf100 gperf1000"
 if perf record -q -e cpu-clock -o /dev/null true >/dev/null 2>&1; then
@@ -54,28 +56,25 @@ fi
 # run NAME TOOL: once; the program's CPU nanoseconds in $own, the whole command's in $all.
 run()
 {
-    tool=$2
-    set -- "$1" "$cputime" "$work/inner"
-    name=$1
-    shift
+    run_name=$1 run_tool=$2
+    set -- "$cputime" "$work/inner"
     while IFS= read -r word; do set -- "$@" "$word"; done <<WORDS
-$(workload_command "$name" "$work")
+$(workload_command "$run_name" "$work")
 WORDS
-    if [ "$name" = redis ]; then
-        under_all "$tool" "$@" >/dev/null &
-        workload_redis_load "$work" $((3500 * scale))
+    set -- "$cputime" "$work/outer" sh "$0" --under "$build" "$work" "$run_tool" "$@"
+    if [ "$run_name" = redis ]; then
+        "$@" >/dev/null &
+        workload_redis_load "$work" $((1000 * scale))
         wait $!
     else
-        under_all "$tool" "$@" >/dev/null
-    fi || { echo "$name under $tool failed"; cat "$work/tool.log"; return 1; }
+        "$@" >/dev/null
+    fi || {
+        echo "$run_name under $run_tool failed"
+        cat "$work/tool.log"
+        return 1
+    }
     own=$(sed -n 's/^total //p' "$work/inner")
     all=$(sed -n 's/^total //p' "$work/outer")
-}
-
-# The same under an outer clock, which needs a command: this script's own, once more.
-under_all()
-{
-    "$cputime" "$work/outer" sh "$0" --under "$build" "$work" "$@"
 }
 
 quartiles() # FILE COLUMN
@@ -91,6 +90,7 @@ quartiles() # FILE COLUMN
 
 # shellcheck disable=SC2086 # names are words
 workload_make "$work" "$scale" $names
+tools=${TOOLS:-$tools}
 printf '| %-7s | %-10s | %-24s | %-24s | %7s | %2s |\n' program tool "CPU ratio (quartiles)" \
     "with its recorder" "CPU s" n
 echo '| --- | --- | --- | --- | ---: | ---: |'

@@ -46,7 +46,7 @@ if [ -t 0 ]; then
     exec "$strobe" web "$work/sqlite.pb.gz"
 fi
 # Nobody is there to look: start the page, see that it answers, and say what there was.
-"$strobe" web --no-browser "$work/sqlite.pb.gz" >"$work/web.log" 2>&1 &
+"$strobe" web -no_browser "$work/sqlite.pb.gz" >"$work/web.log" 2>&1 &
 server=$!
 trap 'kill $server 2>/dev/null' EXIT
 for _ in 1 2 3 4 5 6 7 8 9 10; do

@@ -33,5 +33,10 @@
 #define LIMIT_DWARF_ATTRIBUTES    1024       /* of one abbreviation */
 #define LIMIT_DWARF_FILES         (1u << 20) /* of one line table */
 #define LIMIT_DWARF_HOPS          16         /* from an entry to where its name is */
+#define LIMIT_MANGLED_NAME        (1u << 13)
+#define LIMIT_DEMANGLED_NAME      (1u << 16)
+
+/* ---- regular expressions ---- */
+#define LIMIT_REGEX_DEPTH         1000 /* nested parentheses, as in Go */
 
 #endif

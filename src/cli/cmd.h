@@ -4,7 +4,12 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
+int cmd_folded(int argc, char **argv);
+int cmd_pprof(int argc, char **argv);
+int cmd_raw(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_traces(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_web(int argc, char **argv);
 

@@ -223,7 +223,7 @@ static int decode_strings(struct decoder *d)
         strings[n++] = (struct profile_str){(const char *)f.bytes.at, (uint32_t)len};
         bytes += len;
     }
-    if (!d->borrow) {
+    if (d->input != PROFILE_INPUT_BORROWED) {
         char *copy = arena_alloc_aligned(&p->arena, bytes, 1);
         for (uint32_t i = 0; i < n; copy += strings[i++].len)
             strings[i].ptr = memcpy(copy, strings[i].ptr, strings[i].len);
@@ -471,13 +471,14 @@ static int decode_all(struct decoder *d, struct wire w)
     return rc;
 }
 
-int profile_decode_plain(struct profile *p, const void *bytes, size_t size, bool borrow,
-                         struct err *e)
+int profile_decode_plain(struct profile *p, const void *bytes, size_t size,
+                         enum profile_input input, struct err *e)
 {
-    struct decoder d = {.p = p, .e = e, .base = bytes, .borrow = borrow};
+    struct decoder d = {.p = p, .e = e, .base = bytes, .input = input};
     profile_init(p);
     if (size == 0)
         return err_set(e, -ENODATA, "empty input file");
+    d.end = d.base + size;
     arena_init(&d.scratch);
     d.range[F_SAMPLE] = d.range[F_STRING] = (struct wire){bytes, bytes};
     int rc = decode_all(&d, (struct wire){bytes, (const uint8_t *)bytes + size});

@@ -24,7 +24,8 @@ struct decoder {
     struct err *e;
     struct arena scratch; /* freed at the end of decoding */
     const uint8_t *base;  /* of the inflated data: offsets in errors count from here */
-    bool borrow;
+    const uint8_t *end;
+    enum profile_input input;
 
     /* Of each top-level field: how many there are, and the part of the file that holds them all. */
     struct wire range[PROFILE_FIELDS];

@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/mman.h>
 
 enum { F_SAMPLE = 2, S_LOCATION = 1, S_VALUE = 2, S_LABEL = 3 };
+enum { GIVE_BACK_STEP = 8 << 20 };
 
 struct totals {
     uint64_t locations, values, labels;
@@ -90,7 +92,7 @@ static inline int add_location(struct decoder *d, const uint8_t *at, uint64_t id
     return 0;
 }
 
-static int packed_locations(struct decoder *d, struct wire w)
+static int packed_locations_slow(struct decoder *d, struct wire w)
 {
     while (w.at < w.end) {
         const uint8_t *start = w.at;
@@ -101,6 +103,36 @@ static int packed_locations(struct decoder *d, struct wire w)
         if (rc != 0)
             return rc;
     }
+    return 0;
+}
+
+/* Ids of the result of wire_small_varints to indexes, in place; false: one does not exist. */
+static bool to_indexes(const struct idmap *m, uint32_t *refs, uint64_t n)
+{
+    uint32_t worst = 0;
+    if (m->dense_count == 0) {
+        for (uint64_t i = 0; i < n; i++) {
+            refs[i]--; /* id 0 becomes the largest */
+            worst = refs[i] > worst ? refs[i] : worst;
+        }
+        return n == 0 || worst < m->count;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        refs[i] = idmap_find_slow(m, refs[i]);
+        worst = refs[i] > worst ? refs[i] : worst;
+    }
+    return worst != PROFILE_NONE;
+}
+
+/* The usual stack has small ids, all of which exist; any other is read again, with care. */
+static int packed_locations(struct decoder *d, struct wire w)
+{
+    struct profile *p = d->p;
+    uint32_t *refs = p->loc_refs + p->loc_ref_count;
+    int64_t n = wire_small_varints(w, d->end, refs);
+    if (n < 0 || !to_indexes(&d->locations, refs, (uint64_t)n))
+        return packed_locations_slow(d, w);
+    p->loc_ref_count += (uint64_t)n;
     return 0;
 }
 
@@ -174,10 +206,43 @@ static int decode_sample(struct decoder *d, struct wire w, int64_t *value)
     return rc;
 }
 
-int decode_samples(struct decoder *d)
+/* Gives the pages between two places of the input back. */
+static void give_back(const uint8_t *from, const uint8_t *to)
+{
+    uintptr_t page = 4096, first = ((uintptr_t)from + page - 1) & ~(page - 1);
+    uintptr_t end = (uintptr_t)to & ~(page - 1);
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+static int fill_samples(struct decoder *d)
 {
     struct profile *p = d->p;
     struct wire range = d->range[F_SAMPLE], sample;
+    const uint8_t *kept = range.at;
+    bool consume = d->input == PROFILE_INPUT_CONSUMED;
+    for (uint32_t i = 0; next_sample(&range, &sample); i++) {
+        uint64_t label_first = p->label_count;
+        int rc = decode_sample(d, sample, p->values + (uint64_t)i * p->sample_type_count);
+        if (rc != 0)
+            return rc;
+        if (p->label_count - label_first > 1)
+            profile_sort_labels(p, p->labels + label_first, p->label_count - label_first,
+                                &d->scratch);
+        p->sample_loc_end[i] = p->loc_ref_count;
+        p->sample_label_end[i] = p->label_count;
+        p->sample_count++;
+        if (consume && range.at - kept >= GIVE_BACK_STEP) {
+            give_back(kept, range.at);
+            kept = range.at;
+        }
+    }
+    return 0;
+}
+
+int decode_samples(struct decoder *d)
+{
+    struct profile *p = d->p;
     struct totals t = {0};
     int rc = count_samples(d, &t);
     if (rc != 0)
@@ -188,15 +253,5 @@ int decode_samples(struct decoder *d)
     p->loc_refs = arena_array(&p->arena, t.locations, sizeof *p->loc_refs);
     p->values = arena_array(&p->arena, t.values, sizeof *p->values);
     p->labels = arena_array(&p->arena, t.labels, sizeof *p->labels);
-    for (uint32_t i = 0; next_sample(&range, &sample); i++) {
-        uint64_t label_first = p->label_count;
-        rc = decode_sample(d, sample, p->values + (uint64_t)i * p->sample_type_count);
-        if (rc != 0)
-            return rc;
-        profile_sort_labels(p, p->labels + label_first, p->label_count - label_first, &d->scratch);
-        p->sample_loc_end[i] = p->loc_ref_count;
-        p->sample_label_end[i] = p->label_count;
-        p->sample_count++;
-    }
-    return 0;
+    return fill_samples(d);
 }

@@ -20,7 +20,7 @@ enum { GZIP_LEVEL = 6 };
 static int decode_inflated(struct profile *p, struct arena *arena, const void *bytes, size_t size,
                            struct err *e)
 {
-    int rc = profile_decode_plain(p, bytes, size, false, e);
+    int rc = profile_decode_plain(p, bytes, size, PROFILE_INPUT_CONSUMED, e);
     arena_free(arena);
     return rc;
 }
@@ -28,7 +28,8 @@ static int decode_inflated(struct profile *p, struct arena *arena, const void *b
 int profile_decode(struct profile *p, const void *bytes, size_t size, bool borrow, struct err *e)
 {
     if (!gzip_is(bytes, size))
-        return profile_decode_plain(p, bytes, size, borrow, e);
+        return profile_decode_plain(p, bytes, size,
+                                    borrow ? PROFILE_INPUT_BORROWED : PROFILE_INPUT_COPIED, e);
     struct arena arena;
     void *inflated;
     size_t inflated_size;

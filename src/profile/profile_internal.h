@@ -55,8 +55,16 @@ bool profile_labels_sorted(const struct profile *p, const struct profile_label *
 int profile_sort_labels(const struct profile *p, struct profile_label *l, uint64_t n,
                         struct arena *scratch);
 
+/* What becomes of the bytes a profile is decoded from. */
+enum profile_input {
+    PROFILE_INPUT_COPIED,   /* strings are copied out of them */
+    PROFILE_INPUT_BORROWED, /* strings stay where they are */
+    PROFILE_INPUT_CONSUMED, /* copied, and whole pages are given back to the system when read: the
+                               bytes are private anonymous memory that nobody reads afterwards */
+};
+
 /* profile_decode for inflated bytes. */
-int profile_decode_plain(struct profile *p, const void *bytes, size_t size, bool borrow,
-                         struct err *e);
+int profile_decode_plain(struct profile *p, const void *bytes, size_t size,
+                         enum profile_input input, struct err *e);
 
 #endif

@@ -86,19 +86,63 @@ static inline const char *wire_next(struct wire *w, struct wire_field *f)
     return NULL;
 }
 
+static inline uint64_t wire_load(const uint8_t *p)
+{
+    uint64_t v;
+    __builtin_memcpy(&v, p, 8);
+    return v;
+}
+
 /* How many varints end in `w`: how many complete ones it holds. */
 static inline uint64_t wire_count_varints(struct wire w)
 {
     const uint64_t tops = 0x8080808080808080ull, ones = 0x0101010101010101ull;
     uint64_t n = 0;
     for (; w.end - w.at >= 8; w.at += 8) {
-        uint64_t v;
-        __builtin_memcpy(&v, w.at, 8);
+        uint64_t v = wire_load(w.at);
         n += (((~v & tops) >> 7) * ones) >> 56;
     }
     for (; w.at < w.end; w.at++)
         n += *w.at < 0x80;
     return n;
+}
+
+/* Bit i is set when a varint ends in byte i of the 64 at `p`. The multiplication gathers the top
+ * bits of eight bytes in one. */
+static inline uint64_t wire_ends(const uint8_t *p)
+{
+    uint64_t ends = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t tops = (~wire_load(p + 8 * i) & 0x8080808080808080ull) >> 7;
+        ends |= (tops * 0x0102040810204080ull >> 56) << (8 * i);
+    }
+    return ends;
+}
+
+/* Reads the varints of `w`, each of at most four bytes, into `out`, and returns their number; -1 if
+ * one is longer or cut, or if `w` is within 72 bytes of the end of the input. Where varints end is
+ * found for 64 bytes at a time, so that their values do not wait for each other's lengths. */
+static inline int64_t wire_small_varints(struct wire w, const uint8_t *input_end, uint32_t *out)
+{
+    uint32_t *to = out;
+    const uint8_t *start = w.at;
+    if (input_end - w.end < 72)
+        return -1;
+    for (const uint8_t *block = w.at; block < w.end; block += 64) {
+        uint64_t ends = wire_ends(block);
+        if (w.end - block < 64)
+            ends &= (1ull << (w.end - block)) - 1;
+        for (; ends; ends &= ends - 1) {
+            const uint8_t *next = block + __builtin_ctzll(ends) + 1;
+            unsigned length = (unsigned)(next - start);
+            if (length > 4)
+                return -1;
+            uint32_t v = (uint32_t)wire_load(start) & UINT32_MAX >> (32 - 8 * length);
+            *to++ = (v & 0x7f) | (v >> 1 & 0x3f80) | (v >> 2 & 0x1fc000) | (v >> 3 & 0xfe00000);
+            start = next;
+        }
+    }
+    return start == w.end ? to - out : -1;
 }
 
 #endif

@@ -19,7 +19,7 @@ WORDS
     [ $# -gt "$count" ] || return 1
     if [ "$name" = redis ]; then
         "$@" >"$tmp/out" &
-        workload_redis_load "$tmp/work" $((3500 * scale))
+        workload_redis_load "$tmp/work" $((1000 * scale))
         wait $!
     else
         "$@" >"$tmp/out"

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Go's text forms of numbers, times, paths and strings. They are here and not where they are
+ * printed because the shell, the web pages and the reports need the same ones, and because each is
+ * a rule of its own that can be tested alone. */
+#include "base/gotext.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+size_t gotext_rune(const char *s, size_t len, uint32_t *rune)
+{
+    const unsigned char *b = (const unsigned char *)s;
+    *rune = 0xfffd;
+    if (!len)
+        return 0;
+    if (b[0] < 0x80) {
+        *rune = b[0];
+        return 1;
+    }
+    size_t n = b[0] >= 0xf0 ? 4 : b[0] >= 0xe0 ? 3 : 2;
+    if (b[0] < 0xc2 || b[0] > 0xf4 || len < n)
+        return 1;
+    uint32_t r = b[0] & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((b[i] & 0xc0) != 0x80)
+            return 1;
+        r = r << 6 | (b[i] & 0x3f);
+    }
+    if ((n == 3 && r < 0x800) || (n == 4 && (r < 0x10000 || r > 0x10ffff)) ||
+        (r >= 0xd800 && r < 0xe000))
+        return 1;
+    *rune = r;
+    return n;
+}
+
+size_t gotext_utf8_valid(const char *s, size_t len)
+{
+    size_t at = 0;
+    while (at < len) {
+        if ((unsigned char)s[at] < 0x80) {
+            at++;
+            continue;
+        }
+        uint32_t rune;
+        size_t n = gotext_rune(s + at, len - at, &rune);
+        if (n == 1)
+            return at;
+        at += n;
+    }
+    return len;
+}
+
+/* What strconv.IsPrint says, as far as it matters for names: control and format characters,
+ * surrogates, separators and private use are not printable. */
+static bool is_print(uint32_t r)
+{
+    if (r < 0x20 || r == 0x7f || (r >= 0x80 && r <= 0xa0) || r == 0xad)
+        return false;
+    if ((r >= 0x2000 && r <= 0x200f) || (r >= 0x2028 && r <= 0x202f) || r == 0x205f ||
+        (r >= 0x2060 && r <= 0x206f) || r == 0x3000 || r == 0xfeff || r == 0x1680)
+        return false;
+    return !(r >= 0xe000 && r <= 0xf8ff) && r < 0xe0000 && (r & 0xfffe) != 0xfffe;
+}
+
+static void quote_rune(struct buf *out, uint32_t r, const char *s, size_t n)
+{
+    static const char names[] = "\aa\bb\ff\nn\rr\tt\vv";
+    if (r == '"' || r == '\\') {
+        buf_printf(out, "\\%c", (char)r);
+    } else if (is_print(r)) {
+        buf_append(out, s, n);
+    } else if (r && r < 0x20 && strchr(names, (int)r)) {
+        buf_printf(out, "\\%c", strchr(names, (int)r)[1]);
+    } else if (r < 0x20 || r == 0x7f) {
+        buf_printf(out, "\\x%02x", r);
+    } else {
+        buf_printf(out, r > 0xffff ? "\\U%08x" : "\\u%04x", r);
+    }
+}
+
+void gotext_quote(struct buf *out, const char *s, size_t len)
+{
+    buf_putc(out, '"');
+    for (size_t at = 0; at < len;) {
+        uint32_t r;
+        size_t n = gotext_rune(s + at, len - at, &r);
+        if (n == 1 && r == 0xfffd)
+            buf_printf(out, "\\x%02x", (unsigned char)s[at]);
+        else
+            quote_rune(out, r, s + at, n);
+        at += n;
+    }
+    buf_putc(out, '"');
+}
+
+/* A fraction of `unit` nanoseconds' digits, without trailing zeros: 2602 of 1000 is "2.602". */
+static void print_fraction(struct buf *out, uint64_t value, uint64_t unit)
+{
+    buf_printf(out, "%llu", (unsigned long long)(value / unit));
+    uint64_t rest = value % unit;
+    if (!rest)
+        return;
+    buf_putc(out, '.');
+    while (rest) {
+        unit /= 10;
+        buf_putc(out, (char)('0' + rest / unit));
+        rest %= unit;
+    }
+}
+
+void gotext_duration(struct buf *out, int64_t nanos)
+{
+    uint64_t u = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;
+    if (!u) {
+        buf_puts(out, "0s");
+        return;
+    }
+    if (nanos < 0)
+        buf_putc(out, '-');
+    if (u < 1000) {
+        buf_printf(out, "%lluns", (unsigned long long)u);
+    } else if (u < 1000000) {
+        print_fraction(out, u, 1000);
+        buf_puts(out, "µs");
+    } else if (u < 1000000000) {
+        print_fraction(out, u, 1000000);
+        buf_puts(out, "ms");
+    } else {
+        uint64_t minutes = u / 60000000000;
+        if (minutes >= 60)
+            buf_printf(out, "%lluh", (unsigned long long)(minutes / 60));
+        if (minutes)
+            buf_printf(out, "%llum", (unsigned long long)(minutes % 60));
+        print_fraction(out, u % 60000000000, 1000000000);
+        buf_putc(out, 's');
+    }
+}
+
+void gotext_time(struct buf *out, int64_t nanos, bool full)
+{
+    int64_t seconds = nanos / 1000000000, rest = nanos % 1000000000;
+    if (rest < 0) {
+        rest += 1000000000;
+        seconds--;
+    }
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    tzset();
+    localtime_r(&t, &tm);
+    char zone[64], text[64];
+    strftime(zone, sizeof zone, "%Z", &tm);
+    strftime(text, sizeof text, "%H:%M:%S", &tm);
+    buf_printf(out, "%04d-%02d-%02d %s", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, text);
+    if (full) {
+        if (rest) {
+            char fraction[16];
+            int n = snprintf(fraction, sizeof fraction, "%09lld", (long long)rest);
+            while (fraction[n - 1] == '0')
+                n--;
+            buf_printf(out, ".%.*s", n, fraction);
+        }
+        strftime(text, sizeof text, "%z", &tm);
+        buf_printf(out, " %s", text);
+    }
+    buf_printf(out, " %s", zone);
+}
+
+const char *gotext_base(const char *s, size_t len, size_t *base_len)
+{
+    if (!len) {
+        *base_len = 1;
+        return ".";
+    }
+    while (len && s[len - 1] == '/')
+        len--;
+    if (!len) {
+        *base_len = 1;
+        return "/";
+    }
+    size_t at = len;
+    while (at && s[at - 1] != '/')
+        at--;
+    *base_len = len - at;
+    return s + at;
+}
+
+/* Back over the last component of what was written since `floor`. */
+static void drop_component(struct buf *out, size_t floor)
+{
+    while (out->len > floor && out->data[out->len - 1] != '/')
+        out->len--;
+    if (out->len > floor)
+        out->len--;
+}
+
+void gotext_clean(struct buf *out, const char *s, size_t len)
+{
+    if (!len)
+        return;
+    bool rooted = s[0] == '/';
+    size_t start = out->len;
+    if (rooted)
+        buf_putc(out, '/');
+    size_t body = out->len, floor = body; /* ".." may not go back before floor */
+    for (size_t at = 0; at < len;) {
+        size_t end = at;
+        while (end < len && s[end] != '/')
+            end++;
+        size_t n = end - at;
+        if (n == 2 && s[at] == '.' && s[at + 1] == '.') {
+            if (out->len > floor) {
+                drop_component(out, floor);
+            } else if (!rooted) {
+                if (out->len > body)
+                    buf_putc(out, '/');
+                buf_puts(out, "..");
+                floor = out->len;
+            }
+        } else if (n && !(n == 1 && s[at] == '.')) {
+            if (out->len > body)
+                buf_putc(out, '/');
+            buf_append(out, s + at, n);
+        }
+        at = end + 1;
+    }
+    if (out->len == start)
+        buf_putc(out, '.');
+}
+
+const char *gotext_errno(int err)
+{
+    static _Thread_local char text[128];
+    snprintf(text, sizeof text, "%s", strerror(err));
+    /* Go's table is glibc's with a small first letter, but for words that are names. */
+    if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
+        text[0] = (char)tolower((unsigned char)text[0]);
+    return text;
+}
+
+static int digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A' + 10;
+    return 99;
+}
+
+/* strconv's underscoreOK: an underscore only between digits, or after the base prefix. */
+static bool underscores_ok(const char *s)
+{
+    char before = '^';
+    bool hex = false;
+    if (s[0] == '-' || s[0] == '+')
+        s++;
+    if (s[0] == '0' && s[1] && strchr("bBoOxX", s[1])) {
+        hex = s[1] == 'x' || s[1] == 'X';
+        s += 2;
+        before = '0';
+    }
+    for (; *s; s++) {
+        if (isdigit((unsigned char)*s) || (hex && isxdigit((unsigned char)*s))) {
+            before = '0';
+        } else if (*s == '_') {
+            if (before != '0')
+                return false;
+            before = '_';
+        } else {
+            if (before == '_')
+                return false;
+            before = '!';
+        }
+    }
+    return before != '_';
+}
+
+enum gotext_parse gotext_parse_int(const char *s, int base, int64_t *out)
+{
+    const char *whole = s;
+    bool negative = *s == '-', any = false, underscore = false, over = false, prefixed = !base;
+    if (*s == '-' || *s == '+')
+        s++;
+    if (!base) {
+        base = 10;
+        if (s[0] == '0') {
+            int c = tolower((unsigned char)s[1]);
+            base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
+            if (c == 'x' || c == 'b' || c == 'o')
+                s += 2;
+            else
+                s += 1, any = true;
+        }
+    }
+    uint64_t value = 0;
+    for (; *s; s++) {
+        if (*s == '_' && prefixed) {
+            underscore = true;
+            continue;
+        }
+        int d = digit_value(*s);
+        if (d >= base)
+            return GOTEXT_SYNTAX;
+        any = true;
+        if (__builtin_mul_overflow(value, (uint64_t)base, &value) ||
+            __builtin_add_overflow(value, (uint64_t)d, &value))
+            over = true;
+    }
+    if (!any || (underscore && !underscores_ok(whole)))
+        return GOTEXT_SYNTAX;
+    uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
+    if (over || value > limit) {
+        *out = negative ? INT64_MIN : INT64_MAX;
+        return GOTEXT_RANGE;
+    }
+    *out = negative ? (int64_t)(0 - value) : (int64_t)value;
+    return GOTEXT_OK;
+}
+
+/* Digits, a point, an exponent: what both Go and strtod read the same way. Underscores are Go's
+ * only with a base prefix, which for floats means hexadecimal. */
+static bool float_syntax(const char *s)
+{
+    if (*s == '+' || *s == '-')
+        s++;
+    if (!strcasecmp(s, "inf") || !strcasecmp(s, "infinity") || !strcasecmp(s, "nan"))
+        return true;
+    bool hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X'), digits = false, exponent = false;
+    if (hex)
+        s += 2;
+    for (bool point = false;; s++) {
+        if (*s == '.' && !point)
+            point = true;
+        else if (hex ? isxdigit((unsigned char)*s) : isdigit((unsigned char)*s))
+            digits = true;
+        else
+            break;
+    }
+    if (digits && (hex ? *s == 'p' || *s == 'P' : *s == 'e' || *s == 'E')) {
+        exponent = true;
+        s++;
+        if (*s == '+' || *s == '-')
+            s++;
+        if (!isdigit((unsigned char)*s))
+            return false;
+        while (isdigit((unsigned char)*s))
+            s++;
+    }
+    return digits && !*s && (!hex || exponent);
+}
+
+enum gotext_parse gotext_parse_float(const char *s, double *out)
+{
+    if (!float_syntax(s) || ((*s == '+' || *s == '-') && !strcasecmp(s + 1, "nan")))
+        return GOTEXT_SYNTAX;
+    *out = strtod(s, NULL);
+    bool named = isalpha((unsigned char)s[strspn(s, "+-")]);
+    return isinf(*out) && !named ? GOTEXT_RANGE : GOTEXT_OK;
+}
+
+enum gotext_parse gotext_parse_bool(const char *s, bool *out)
+{
+    static const char *const words[] = {"1", "t", "T", "true", "TRUE", "True",
+                                        "0", "f", "F", "false", "FALSE", "False"};
+    for (int i = 0; i < 12; i++) {
+        if (!strcmp(s, words[i])) {
+            *out = i < 6;
+            return GOTEXT_OK;
+        }
+    }
+    return GOTEXT_SYNTAX;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From the command line to settings, sources and a command (google/pprof internal/driver/cli.go).
+ * Errors come in pprof's order: flags, option groups, commands, -http, legacy value flags, bases,
+ * -normalize. */
+#include "pprof/flags.h"
+#include "pprof/pprof_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLAGS_MAX = 128, CHOICES_MAX = 16, COMMANDS_MAX = 32 };
+
+/* Flags of old that stand for a sample_index, in the order in which they are looked at. */
+static const struct {
+    const char *name, *sample_type;
+} value_flags[] = {
+    {"total_delay", "delay"},         {"mean_delay", "delay"},
+    {"contentions", "contentions"},   {"inuse_space", "inuse_space"},
+    {"inuse_objects", "inuse_objects"}, {"alloc_space", "alloc_space"},
+    {"alloc_objects", "alloc_objects"},
+};
+enum { VALUE_FLAGS = sizeof value_flags / sizeof *value_flags, MEAN_DELAY = 1 };
+
+struct arguments {
+    struct flag flags[FLAGS_MAX];
+    size_t flag_count;
+    struct settings *settings;
+    struct source *source;
+    const char *base, *diff_base, *tools, *tls_cert, *tls_key, *tls_ca;
+    bool no_browser, values[VALUE_FLAGS];
+    bool choices[CHOICES_MAX];            /* in the order of the tables */
+    bool command_set[COMMANDS_MAX];       /* of commands without parameter */
+    const char *command_param[COMMANDS_MAX]; /* of those with one, "" for not given */
+};
+
+static void add_flag(struct arguments *a, const char *name, enum option_type type, void *target)
+{
+    a->flags[a->flag_count++] = (struct flag){name, type, target};
+}
+
+static void add_source_flags(struct arguments *a)
+{
+    struct source *s = a->source;
+    add_flag(a, "diff_base", OPTION_STRING, &a->diff_base);
+    add_flag(a, "base", OPTION_STRING, &a->base);
+    add_flag(a, "symbolize", OPTION_STRING, &s->symbolize);
+    add_flag(a, "buildid", OPTION_STRING, &s->build_id);
+    add_flag(a, "timeout", OPTION_INT, &s->timeout_seconds);
+    add_flag(a, "add_comment", OPTION_STRING, &s->comment);
+    add_flag(a, "all_frames", OPTION_BOOL, &s->all_frames);
+    add_flag(a, "seconds", OPTION_INT, &s->seconds);
+    add_flag(a, "tools", OPTION_STRING, &a->tools);
+    add_flag(a, "http", OPTION_STRING, &s->http);
+    add_flag(a, "no_browser", OPTION_BOOL, &a->no_browser);
+    add_flag(a, "tls_cert", OPTION_STRING, &a->tls_cert);
+    add_flag(a, "tls_key", OPTION_STRING, &a->tls_key);
+    add_flag(a, "tls_ca", OPTION_STRING, &a->tls_ca);
+    for (size_t i = 0; i < VALUE_FLAGS; i++)
+        add_flag(a, value_flags[i].name, OPTION_BOOL, &a->values[i]);
+}
+
+static void add_option_flags(struct arguments *a)
+{
+    size_t choice = 0;
+    for (const struct option *o = options; o->name; o++) {
+        if (o->type != OPTION_CHOICE)
+            add_flag(a, o->name, o->type, settings_field(a->settings, o));
+        for (const struct option_choice *c = o->choices; c && c->name; c++)
+            add_flag(a, c->name, OPTION_BOOL, &a->choices[choice++]);
+    }
+}
+
+static void add_command_flags(struct arguments *a)
+{
+    for (size_t i = 0; commands[i].name; i++) {
+        if (commands[i].has_param)
+            add_flag(a, commands[i].name, OPTION_STRING, &a->command_param[i]);
+        else
+            add_flag(a, commands[i].name, OPTION_BOOL, &a->command_set[i]);
+    }
+}
+
+static int settle_choices(struct arguments *a, struct err *e)
+{
+    size_t choice = 0;
+    for (const struct option *o = options; o->name; o++) {
+        char names[128] = "";
+        int set = 0;
+        for (const struct option_choice *c = o->choices; c && c->name; c++) {
+            if (!a->choices[choice++])
+                continue;
+            *(const char **)settings_field(a->settings, o) = c->name;
+            size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", set++ ? " " : "", c->name);
+        }
+        if (set > 1)
+            return err_set(e, -EINVAL, "conflicting options set: [%s]", names);
+    }
+    return 0;
+}
+
+static int settle_command(const struct arguments *a, const struct command **c, const char **param,
+                          struct err *e)
+{
+    for (size_t i = 0; commands[i].name; i++) {
+        if (!a->command_set[i] && !*a->command_param[i])
+            continue;
+        if (*c)
+            return err_set(e, -EINVAL, "must set at most one output format");
+        *c = &commands[i];
+        *param = commands[i].has_param ? a->command_param[i] : NULL;
+    }
+    return 0;
+}
+
+static void settle_values(struct arguments *a)
+{
+    for (size_t i = 0; i < VALUE_FLAGS; i++) {
+        if (!a->values[i])
+            continue;
+        if (*a->settings->sample_index)
+            ui_errorf("Multiple value selections, ignoring -%s", value_flags[i].name);
+        else
+            a->settings->sample_index = value_flags[i].sample_type;
+    }
+    if (a->values[MEAN_DELAY])
+        a->settings->mean = true;
+}
+
+static int settle_bases(struct arguments *a, struct err *e)
+{
+    struct source *s = a->source;
+    if (*a->base && *a->diff_base)
+        return err_set(e, -EINVAL, "-base and -diff_base flags cannot both be specified");
+    s->diff_base = *a->diff_base;
+    s->base = s->diff_base ? a->diff_base : a->base;
+    s->normalize = a->settings->normalize;
+    if (s->normalize && !*s->base)
+        return err_set(e, -EINVAL, "must have base profile to normalize by");
+    return 0;
+}
+
+/* Reads all flags; what is no flag is moved to the front of argv, as the source's files. */
+static enum flags_result parse_all(struct arguments *a, int argc, char **argv, bool anywhere,
+                                   struct err *e)
+{
+    int at = 1, *count = &a->source->file_count;
+    a->source->files = argv;
+    for (;;) {
+        int before = at;
+        enum flags_result rc = flags_parse(a->flags, argv, argc, &at, e);
+        if (rc != FLAGS_OK || at >= argc)
+            return rc;
+        bool ended = at > before && !strcmp(argv[at - 1], "--");
+        if (anywhere && !ended) {
+            argv[(*count)++] = argv[at++];
+            continue;
+        }
+        while (at < argc)
+            argv[(*count)++] = argv[at++];
+        return FLAGS_OK;
+    }
+}
+
+static int settle(struct arguments *a, const struct pprof_front *front, struct request *r,
+                  struct err *e)
+{
+    struct source *s = a->source;
+    if (s->file_count > 1 && binaries_is_executable(s->files[0])) {
+        s->exec_name = s->files[0];
+        s->files++;
+        s->file_count--;
+    }
+    int rc = settle_choices(a, e);
+    if (!rc)
+        rc = settle_command(a, &r->command, &r->param, e);
+    if (rc)
+        return rc;
+    if (front->command)
+        r->command = command_find(front->command);
+    if (r->command && *s->http)
+        return err_set(e, -EINVAL,
+                       "-http is not compatible with an output format on the command line");
+    if (a->no_browser && !*s->http)
+        return err_set(e, -EINVAL, "-no_browser only makes sense with -http");
+    settle_values(a);
+    return settle_bases(a, e);
+}
+
+static void begin(struct arguments *a, struct request *r)
+{
+    const char *tools = getenv("PPROF_TOOLS");
+    *r = (struct request){.source = {.build_id = "",
+                                     .base = "",
+                                     .seconds = -1,
+                                     .timeout_seconds = -1,
+                                     .symbolize = "",
+                                     .http = "",
+                                     .comment = ""}};
+    *a = (struct arguments){.settings = &r->settings,
+                            .source = &r->source,
+                            .base = "",
+                            .diff_base = "",
+                            .tools = tools ? tools : "",
+                            .tls_cert = "",
+                            .tls_key = "",
+                            .tls_ca = ""};
+    settings_default(&r->settings);
+    for (size_t i = 0; i < COMMANDS_MAX; i++)
+        a->command_param[i] = "";
+}
+
+enum arguments_result arguments_parse(int argc, char **argv, const struct pprof_front *front,
+                                      struct request *r, struct err *e)
+{
+    struct arguments a;
+    begin(&a, r);
+    r->source.exact = !front->command;
+    add_source_flags(&a);
+    add_option_flags(&a);
+    if (!front->command)
+        add_command_flags(&a);
+    enum flags_result rc = parse_all(&a, argc, argv, front->options_anywhere, e);
+    if (rc != FLAGS_OK)
+        return rc == FLAGS_HELP ? ARGUMENTS_HELP : ARGUMENTS_USAGE;
+    if (!r->source.file_count) {
+        err_set(e, -EINVAL, "no profile source specified");
+        return ARGUMENTS_USAGE;
+    }
+    return settle(&a, front, r, e) ? ARGUMENTS_ERROR : ARGUMENTS_OK;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The options of a report, as pprof names them: one struct, and one table that says for each field
+ * its name everywhere it appears (flag, shell variable, URL parameter, settings file). */
+#ifndef PPROF_SETTINGS_H
+#define PPROF_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Texts are borrowed: from argv, the environment or constants. Never NULL. */
+struct settings {
+    const char *output;
+    bool call_tree, relative_percentages;
+    const char *unit;
+    bool compact_labels;
+    const char *source_path, *trim_path;
+    bool intel_syntax, mean;
+    const char *sample_index;
+    double divide_by;
+    bool normalize;
+    const char *sort; /* "flat" or "cum" */
+    const char *tagroot, *tagleaf;
+    bool drop_negative;
+    int64_t nodecount; /* -1: the command's default */
+    double nodefraction, edgefraction;
+    bool trim;
+    const char *focus, *ignore, *prune_from, *hide, *show, *show_from;
+    const char *tagfocus, *tagignore, *tagshow, *taghide;
+    bool noinlines, showcolumns;
+    const char *granularity; /* one of the choices, "" for the default */
+};
+
+enum option_type { OPTION_BOOL, OPTION_INT, OPTION_FLOAT, OPTION_STRING, OPTION_CHOICE };
+
+struct option_choice {
+    const char *name, *help; /* name NULL: end */
+};
+
+struct option {
+    const char *name;
+    enum option_type type;
+    size_t offset;                       /* in struct settings */
+    const char *url;                     /* parameter in the web's addresses, or NULL */
+    bool saved;                          /* in the settings file */
+    const struct option_choice *choices; /* of OPTION_CHOICE: each is a flag of its own */
+    const char *help;                    /* lines; the first alone in the usage text */
+};
+
+/* In the order of pprof's configuration; ends with a row whose name is NULL. */
+extern const struct option options[];
+
+void settings_default(struct settings *s);
+
+/* The field of a row. */
+static inline void *settings_field(struct settings *s, const struct option *o)
+{
+    return (char *)s + o->offset;
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From file names to the one profile that commands work on (google/pprof internal/driver/fetch.go):
+ * read, merge, subtract the base, symbolize, prune. The order is pprof's, because each step sees
+ * what the one before left. */
+#include "pprof/pprof_internal.h"
+
+#include "analyze/refine.h"
+#include "base/gotext.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { CHUNK = 128 }; /* profiles in memory before they are merged */
+
+/* scheme:… with letters, digits, "+", "-" and "." in the scheme. */
+static bool is_url(const char *name)
+{
+    const char *c = name;
+    if (!isalpha((unsigned char)*c))
+        return false;
+    while (isalnum((unsigned char)*c) || (*c && strchr("+-.", *c)))
+        c++;
+    return *c == ':';
+}
+
+/* Leaves of a decoding error what pprof prints: not the place, nor the reason of the format's. */
+static void cut_to_pprof(struct err *e)
+{
+    static const char format[] = "unrecognized profile format";
+    char *at = strstr(e->msg, format);
+    if (at)
+        at[sizeof format - 1] = 0;
+    at = e->code == -EINVAL ? strrchr(e->msg, '(') : NULL;
+    if (at && at > e->msg && at[-1] == ' ' && strstr(at, "at byte"))
+        at[-1] = 0;
+}
+
+static int read_one(struct profile *p, const struct source *s, const char *name, struct err *e)
+{
+    struct stat st;
+    if ((s->exact || strcmp(name, "-")) && stat(name, &st)) {
+        if (is_url(name))
+            return err_set(e, -ENOTSUP,
+                           "%s: fetching over HTTP is not in this version; fetch it with curl and "
+                           "give the file",
+                           name);
+        return err_set(e, -errno, "%s: stat %s: %s", name, name, gotext_errno(errno));
+    }
+    int rc = profile_read_file(p, name, e);
+    if (!rc)
+        binaries_locate(p, s);
+    else if (s->exact)
+        cut_to_pprof(e);
+    return rc;
+}
+
+/* Profiles stay where they were made: they point into themselves. */
+static struct profile *new_profile(void)
+{
+    struct profile *p = malloc(sizeof *p);
+    if (!p) {
+        ui_error("out of memory reading profiles");
+        exit(2);
+    }
+    profile_init(p);
+    return p;
+}
+
+static void drop_profile(struct profile **p)
+{
+    if (*p)
+        profile_free(*p);
+    free(*p);
+    *p = NULL;
+}
+
+/* Merges `count` profiles into one in place of the first, and frees them. */
+static int merge(struct profile **profiles, uint32_t count, struct err *e)
+{
+    if (count < 2)
+        return 0;
+    struct profile *merged = new_profile();
+    int rc = profile_merge(merged, profiles, count, e);
+    for (uint32_t i = 0; i < count; i++)
+        drop_profile(&profiles[i]);
+    if (rc)
+        free(merged);
+    else
+        profiles[0] = merged;
+    return rc;
+}
+
+struct group {
+    char **files;
+    int count;
+    const char *kind; /* "source" or "base" */
+    int read_count;   /* of those that could be read */
+};
+
+/* Reads and merges files; those that cannot be read are told of and left out. */
+static int read_all(struct profile **out, const struct source *s, struct group *g, struct err *e)
+{
+    struct profile *chunk[CHUNK + 1] = {NULL};
+    uint32_t held = 0;
+    int rc = 0;
+    for (int i = 0; i < g->count && !rc; i++) {
+        struct err one = {0};
+        struct profile *p = new_profile();
+        if (read_one(p, s, g->files[i], &one)) {
+            ui_error(one.msg);
+            free(p);
+        } else {
+            chunk[held++] = p;
+            g->read_count++;
+        }
+        /* The first of a chunk is what earlier ones were merged into. */
+        bool full = (i + 1) % CHUNK == 0 || i + 1 == g->count;
+        if (full && held) {
+            rc = merge(chunk, held, e);
+            held = 1;
+        }
+    }
+    if (!rc && held && !chunk[0]->sample_type_count)
+        rc = err_set(e, -EINVAL, "profiles have empty common sample type list");
+    *out = chunk[0];
+    return rc;
+}
+
+/* Reads sources and base, then says what was not to be had, in pprof's order: it reads all of them
+ * at the same time. */
+static int read_both(struct profile **p, struct profile **base, const struct source *s,
+                     struct err *e)
+{
+    char *base_file = (char *)s->base;
+    struct group sources = {s->files, s->file_count, "source", 0};
+    struct group bases = {&base_file, *s->base ? 1 : 0, "base", 0};
+    struct err base_error = {0};
+    int rc = read_all(p, s, &sources, e);
+    int base_rc = read_all(base, s, &bases, &base_error);
+    if (rc)
+        return err_prefix(e, "problem fetching source profiles");
+    if (base_rc)
+        return err_set(e, base_rc, "problem fetching base profiles: %s,", base_error.msg);
+    if (!sources.read_count)
+        return err_set(e, -ENOENT, "failed to fetch any source profiles");
+    if (!bases.read_count && bases.count)
+        return err_set(e, -ENOENT, "failed to fetch any base profiles");
+    if (sources.read_count != sources.count)
+        ui_errorf("Fetched %d source profiles out of %d", sources.read_count, sources.count);
+    return 0;
+}
+
+/* `*p` becomes the difference; `base` is freed. */
+static int subtract_base(struct profile **p, const struct source *s, struct profile *base,
+                         struct err *e)
+{
+    if (s->diff_base)
+        refine_set_label(base, "pprof::base", "true");
+    struct profile *both[] = {*p, base};
+    int rc = s->normalize ? refine_normalize(*p, base, e) : 0;
+    double *ratios = arena_array(&base->arena, base->sample_type_count, sizeof *ratios);
+    for (uint32_t i = 0; i < base->sample_type_count; i++)
+        ratios[i] = -1;
+    refine_scale(base, ratios);
+    if (!rc) {
+        rc = merge(both, 2, e);
+        *p = both[0];
+    } else {
+        drop_profile(&base);
+    }
+    return rc;
+}
+
+static void add_comment(struct profile *p, const char *text)
+{
+    uint32_t *comments = arena_array(&p->arena, p->comment_count + 1, sizeof *comments);
+    if (p->comment_count)
+        memcpy(comments, p->comments, p->comment_count * sizeof *comments);
+    comments[p->comment_count++] = profile_intern_cstr(p, text);
+    p->comments = comments;
+}
+
+static int prepare(struct profile *p, const struct source *s, struct err *e)
+{
+    if (s->all_frames)
+        p->drop_frames = p->keep_frames = 0;
+    int rc = symbolize(p, s->symbolize, e);
+    if (rc)
+        return rc;
+    refine_drop_frames(p);
+    if (*s->comment)
+        add_comment(p, s->comment);
+    return 0;
+}
+
+int sources_read(struct profile **p, const struct source *s, struct err *e)
+{
+    struct profile *base = NULL;
+    *p = NULL;
+    int rc = read_both(p, &base, s, e);
+    if (!rc && base) {
+        rc = subtract_base(p, s, base, e);
+        base = NULL;
+    }
+    if (!rc)
+        rc = prepare(*p, s, e);
+    drop_profile(&base);
+    if (rc)
+        drop_profile(p);
+    return rc;
+}
+
+void sources_free(struct profile *p)
+{
+    drop_profile(&p);
+}

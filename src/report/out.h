@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where a report goes: a descriptor behind a buffer. Writing never fails loudly; the first error is
+ * kept, later writes do nothing, and out_finish tells. Reports of any size need the same memory,
+ * and their first bytes leave when the first buffer is full. */
+#ifndef REPORT_OUT_H
+#define REPORT_OUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OUT_SIZE = 1 << 16 };
+
+struct out {
+    int fd;
+    int error; /* 0 or a positive errno */
+    size_t len;
+    char data[OUT_SIZE];
+};
+
+void out_init(struct out *o, int fd);
+void out_write(struct out *o, const char *s, size_t len);
+void out_puts(struct out *o, const char *s);
+void out_putc(struct out *o, char c);
+void out_spaces(struct out *o, size_t count);
+/* At the right of a field of `width` characters (runes, as Go counts), as Go's %10s. */
+void out_right(struct out *o, const char *s, size_t len, size_t width);
+void out_int(struct out *o, int64_t v, size_t width);
+void out_unsigned(struct out *o, uint64_t v, size_t width);
+void out_hex(struct out *o, uint64_t v); /* 0x and lower case digits, 0x0 for 0 */
+void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Writes what is left. 0 or a negative errno: of this or any earlier write. */
+int out_finish(struct out *o);
+
+#endif

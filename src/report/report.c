@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What reports share: the total, the unit, the graph, values as text. And the table of them. */
+#include "report/report.h"
+
+#include "analyze/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct report_kind report_kinds[] = {
+    {"text", report_top},
+    {"traces", report_traces},
+    {"raw", report_raw},
+    {"folded", report_folded},
+    {NULL, NULL},
+};
+
+const struct report_kind *report_find(const char *name)
+{
+    for (const struct report_kind *k = report_kinds; k->name; k++)
+        if (!strcmp(k->name, name))
+            return k;
+    return NULL;
+}
+
+static bool text_is(const struct profile *p, uint32_t string, const char *s)
+{
+    struct profile_str t = p->strings[string];
+    return t.len == strlen(s) && !memcmp(t.ptr, s, t.len);
+}
+
+/* Whether the sample came from a base (-diff_base): it has the label pprof::base=true. */
+static bool in_base(const struct profile *p, uint32_t sample)
+{
+    for (uint64_t k = profile_label_first(p, sample); k < p->sample_label_end[sample]; k++)
+        if (p->labels[k].str && text_is(p, p->labels[k].key, "pprof::base") &&
+            text_is(p, p->labels[k].str, "true"))
+            return true;
+    return false;
+}
+
+static bool has_base(const struct profile *p)
+{
+    for (uint32_t i = 0; i < p->string_count; i++)
+        if (text_is(p, i, "pprof::base"))
+            return true;
+    return false;
+}
+
+/* With a base, percentages are of the base. */
+static int64_t sum_total(const struct profile *p, struct graph_values v)
+{
+    int64_t total = 0, div = 0, base_total = 0, base_div = 0;
+    bool based = has_base(p);
+    for (uint32_t i = 0; i < p->sample_count; i++) {
+        const int64_t *values = p->values + (size_t)i * p->sample_type_count;
+        int64_t value = graph_abs(values[v.index]), d = v.mean ? values[0] : 0;
+        total += value;
+        div += d;
+        if (based && in_base(p, i)) {
+            base_total += value;
+            base_div += d;
+        }
+    }
+    return base_total > 0 ? graph_mean(base_total, base_div) : graph_mean(total, div);
+}
+
+void report_begin(struct report *r, struct profile *p, const struct report_options *o)
+{
+    *r = (struct report){.p = p, .o = *o, .total = sum_total(p, o->values)};
+    buf_init(&r->value, &r->arena);
+}
+
+void report_end(struct report *r)
+{
+    arena_free(&r->arena);
+}
+
+const char *report_value(struct report *r, int64_t value)
+{
+    if (r->o.ratio > 0 && r->o.ratio != 1)
+        value = graph_int64((double)value * r->o.ratio);
+    r->value.len = 0;
+    unit_label(&r->value, value, r->o.sample_unit, r->o.unit);
+    return buf_cstr(&r->value);
+}
+
+/* One unit for all nodes: that of the smallest, or a larger one in which it still shows. */
+static void settle_unit(struct report *r, const struct graph *g)
+{
+    if (strcmp(r->o.unit, "minimum") || !g->shown_count)
+        return;
+    int64_t least = 0, most = r->total;
+    for (uint32_t i = 0; i < g->shown_count; i++) {
+        int64_t v = graph_abs(graph_flat(g, g->shown[i]));
+        if (!v)
+            v = graph_abs(graph_cum(g, g->shown[i]));
+        if (v > 0 && (!least || v < least))
+            least = v;
+    }
+    if (!least)
+        least = most;
+    if (r->o.ratio > 0 && r->o.ratio != 1) {
+        least = graph_int64((double)least * r->o.ratio);
+        most = graph_int64((double)most * r->o.ratio);
+    }
+    const char *unit = unit_scale(least, r->o.sample_unit, "minimum").unit;
+    const char *most_unit = unit_scale(most, r->o.sample_unit, "minimum").unit;
+    if (strcmp(unit, most_unit) && least * 100 < most)
+        unit = unit_scale(100 * least, r->o.sample_unit, "minimum").unit;
+    r->o.unit = *unit ? unit : r->o.sample_unit;
+}
+
+/* ---- paths ---- */
+
+/* Cuts behind "/base/" of the first directory of the search path whose base is in the name. */
+static struct profile_str cut_behind_base(struct profile_str file, const char *search_path,
+                                          bool *found)
+{
+    for (const char *dir = search_path; *dir; dir += *dir == ':') {
+        size_t n = strcspn(dir, ":"), end = n;
+        while (end > 1 && dir[end - 1] == '/')
+            end--;
+        size_t start = end;
+        while (start && dir[start - 1] != '/')
+            start--;
+        char want[512];
+        int len = snprintf(want, sizeof want, "/%.*s/", (int)(end - start), dir + start);
+        const char *at =
+            len < (int)sizeof want ? memmem(file.ptr, file.len, want, (size_t)len) : NULL;
+        if (at) {
+            uint32_t cut = (uint32_t)(at - file.ptr) + (uint32_t)len;
+            *found = true;
+            return (struct profile_str){file.ptr + cut, file.len - cut};
+        }
+        dir += n;
+    }
+    return file;
+}
+
+static bool cut_prefix(struct profile_str *file, const char *prefix, size_t n)
+{
+    bool slash = n && prefix[n - 1] == '/';
+    if (file->len < n + !slash || memcmp(file->ptr, prefix, n) || (!slash && file->ptr[n] != '/'))
+        return false;
+    file->ptr += n + !slash;
+    file->len -= (uint32_t)(n + !slash);
+    return true;
+}
+
+/* trimPath of internal/report/source.go. */
+static struct profile_str trim_path(struct profile_str file, const struct report_options *o)
+{
+    bool found = false;
+    if (!*o->trim_path) {
+        file = cut_behind_base(file, o->source_path, &found);
+        if (found)
+            return file;
+    }
+    for (const char *at = o->trim_path; *at; at += *at == ':') {
+        size_t n = strcspn(at, ":");
+        if (cut_prefix(&file, at, n))
+            return file;
+        at += n;
+    }
+    if (!cut_prefix(&file, "/proc/self/cwd/./", 17))
+        cut_prefix(&file, "/proc/self/cwd/", 15);
+    return file;
+}
+
+static void trim_paths(struct report *r)
+{
+    struct profile *p = r->p;
+    uint32_t strings = p->string_count;
+    uint32_t *trimmed = arena_zarray(&r->arena, strings, sizeof *trimmed);
+    for (uint32_t i = 0; i < p->function_count; i++) {
+        uint32_t file = p->functions[i].file;
+        if (!trimmed[file]) {
+            struct profile_str before = p->strings[file], after = trim_path(before, &r->o);
+            bool same = after.len == before.len;
+            trimmed[file] = (same ? file : profile_intern(p, after.ptr, after.len)) + 1;
+        }
+        p->functions[i].file = trimmed[file] - 1;
+    }
+}
+
+void report_graph(struct report *r, struct graph_trimmed *t)
+{
+    trim_paths(r);
+    struct graph_limits limits = {
+        .values = r->o.values,
+        .drop_negative = r->o.drop_negative,
+        .by_cum = r->o.by_cum,
+        .node_count = r->o.node_count,
+        .node_fraction = r->o.node_fraction,
+        .edge_fraction = r->o.edge_fraction,
+    };
+    graph_trimmed_make(t, r->p, &limits);
+    settle_unit(r, &t->graph);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reports: a profile that was refined (analyze/refine.h), printed. Each report is one row of the
+ * table in report.c and one file with one function. Output is google/pprof's byte for byte where
+ * pprof has the report (internal/report/report.go).
+ *
+ * Order of use: report_begin on the profile whose total counts, refinements, report_print. The
+ * profile, the options and all their texts are borrowed until report_end. */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "analyze/graph.h"
+#include "analyze/refine.h"
+#include "base/buf.h"
+#include "report/out.h"
+
+struct report_options {
+    struct graph_values values;
+    const char *sample_type; /* with "mean_" before it if values.mean */
+    const char *sample_unit;
+    const char *unit; /* "minimum", "auto" or a unit */
+    double ratio;     /* values are multiplied by it */
+    bool compact_labels, by_cum, drop_negative;
+    int64_t node_count; /* <= 0: all */
+    double node_fraction, edge_fraction;
+    const char *const *active_filters; /* "focus=x", NULL at the end */
+    const struct refine_units *label_units;
+    const char *source_path, *trim_path; /* lists with ":" */
+    struct regex *symbol;                /* of reports that take an expression */
+};
+
+struct report {
+    struct profile *p;
+    struct report_options o; /* o.unit is settled when the nodes shown are known */
+    int64_t total;           /* sum of |value|; of the base's alone when there is one */
+    struct arena arena;
+    struct buf value; /* scratch of report_value */
+};
+
+struct report_kind {
+    const char *name;
+    int (*print)(struct report *r, struct out *out, struct err *e);
+};
+
+/* Ends with a row whose name is NULL. */
+extern const struct report_kind report_kinds[];
+const struct report_kind *report_find(const char *name);
+
+void report_begin(struct report *r, struct profile *p, const struct report_options *o);
+void report_end(struct report *r);
+
+/* ---- for the reports themselves ---- */
+
+/* A value as text, in the report's unit. Valid until the next call. */
+const char *report_value(struct report *r, int64_t value);
+
+/* The graph to show, with the options' limits; settles the unit; trims the files' paths. Free with
+ * graph_trimmed_free. */
+void report_graph(struct report *r, struct graph_trimmed *t);
+
+/* File, build id, comments, type, times. */
+void report_profile_header(struct report *r, struct out *out);
+/* All lines above a graph report's own. */
+void report_header(struct report *r, struct out *out, const struct graph_trimmed *t);
+
+int report_top(struct report *r, struct out *out, struct err *e);
+int report_traces(struct report *r, struct out *out, struct err *e);
+int report_raw(struct report *r, struct out *out, struct err *e);
+int report_folded(struct report *r, struct out *out, struct err *e);
+
+#endif
