@@ -79,10 +79,15 @@ static int check_samples(const struct profile *p, struct err *e)
 
 struct id_column {
     const char *what, *word; /* pprof writes "ID" for two tables and "id" for the third */
-    const void *first;       /* id of the first record */
+    const void *first;       /* the first record, which begins with its id */
     size_t stride;
     uint32_t count;
 };
+
+_Static_assert(offsetof(struct profile_mapping, id) == 0 &&
+                   offsetof(struct profile_function, id) == 0 &&
+                   offsetof(struct profile_location, id) == 0,
+               "records begin with their ids");
 
 static uint64_t id_at(const struct id_column *c, uint32_t i)
 {
@@ -144,9 +149,9 @@ static int check_locations(const struct profile *p, struct err *e)
 int profile_check(const struct profile *p, struct err *e)
 {
     const struct id_column columns[] = {
-        {"mapping", "ID", &p->mappings->id, sizeof *p->mappings, p->mapping_count},
-        {"function", "ID", &p->functions->id, sizeof *p->functions, p->function_count},
-        {"location", "id", &p->locations->id, sizeof *p->locations, p->location_count},
+        {"mapping", "ID", p->mappings, sizeof *p->mappings, p->mapping_count},
+        {"function", "ID", p->functions, sizeof *p->functions, p->function_count},
+        {"location", "id", p->locations, sizeof *p->locations, p->location_count},
     };
     int rc = check_header_strings(p, e);
     if (rc == 0)

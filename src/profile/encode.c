@@ -134,8 +134,8 @@ static int start_strings(struct encoder *en)
 static const struct profile_label *sorted_labels(struct encoder *en, uint32_t i, uint64_t *count)
 {
     const struct profile *p = en->p;
-    const struct profile_label *from = p->labels + profile_label_first(p, i);
     uint64_t n = p->sample_label_end[i] - profile_label_first(p, i);
+    const struct profile_label *from = n ? p->labels + profile_label_first(p, i) : NULL;
     *count = n;
     if (n < 2 || profile_labels_sorted(p, from, n))
         return from;
@@ -252,7 +252,7 @@ static void line_fields(const struct profile *p, const struct profile_line *l, u
 static void write_location(struct encoder *en, const struct profile_location *l)
 {
     const struct profile *p = en->p;
-    const struct profile_line *lines = p->lines + l->line_first;
+    const struct profile_line *lines = l->line_count ? p->lines + l->line_first : NULL;
     uint64_t mapping = l->mapping == PROFILE_NONE ? 0 : p->mappings[l->mapping].id, v[3];
     const uint64_t head[] = {l->id, mapping, l->address};
     size_t size = scalars_size(head, 3) + (l->is_folded ? 2 : 0);

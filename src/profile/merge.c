@@ -64,6 +64,13 @@ static void columns_each(struct merger *m, void (*f)(struct merger *, struct col
         f(m, all[i]);
 }
 
+/* No array of a result is NULL, so that none has to be asked for before an index is added to it. */
+static void start_column(struct merger *m, struct column *c)
+{
+    (void)m;
+    column_room(c, 0, 1);
+}
+
 static void adopt_column(struct merger *m, struct column *c)
 {
     arena_adopt(&m->out->arena, &c->arena);
@@ -187,7 +194,7 @@ static struct profile_location translate_location(struct merger *m, uint32_t i)
     const struct profile *src = m->view->src;
     struct profile *out = m->out;
     struct profile_location l = src->locations[i];
-    const struct profile_line *lines = src->lines + l.line_first;
+    const struct profile_line *lines = l.line_count ? src->lines + l.line_first : NULL;
     uint32_t from = l.mapping;
     l.mapping = map_mapping(m, from);
     if (from != PROFILE_NONE)
@@ -234,8 +241,8 @@ static uint64_t append_stack(struct merger *m, uint32_t i)
 {
     const struct profile *src = m->view->src;
     struct profile *out = m->out;
-    const uint32_t *from = src->loc_refs + profile_loc_first(src, i);
     uint64_t n = src->sample_loc_end[i] - profile_loc_first(src, i), used = out->loc_ref_count;
+    const uint32_t *from = n ? src->loc_refs + profile_loc_first(src, i) : NULL;
     out->loc_refs = column_room(&m->col_refs, used, used + n);
     uint32_t *to = out->loc_refs + used;
     for (uint64_t k = 0; k < n; k++) {
@@ -412,6 +419,16 @@ static void start_merger(struct merger *m, struct profile *out, const struct pro
         .col_loc_end.size = sizeof *out->sample_loc_end,
         .col_label_end.size = sizeof *out->sample_label_end,
     };
+    columns_each(m, start_column);
+    out->mappings = m->col_mappings.data;
+    out->functions = m->col_functions.data;
+    out->locations = m->col_locations.data;
+    out->lines = m->col_lines.data;
+    out->loc_refs = m->col_refs.data;
+    out->values = m->col_values.data;
+    out->labels = m->col_labels.data;
+    out->sample_loc_end = m->col_loc_end.data;
+    out->sample_label_end = m->col_label_end.data;
     arena_init(&m->scratch);
     map_init(&m->mappings, &m->scratch, 0);
     map_init(&m->functions, &m->scratch, first->function_count);

@@ -15,6 +15,11 @@
  *   location.mapping, line.function: PROFILE_NONE or in range
  *   value_count = sample_count * sample_type_count;  sample_type_count >= 1 if sample_count > 0
  *   ids of mappings, locations and functions are non-zero and unique in their table
+ *   line.function is never PROFILE_NONE (pprof refuses such files)
+ * Decode, merge and profile_intern moreover see to it that
+ *   strings named by records are equal only if their indexes are (a label's "" that is there, unlike
+ *   one that is not, is an empty string other than string 0)
+ *   the labels of a sample are in pprof's order: strings by key, then numbers by key
  */
 #ifndef PROFILE_PROFILE_H
 #define PROFILE_PROFILE_H
@@ -53,7 +58,7 @@ struct profile_function {
 
 struct profile_line {
     int64_t line, column;
-    uint32_t function; /* index or PROFILE_NONE */
+    uint32_t function; /* index */
 };
 
 /* Lines of a location: innermost inlined first, the physical function last. */
