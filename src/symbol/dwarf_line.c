@@ -112,8 +112,12 @@ static struct line_file read_entry(struct unit *u, struct cursor *c, const struc
 }
 
 /* Version 5: both lists have the same form, which they describe themselves. */
-static bool read_names5(struct unit *u, struct line_table *t, struct cursor *c)
+static bool read_names5(struct unit *owner, struct line_table *t, struct cursor *c)
 {
+    /* The table may have another size of offsets than its unit: assemblers write the one, compilers
+     * the other. */
+    struct unit as_table = *owner, *u = &as_table;
+    u->offset_size = t->offset_size;
     struct entry_format format;
     struct arena *a = u->dwarf->arena;
     uint64_t dirs = 0, files = 0, count;
