@@ -62,7 +62,7 @@ static inline unsigned rule_base(uint64_t rule)
 
 static inline int64_t rule_bp_bytes(uint64_t rule)
 {
-    return (int64_t)(rule << 32) >> 44 << 3;
+    return ((int64_t)(rule << 32) >> 44) * 8;
 }
 
 static inline int64_t rule_offset(uint64_t rule)

@@ -24,7 +24,8 @@ struct machine {
 static void copy_row(struct cfi_row *to, const struct cfi_row *from)
 {
     to->cfa_reg = from->cfa_reg;
-    to->cfa_value = from->cfa_value;
+    to->cfa_offset = from->cfa_offset;
+    to->cfa_expr = from->cfa_expr;
     for (int i = 0; i < UNWIND_REGS; i++) {
         to->value[i] = from->value[i];
         to->kind[i] = from->kind[i];
@@ -257,7 +258,7 @@ static int set_cfa(struct cfi_row *row, uint64_t reg, int64_t value)
     if (reg >= UNWIND_REGS)
         return -UNWIND_BAD_CFI;
     row->cfa_reg = (uint32_t)reg;
-    return set_value(&row->cfa_value, value);
+    return set_value(&row->cfa_offset, value);
 }
 
 /* Columns beyond ours (vector registers, pseudo registers) are read over. */
@@ -296,13 +297,13 @@ static int run_cfa_op(struct machine *m, uint8_t op, struct cursor *c)
     case DW_CFA_def_cfa_sf:
         reg = cursor_uleb(c);
         return set_cfa(row, reg, (int64_t)((uint64_t)cursor_sleb(c) * (uint64_t)factor));
-    case DW_CFA_def_cfa_register: return set_cfa(row, cursor_uleb(c), row->cfa_value);
-    case DW_CFA_def_cfa_offset: return set_value(&row->cfa_value, (int64_t)cursor_uleb(c));
+    case DW_CFA_def_cfa_register: return set_cfa(row, cursor_uleb(c), row->cfa_offset);
+    case DW_CFA_def_cfa_offset: return set_value(&row->cfa_offset, (int64_t)cursor_uleb(c));
     case DW_CFA_def_cfa_offset_sf:
-        return set_value(&row->cfa_value, (int64_t)((uint64_t)cursor_sleb(c) * (uint64_t)factor));
+        return set_value(&row->cfa_offset, (int64_t)((uint64_t)cursor_sleb(c) * (uint64_t)factor));
     case DW_CFA_def_cfa_expression:
         row->cfa_reg = CFI_CFA_EXPR;
-        return set_value(&row->cfa_value, skip_expression(m, c));
+        return set_value(&row->cfa_expr, skip_expression(m, c));
     case DW_CFA_remember_state:
         if (m->depth == STATES)
             return -UNWIND_BAD_CFI;
@@ -401,7 +402,7 @@ int cfi_row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row)
     m.depth = 0;
     m.row = row;
     row->cfa_reg = UNWIND_REGS; /* none was given yet */
-    row->cfa_value = 0;
+    row->cfa_offset = row->cfa_expr = 0;
     for (int i = 0; i < UNWIND_REGS; i++) {
         row->value[i] = 0;
         row->kind[i] = CFI_UNSPECIFIED;

@@ -15,10 +15,13 @@
 #define ENTRY_BYTES 256
 /* Signal frames and changes of stack in one walk. */
 #define MAX_SWITCHES 64
-/* A direct call that goes to at most this much before a pc may be the call that led there. */
-#define LEAF_BYTES 65536
-#define MIN_CODE   4096
-#define MAX_CODE   (1ull << 56)
+/* A call to at most this much before a pc, whose return address is on top of the stack, is the call
+ * that led there. Others may have got there by a tail call, or be left over from another frame. */
+#define LEAF_BYTES 4096
+/* Words from the top of the stack that may hold the return address of such a function. */
+#define SLOTS    4
+#define MIN_CODE 4096
+#define MAX_CODE (1ull << 56)
 
 static int is_entry(const struct unwind_cache *cache, uintptr_t start, uintptr_t end)
 {
@@ -26,9 +29,18 @@ static int is_entry(const struct unwind_cache *cache, uintptr_t start, uintptr_t
     return (a && a >= start && a < end) || (b && b >= start && b < end);
 }
 
-static int is_bare_entry(const struct unwind_cache *cache, uintptr_t at)
+/* Is `at`, which no FDE covers, in an entry point that has none? Entry points in assembly: the
+ * dynamic loader's, those of small C libraries. What follows an entry point that has one is other
+ * code without information, such as crtbegin's. */
+static int is_bare_entry(const struct unwind_cache *cache, const struct unwind_module *module,
+                         uintptr_t at)
 {
-    return is_entry(cache, at >= ENTRY_BYTES ? at - ENTRY_BYTES + 1 : 0, at + 1);
+    struct cfi_fde fde;
+    uintptr_t first = at >= ENTRY_BYTES ? at - ENTRY_BYTES + 1 : 0;
+    uintptr_t entry = cache->config.entry;
+    if (entry < first || entry > at)
+        entry = cache->config.interp_entry;
+    return entry && entry >= first && entry <= at && cfi_find(module, entry, &fde) < 0;
 }
 
 static int is_trampoline(const struct unwind_module *module, uintptr_t at)
@@ -100,13 +112,13 @@ static uint64_t compact(const struct cfi_fde *fde, const struct cfi_row *row, ui
         row->value[UNWIND_PC] != -8 || row->kind[UNWIND_SP] != CFI_UNSPECIFIED)
         return full;
     if (row->cfa_reg == CFI_CFA_EXPR) {
-        if (cfi_expression(fde, row->cfa_value, &expr) == 0)
+        if (cfi_expression(fde, row->cfa_expr, &expr) == 0)
             rule = compact_cfa_expression(&expr, at);
     } else {
         enum rule_kind kind = row->cfa_reg == UNWIND_SP   ? RULE_SP
                               : row->cfa_reg == UNWIND_BP ? RULE_BP
                                                           : RULE_REG;
-        rule = rule_make(kind, row->cfa_reg, row->cfa_value);
+        rule = rule_make(kind, row->cfa_reg, row->cfa_offset);
     }
     if (rule)
         rule = compact_bp(fde, row, rule);
@@ -123,7 +135,7 @@ uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
     if (cache->config.module_seen)
         cache->config.module_seen(cache->config.ctx, &module);
     if (cfi_find(&module, at, &fde) < 0) {
-        if (is_bare_entry(cache, at))
+        if (is_bare_entry(cache, &module, at))
             return rule_make(RULE_ROOT, 0, 0);
         return is_trampoline(&module, at) ? rule_make(RULE_SIGNAL, 0, 0) : RULE_NONE;
     }
@@ -155,10 +167,10 @@ static int cfa_of(const struct frame *f, const struct cfi_fde *fde, const struct
 {
     struct span expr;
     if (row->cfa_reg != CFI_CFA_EXPR) {
-        *cfa = f->regs.r[row->cfa_reg] + (uint64_t)(int64_t)row->cfa_value;
+        *cfa = f->regs.r[row->cfa_reg] + (uint64_t)(int64_t)row->cfa_offset;
         return 0;
     }
-    if (cfi_expression(fde, row->cfa_value, &expr) < 0)
+    if (cfi_expression(fde, row->cfa_expr, &expr) < 0)
         return -UNWIND_BAD_CFI;
     return cfi_evaluate(&expr, &f->regs, &f->bounds, NULL, cfa);
 }
@@ -176,7 +188,6 @@ static int restore(const struct frame *f, const struct rules *rules, unsigned i,
     const struct cfi_row *row = rules->row;
     uint64_t cfa = rules->cfa, addr = cfa + (uint64_t)(int64_t)row->value[i];
     struct span expr;
-    int ret;
     switch (row->kind[i]) {
     case CFI_UNSPECIFIED: *value = i == UNWIND_SP ? cfa : f->regs.r[i]; return 0;
     case CFI_SAME: *value = f->regs.r[i]; return 0;
@@ -189,12 +200,14 @@ static int restore(const struct frame *f, const struct rules *rules, unsigned i,
         *value = f->regs.r[row->value[i]];
         return 0;
     }
-    ret = cfi_expression(fde, row->value[i], &expr);
+    int ret = cfi_expression(fde, row->value[i], &expr);
     if (ret == 0)
         ret = cfi_evaluate(&expr, &f->regs, &f->bounds, &cfa, value);
-    if (ret == 0 && row->kind[i] == CFI_EXPR)
-        ret = bounds_load(&f->bounds, *value, value);
-    return ret;
+    if (ret < 0 || row->kind[i] == CFI_VAL_EXPR)
+        return ret;
+    return *value < cfa || fde->is_signal || i == fde->ra_column
+               ? bounds_load(&f->bounds, *value, value)
+               : -UNWIND_BAD_CFI;
 }
 
 static int step_by_row(struct frame *f, const struct cfi_fde *fde, const struct cfi_row *row)
@@ -221,8 +234,13 @@ static int step_by_row(struct frame *f, const struct cfi_fde *fde, const struct 
     struct rules rules = {fde, row, cfa};
     for (unsigned i = 0; i < UNWIND_REGS; i++) {
         ret = restore(f, &rules, i, &caller.r[i]);
-        if (ret < 0)
+        if (ret < 0 && (i == UNWIND_SP || i == fde->ra_column))
             return ret;
+        /* Compilers leave rules in place after an epilogue has popped the register: the slot may be
+         * below the bounds then, and a slot found through bp (gcc's realigned frames) above the
+         * frame, because bp is the caller's again. The register itself has the value. */
+        if (ret < 0)
+            caller.r[i] = f->regs.r[i];
     }
     raw_copy_regs(&f->regs, &caller);
     f->regs.r[UNWIND_PC] = caller.r[fde->ra_column];
@@ -247,12 +265,41 @@ static int step_signal(struct frame *f)
 }
 
 /* Where `pc` is code in a module: 1 and the segment. */
-static int code_segment(struct frame *f, uintptr_t pc, struct span *text)
+static int code_segment(const struct frame *f, uintptr_t pc, struct span *text)
 {
     struct unwind_module module;
     const uint32_t executable = 1; /* PF_X */
     return module_find(&f->cache->source, pc, &module) &&
            (module_segment(&module, pc, text) & executable);
+}
+
+static enum arch_call call_before(const struct frame *f, uint64_t ra, uintptr_t *target)
+{
+    struct span text;
+    return code_segment(f, ra - 1, &text) ? arch_call_before(&text, ra, target) : ARCH_NO_CALL;
+}
+
+/* Does a guessed frame fit into the stack around it? Its own information must lead to callers, each
+ * of which made a call; two in a row are no accident. */
+static int leads_on(const struct frame *guess)
+{
+    struct frame f;
+    uintptr_t target;
+    f.cache = guess->cache;
+    f.bounds = guess->bounds;
+    raw_copy_regs(&f.regs, &guess->regs);
+    f.exact = 0;
+    f.guessing = 1;
+    f.switches = MAX_SWITCHES;
+    f.flags = 0;
+    for (int i = 0; i < 2; i++) {
+        int ret = frame_step(&f);
+        if (ret != FRAME_STEPPED)
+            return ret == FRAME_ROOT || (i > 0 && ret != -UNWIND_BAD_CFA);
+        if (call_before(&f, f.regs.r[UNWIND_PC], &target) == ARCH_NO_CALL)
+            return 0;
+    }
+    return 1;
 }
 
 static void leave_by(struct frame *f, uint64_t pc, uint64_t sp, uint64_t bp)
@@ -264,56 +311,73 @@ static void leave_by(struct frame *f, uint64_t pc, uint64_t sp, uint64_t bp)
     f->flags |= UNWIND_APPROXIMATE;
 }
 
-/* Is the word at sp the return address of the call that led here? */
-static enum arch_call call_at_sp(struct frame *f, uint64_t *ra)
+/* Tries the word at `slot` as this frame's return address, with bp as it is or saved in the word
+ * below. */
+static int step_by_slot(struct frame *f, uint64_t slot)
 {
-    uint64_t pc = f->regs.r[UNWIND_PC];
+    const uint64_t pc = f->regs.r[UNWIND_PC], sp = f->regs.r[UNWIND_SP], bp = f->regs.r[UNWIND_BP];
+    uint64_t ra = 0, saved = bp;
     uintptr_t target = 0;
-    struct span text;
-    if (!f->exact || bounds_load(&f->bounds, f->regs.r[UNWIND_SP], ra) < 0 ||
-        !code_segment(f, *ra, &text))
-        return ARCH_NO_CALL;
-    enum arch_call call = arch_call_before(&text, *ra, &target);
-    if (call == ARCH_DIRECT_CALL && (pc < target || pc - target > LEAF_BYTES))
-        return ARCH_NO_CALL; /* left over from an earlier call of something else */
-    return call;
+    if (bounds_load(&f->bounds, slot, &ra) < 0)
+        return 0;
+    enum arch_call call = call_before(f, ra, &target);
+    if (call == ARCH_NO_CALL)
+        return 0;
+    const int exact = f->exact;
+    const uint32_t flags = f->flags;
+    const int certain = slot == sp && call == ARCH_DIRECT_CALL && pc - target < LEAF_BYTES;
+    leave_by(f, ra, slot + 8, bp);
+    if (certain || leads_on(f))
+        return 1;
+    if (slot > sp && bounds_load(&f->bounds, slot - 8, &saved) == 0) {
+        leave_by(f, ra, slot + 8, saved);
+        if (leads_on(f))
+            return 1;
+    }
+    leave_by(f, pc, sp, bp);
+    f->exact = exact;
+    f->flags = flags;
+    return 0;
 }
 
 /* Does bp point at a saved frame pointer with a return address above it? */
-static int frame_pointer_holds(struct frame *f, uint64_t *caller_bp, uint64_t *ra)
+static int step_by_frame_pointer(struct frame *f)
 {
     const struct unwind_config *config = &f->cache->config;
-    uint64_t bp = f->regs.r[UNWIND_BP];
+    const uint64_t bp = f->regs.r[UNWIND_BP];
+    uint64_t ra, caller_bp;
     struct span text;
-    if (bp < f->regs.r[UNWIND_SP] || bp % 8 || bounds_load(&f->bounds, bp, caller_bp) < 0 ||
-        bounds_load(&f->bounds, bp + 8, ra) < 0)
+    if (bp < f->regs.r[UNWIND_SP] || bp % 8 || bounds_load(&f->bounds, bp, &caller_bp) < 0 ||
+        bounds_load(&f->bounds, bp + 8, &ra) < 0)
         return 0;
-    if (code_segment(f, *ra - 1, &text))
-        return 1;
-    if (config->is_code)
-        return config->is_code(config->ctx, *ra - 1);
-    return *caller_bp > bp && bounds_hold(&f->bounds, *caller_bp, 16) && *ra >= MIN_CODE &&
-           *ra < MAX_CODE && !bounds_hold(&f->bounds, *ra, 0);
+    if (!code_segment(f, ra - 1, &text)) {
+        if (config->is_code ? !config->is_code(config->ctx, ra - 1)
+                            : caller_bp <= bp || !bounds_hold(&f->bounds, caller_bp, 16) ||
+                                  ra < MIN_CODE || ra >= MAX_CODE || bounds_hold(&f->bounds, ra, 0))
+            return 0;
+    }
+    leave_by(f, ra, bp + 16, caller_bp);
+    return 1;
 }
 
-/* No call frame information. In order of strength: a direct call to here whose return address is on
- * top of the stack (PLT entries, assembly); a frame pointer (JITs); an indirect call's return
- * address on top of the stack. */
+/* No call frame information. Assembly and the start-up files of compilers are short functions that
+ * push little: their return address is near the top of the stack, and is known by the call before
+ * it and by where it leads. Everything larger, above all what JITs make, has a frame pointer. */
 static int step_by_evidence(struct frame *f, int reason)
 {
-    uint64_t sp = f->regs.r[UNWIND_SP], ra = 0, frame_ra = 0, bp = 0;
+    const uint64_t sp = f->regs.r[UNWIND_SP];
+    if (f->guessing)
+        return reason;
     if (need_stack(f, sp, 8) < 0)
         return -UNWIND_BOUNDS;
-    enum arch_call call = call_at_sp(f, &ra);
-    if (call == ARCH_DIRECT_CALL)
-        leave_by(f, ra, sp + 8, f->regs.r[UNWIND_BP]);
-    else if (frame_pointer_holds(f, &bp, &frame_ra))
-        leave_by(f, frame_ra, f->regs.r[UNWIND_BP] + 16, bp);
-    else if (call == ARCH_INDIRECT_CALL)
-        leave_by(f, ra, sp + 8, f->regs.r[UNWIND_BP]);
-    else
-        return reason;
-    return FRAME_STEPPED;
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (step_by_slot(f, sp + 8 * i))
+            return FRAME_STEPPED;
+    struct span text;
+    if (f->exact && code_segment(f, f->regs.r[UNWIND_PC], &text) &&
+        arch_is_new_thread(&text, &f->regs))
+        return FRAME_ROOT;
+    return step_by_frame_pointer(f) ? FRAME_STEPPED : reason;
 }
 
 int frame_step(struct frame *f)
@@ -326,7 +390,7 @@ int frame_step(struct frame *f)
         return step_by_evidence(f, -UNWIND_NO_MODULE);
     int ret = cfi_find(&module, at, &fde);
     if (ret < 0) {
-        if (is_bare_entry(f->cache, at))
+        if (is_bare_entry(f->cache, &module, at))
             return FRAME_ROOT;
         if (is_trampoline(&module, at))
             return step_signal(f);

@@ -16,6 +16,7 @@ struct frame {
     struct unwind_bounds bounds; /* of the stack that the frame is on */
     struct unwind_regs regs;
     int exact;         /* pc is an instruction's, not a return address */
+    int guessing;      /* a guess is being tried: do not guess further */
     uint32_t switches; /* signal frames and changes of stack so far; bounded */
     uint32_t flags;    /* UNWIND_APPROXIMATE */
 };

@@ -29,9 +29,10 @@ struct unwind_regs {
 /* Fills `regs` from the third argument of an SA_SIGINFO handler. */
 void unwind_regs_from_ucontext(struct unwind_regs *regs, const void *ucontext);
 
-/* Stack memory [lo, hi) that may be read. `copy` NULL: it is read where it is. Otherwise the bytes
- * of [lo, hi) are at `copy`, as taken from another thread or process, and addresses found on the
- * stack are translated. */
+/* Stack memory [lo, hi) that may be read; lo is at most sp, and best the red zone's 128 bytes lower
+ * (in epilogues, saved registers are found there at once). `copy` NULL: it is read where it is.
+ * Otherwise the bytes of [lo, hi) are at `copy`, as taken from another thread or process, and
+ * addresses found on the stack are translated. */
 struct unwind_bounds {
     uintptr_t lo, hi;
     const unsigned char *copy;

@@ -94,7 +94,7 @@ static enum outcome walk_fast(struct walk *w)
         uint64_t base = rule_bp_kind(rule) == BP_BP ? bp : cfa;
         int saved = rule_bp_kind(rule) != BP_SAME;
         uint64_t slot = saved ? base + (uint64_t)rule_bp_bytes(rule) : cfa - 8;
-        if (unlikely(cfa <= sp || room < 8 || cfa - 8 - lo > room - 8 || slot - lo > room - 8))
+        if (unlikely(cfa <= sp || room < 8 || cfa - 8 - lo > room - 8 || slot - lo > cfa - 8 - lo))
             return WALK_FULL_STEP;
         uint64_t word = raw_load(slot + shift);
         bp = saved ? word : bp;
@@ -166,6 +166,7 @@ uint32_t unwind_walk(struct unwind_cache *cache, const struct unwind_regs *regs,
     w.frame.bounds.copy = bounds->copy;
     raw_copy_regs(&w.frame.regs, regs);
     w.frame.exact = 1;
+    w.frame.guessing = 0;
     w.frame.switches = 0;
     w.frame.flags = 0;
     w.salt = cache_salt(cache);
