@@ -164,8 +164,13 @@ static int put_property(struct regex_scan *s)
     for (int i = 0; ok && i < n; i++)
         ok = isalpha((unsigned char)s->pattern[name + (size_t)i]) ||
              s->pattern[name + (size_t)i] == '_';
-    snprintf(text, sizeof text, "\\%c{%s%.*s}", negated ? 'P' : 'p', prefix, ok ? n : 0,
-             s->pattern + name);
+    /* With (?i) a letter of one case stands for all; PCRE2 10.42 takes the class as it is. */
+    bool cased = n == 2 && s->pattern[name] == 'L' && strchr("ult", s->pattern[name + 1]);
+    if (cased && (s->flags & REGEX_FOLD))
+        snprintf(text, sizeof text, "\\%c{L&}", negated ? 'P' : 'p');
+    else
+        snprintf(text, sizeof text, "\\%c{%s%.*s}", negated ? 'P' : 'p', prefix, ok ? n : 0,
+                 s->pattern + name);
     if (!ok || !compiles(text))
         return regex_scan_error(s, "invalid character class range", start, s->at);
     buf_puts(s->out, text);

@@ -18,7 +18,7 @@ struct node_texts {
     struct {
         size_t at; /* in text, behind one: 0 is "not made yet" */
         uint32_t len;
-    } *of_node;
+    } *of_line; /* by place in frames->line_nodes */
 };
 
 static void put_key(struct buf *out, struct profile_str key)
@@ -67,15 +67,19 @@ static void print_labels(struct report *r, struct sample_labels *labels, struct 
     }
 }
 
-static void print_name(struct node_texts *t, struct out *out, uint32_t node)
+/* A frame's whole line, made once for each line of each location: inlined or not is a matter of the
+ * line's place. The first frame of a stack has the value in place of the first blanks. */
+enum { VALUE_WIDTH = 10, FRAME_INDENT = 13 };
+
+static void make_line(struct node_texts *t, uint32_t line, bool inlined)
 {
-    if (!t->of_node[node].at) {
-        size_t at = t->text.len;
-        graph_node_name(t->frames, node, &t->text);
-        t->of_node[node].len = (uint32_t)(t->text.len - at);
-        t->of_node[node].at = at + 1;
-    }
-    out_write(out, t->text.data + t->of_node[node].at - 1, t->of_node[node].len);
+    size_t at = t->text.len;
+    for (int i = 0; i < FRAME_INDENT; i++)
+        buf_putc(&t->text, ' ');
+    graph_node_name(t->frames, t->frames->line_nodes[line], &t->text);
+    buf_puts(&t->text, inlined ? " (inline)\n" : "\n");
+    t->of_line[line].len = (uint32_t)(t->text.len - at);
+    t->of_line[line].at = at + 1;
 }
 
 static void print_stack(struct report *r, struct node_texts *t, struct out *out, uint32_t sample)
@@ -85,15 +89,15 @@ static void print_stack(struct report *r, struct node_texts *t, struct out *out,
     const int64_t *values = p->values + (size_t)sample * p->sample_type_count;
     int64_t value = graph_mean(values[r->o.values.index], r->o.values.mean ? values[0] : 0);
     const char *text = report_value(r, value);
-    out_right(out, text, r->value.len, 10);
-    bool leaf = true;
+    out_right(out, text, r->value.len, VALUE_WIDTH);
+    size_t skip = VALUE_WIDTH;
     for (uint64_t k = profile_loc_first(p, sample); k < p->sample_loc_end[sample]; k++) {
         uint32_t last = f->loc_first[p->loc_refs[k] + 1];
         for (uint32_t n = f->loc_first[p->loc_refs[k]]; n < last; n++) {
-            out_puts(out, leaf ? "   " : "             ");
-            leaf = false;
-            print_name(t, out, f->line_nodes[n]);
-            out_puts(out, n + 1 < last ? " (inline)\n" : "\n");
+            if (!t->of_line[n].at)
+                make_line(t, n, n + 1 < last);
+            out_write(out, t->text.data + t->of_line[n].at - 1 + skip, t->of_line[n].len - skip);
+            skip = 0;
         }
     }
 }
@@ -105,7 +109,8 @@ int report_traces(struct report *r, struct out *out, struct err *e)
     graph_frames_make(&frames, r->p, false);
     struct node_texts texts = {.frames = &frames};
     buf_init(&texts.text, &r->arena);
-    texts.of_node = arena_zarray(&r->arena, frames.node_count, sizeof *texts.of_node);
+    texts.of_line = arena_zarray(&r->arena, frames.loc_first[frames.location_count],
+                                 sizeof *texts.of_line);
     struct sample_labels labels;
     sample_labels_init(&labels, r->p);
     for (uint32_t i = 0; i < r->p->sample_count; i++) {
