@@ -132,47 +132,53 @@ static bool read_abbrev(struct arena *a, struct cursor *c, struct abbrev *ab,
 
 static struct abbrev_table *abbrev_table(struct dwarf *d, uint64_t offset, const struct unit *u)
 {
-    struct abbrev_table *t = d->tables;
+    struct abbrev_table **bucket = &d->tables[(offset ^ offset >> 10) % DWARF_BUCKETS];
+    struct abbrev_table *t = *bucket;
     for (; t; t = t->next) {
         if (t->offset == offset && t->address_size == u->address_size &&
             t->offset_size == u->offset_size)
             return t;
     }
-    t = arena_zalloc(d->arena, sizeof *t);
+    t = arena_alloc(d->arena, sizeof *t);
     *t = (struct abbrev_table){.offset = offset,
                                .address_size = u->address_size,
                                .offset_size = u->offset_size,
-                               .next = d->tables};
-    d->tables = t;
-    struct cursor c = dwarf_cursor(d, DWARF_ABBREV, offset);
-    struct arena scratch = {0};
-    struct abbrev *list = NULL, ab;
-    uint32_t room = 0;
-    while (!c.bad && read_abbrev(d->arena, &c, &ab, t)) {
-        if (t->count == room) {
-            uint32_t more = room ? 2 * room : 128;
-            list = arena_grow(&scratch, list, room * sizeof ab, more * sizeof ab);
-            room = more;
-        }
-        list[t->count++] = ab;
+                               .rest = dwarf_cursor(d, DWARF_ABBREV, offset),
+                               .arena = d->arena,
+                               .next = *bucket};
+    return *bucket = t;
+}
+
+/* Reads one more; NULL at the end of the table. */
+static struct abbrev *next_abbrev(struct abbrev_table *t)
+{
+    struct abbrev *ab = t->rest.bad ? NULL : arena_alloc(t->arena, sizeof *ab);
+    if (!ab || t->count == UINT32_MAX || !read_abbrev(t->arena, &t->rest, ab, t)) {
+        t->rest.bad = true;
+        return NULL;
     }
-    t->list = arena_array(d->arena, t->count, sizeof ab);
-    if (t->count)
-        memcpy(t->list, list, t->count * sizeof ab);
-    arena_free(&scratch);
-    return t;
+    if (t->count == t->room) {
+        uint32_t more = t->room ? 2 * t->room : 16;
+        t->list = arena_grow(t->arena, t->list, t->room * sizeof ab, more * sizeof ab);
+        t->room = more;
+    }
+    return t->list[t->count++] = ab;
 }
 
 const struct abbrev *unit_abbrev(const struct unit *u, uint64_t code)
 {
-    const struct abbrev_table *t = u->abbrevs;
-    if (code - 1 < t->count && t->list[code - 1].code == code)
-        return &t->list[code - 1];
+    struct abbrev_table *t = u->abbrevs;
+    if (code - 1 < t->count && t->list[code - 1]->code == code)
+        return t->list[code - 1];
     for (uint32_t i = 0; i < t->count; i++) {
-        if (t->list[i].code == code)
-            return &t->list[i];
+        if (t->list[i]->code == code)
+            return t->list[i];
     }
-    return NULL;
+    for (;;) {
+        struct abbrev *ab = next_abbrev(t);
+        if (!ab || ab->code == code)
+            return ab;
+    }
 }
 
 /* ---- values (7.5.5, 7.5.6) ---- */

@@ -112,13 +112,16 @@ struct abbrev {
     struct abbrev_attr *attrs;
 };
 
-/* Codes are 1, 2, 3 … in practice: list[code - 1] is looked at first. */
+/* Codes are 1, 2, 3 … in practice: list[code - 1] is looked at first. A table is read as far as the
+ * codes that were asked for: of a unit that is only asked for its ranges, one line. */
 struct abbrev_table {
     uint64_t offset;
     unsigned address_size, offset_size;
-    struct abbrev *list;
-    uint32_t count;
-    struct abbrev_table *next;
+    struct abbrev **list;
+    uint32_t count, room;
+    struct cursor rest; /* bad at the end */
+    struct arena *arena;
+    struct abbrev_table *next; /* in the bucket */
 };
 
 struct unit {
@@ -133,7 +136,7 @@ struct unit {
     struct unit *next;        /* in the bucket */
 };
 
-#define DWARF_BUCKETS 256
+#define DWARF_BUCKETS 1024
 
 /* The DWARF of one file. Everything is in the module's arena or in the file's sections. */
 struct dwarf {
@@ -149,7 +152,7 @@ struct dwarf {
     uint64_t *starts; /* offsets of all units, made at first use */
     uint32_t start_count;
     bool listed;
-    struct abbrev_table *tables;
+    struct abbrev_table *tables[DWARF_BUCKETS];
     struct dwarf *alt; /* dwz's file for what several files share; made at first use */
     struct elf_file alt_file;
     bool alt_looked;

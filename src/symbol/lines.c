@@ -34,6 +34,7 @@ struct target {
 
 struct finder {
     struct module *module;
+    struct walk *walk;
     struct dwarf *dwarf;
     bool *found; /* by query: a unit is known */
     struct assignment {
@@ -41,6 +42,8 @@ struct finder {
         uint32_t query;
     } * units;
     uint32_t count;
+    uint64_t *listed; /* units in .debug_aranges, ascending */
+    uint32_t listed_count, listed_room;
     uint64_t code_low, code_high; /* of the executable segments */
 };
 
@@ -66,6 +69,28 @@ static void assign(struct finder *f, uint64_t unit, uint64_t low, uint64_t high)
 
 /* ---- which unit (6.1.2) ---- */
 
+static void add_listed(struct finder *f, uint64_t unit)
+{
+    struct arena *a = &f->module->arena;
+    if (f->listed_count == f->listed_room) {
+        uint32_t more = f->listed_room ? 2 * f->listed_room : 1024;
+        f->listed = arena_grow(a, f->listed, f->listed_room * sizeof unit, more * sizeof unit);
+        f->listed_room = more;
+    }
+    f->listed[f->listed_count++] = unit;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool is_listed(const struct finder *f, uint64_t unit)
+{
+    return f->listed_count && bsearch(&unit, f->listed, f->listed_count, sizeof unit, by_offset);
+}
+
 static void use_aranges(struct finder *f)
 {
     struct cursor c = dwarf_cursor(f->dwarf, DWARF_ARANGES, 0);
@@ -86,6 +111,7 @@ static void use_aranges(struct finder *f)
         unsigned size = (unsigned)cursor_uint(&in, 1), segment = (unsigned)cursor_uint(&in, 1);
         if (in.bad || version != 2 || (size != 4 && size != 8) || segment)
             continue;
+        add_listed(f, unit);
         /* The pairs are aligned to their size from the start of the set. */
         uint64_t header = (uint64_t)(in.at - start);
         cursor_skip(&in, (2 * size - header % (2 * size)) % (2 * size));
@@ -120,7 +146,7 @@ static void use_units(struct finder *f)
     const uint64_t *starts;
     uint32_t count = dwarf_units(f->dwarf, &starts);
     for (uint32_t i = 0; i < count && f->count < f->module->query_count; i++) {
-        struct unit *u = dwarf_unit(f->dwarf, starts[i]);
+        struct unit *u = is_listed(f, starts[i]) ? NULL : dwarf_unit(f->dwarf, starts[i]);
         if (!u || (u->type != DW_UT_compile && u->type != DW_UT_skeleton))
             continue;
         struct cursor c = dwarf_cursor(f->dwarf, DWARF_INFO, u->first_die);
@@ -362,12 +388,12 @@ static void look_up(struct finder *f, const struct assignment *a, uint32_t count
     struct unit *u = dwarf_unit(f->dwarf, a->unit);
     if (!u)
         return;
-    struct arena scratch = {0};
-    struct walk *w = arena_zalloc(&scratch, sizeof *w);
-    uint64_t *addrs = arena_array(&scratch, count, sizeof *addrs);
-    struct line_row *rows = arena_array(&scratch, count, sizeof *rows);
-    *w = (struct walk){.finder = f, .unit = u, .count = count, .open = count};
-    w->targets = arena_zarray(&scratch, count, sizeof *w->targets);
+    struct walk *w = f->walk;
+    uint64_t *addrs = arena_array(&m->arena, count, sizeof *addrs);
+    struct line_row *rows = arena_array(&m->arena, count, sizeof *rows);
+    w->unit = u;
+    w->count = w->open = count;
+    w->targets = arena_zarray(&m->arena, count, sizeof *w->targets);
     for (uint32_t i = 0; i < count; i++) {
         w->targets[i].query = &m->queries[a[i].query];
         addrs[i] = w->targets[i].addr = w->targets[i].query->addr;
@@ -378,7 +404,6 @@ static void look_up(struct finder *f, const struct assignment *a, uint32_t count
         cut(&w->targets[i]);
         make_frames(m, u, &w->targets[i], &rows[i]);
     }
-    arena_free(&scratch);
 }
 
 static int by_unit(const void *a, const void *b)
@@ -412,9 +437,13 @@ void lines_find(struct module *m)
         if (h->p_vaddr + h->p_memsz > f.code_high)
             f.code_high = h->p_vaddr + h->p_memsz;
     }
+    f.walk = arena_zalloc(&m->arena, sizeof *f.walk);
+    f.walk->finder = &f;
     f.found = arena_zarray(&m->arena, m->query_count, sizeof *f.found);
     f.units = arena_array(&m->arena, m->query_count, sizeof *f.units);
     use_aranges(&f);
+    if (f.listed_count)
+        qsort(f.listed, f.listed_count, sizeof *f.listed, by_offset);
     if (f.count < m->query_count)
         use_units(&f);
     qsort(f.units, f.count, sizeof *f.units, by_unit);

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THREADS_MAX 32
+#define THREADS_MAX    32
+#define DEMANGLED_BITS 12
 
 struct job {
     struct profile *p;
@@ -29,6 +30,9 @@ struct job {
     struct query **by_location; /* NULL: not asked for, or nothing found */
     atomic_uint next;           /* the module that the next free worker takes */
     struct func_map *functions;
+    struct demangled {
+        uint32_t system_name, name; /* strings */
+    } * demangled;                  /* a cache by system_name's hash */
 };
 
 void symbol_options_default(struct symbol_options *o)
@@ -206,12 +210,23 @@ static void make_room(struct job *j, uint32_t more)
     }
 }
 
+/* Demangling costs more than all else that is done with a name, and names repeat. */
+static uint32_t shown_name(struct job *j, uint32_t system_name, const char *name)
+{
+    struct demangled *slot = &j->demangled[system_name * 2654435761u >> (32 - DEMANGLED_BITS)];
+    if (slot->system_name != system_name || !system_name) {
+        slot->system_name = system_name;
+        slot->name = profile_intern_cstr(j->p, demangle(&j->arena, name));
+    }
+    return slot->name;
+}
+
 static void add_line(struct job *j, const char *name, const struct frame *f)
 {
     struct profile *p = j->p;
     struct profile_function fn = {.start_line = f->start_line};
     fn.system_name = profile_intern_cstr(p, name);
-    fn.name = profile_intern_cstr(p, demangle(&j->arena, name));
+    fn.name = shown_name(j, fn.system_name, name);
     fn.file = f->file ? profile_intern_cstr(p, f->file) : 0;
     p->lines[p->line_count++] = (struct profile_line){f->line, 0, intern_function(j, fn)};
 }
@@ -279,6 +294,7 @@ static int write_back(struct job *j, struct err *e)
     if (more + p->line_count + p->function_count >= UINT32_MAX / 4)
         return err_set(e, -EOVERFLOW, "The profile would have too many lines.");
     make_room(j, (uint32_t)more);
+    j->demangled = arena_zarray(&j->arena, 1u << DEMANGLED_BITS, sizeof *j->demangled);
     p->lines = arena_grow(&p->arena, p->lines, p->line_count * sizeof *p->lines,
                           (p->line_count + more) * sizeof *p->lines);
     for (uint32_t i = 0; i < p->location_count; i++) {
