@@ -20,7 +20,9 @@
 #define TRAP_PERF 6 /* asm-generic/siginfo.h */
 #endif
 
-enum { SCRATCHES = 64, SCRATCH_STACK = 16 << 10 };
+/* In an epilogue, registers that were popped already are still described by their slots below the
+ * stack pointer, in the 128 bytes that no signal frame overwrites (x86-64 psABI, 3.2.2). */
+enum { RED_ZONE = 128, SCRATCHES = 64, SCRATCH_STACK = 16 << 10 };
 
 /* Room for one walk: the program counters of a table sample, and a copy of a stack whose bounds are
  * not known. Static and lazily touched: handlers run on stacks of 16 KiB. */
@@ -133,7 +135,7 @@ void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, u
 
 static bool readable_bounds(const struct thread *t, uint64_t sp, struct unwind_bounds *b)
 {
-    *b = (struct unwind_bounds){.lo = sp, .hi = t->stack_hi};
+    *b = (struct unwind_bounds){.lo = sp - RED_ZONE, .hi = t->stack_hi};
     return sp < t->stack_hi && t->stack_hi - sp < (1ull << 32);
 }
 
@@ -141,7 +143,7 @@ static bool readable_bounds(const struct thread *t, uint64_t sp, struct unwind_b
  * walk works on a checked copy. */
 static void walk_copy(const struct unwind_regs *regs, struct scratch *s, struct unwind_trace *to)
 {
-    uint64_t sp = regs->r[UNWIND_SP];
+    uint64_t sp = regs->r[UNWIND_SP] - RED_ZONE;
     size_t got = 0;
     for (size_t want = SCRATCH_STACK; want >= 1024 && !got; want /= 2) {
         struct iovec mine = {s->stack, want}, theirs = {(void *)sp, want};

@@ -14,9 +14,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -231,16 +233,29 @@ void runtime_pause(void)
 
 /* ---- exec ---- */
 
+/* An event that overflows inside execve would send its SIGTRAP to the new image, which has no
+ * handler for it and would die. */
+static void switch_event(unsigned long on)
+{
+    struct thread *t = runtime_self();
+    if (t && t->fd >= 0)
+        sigsafe_syscall3(SYS_ioctl, t->fd, on, 0);
+}
+
 struct shm_process *runtime_exec_begin(void)
 {
-    if (!rt.shm || atomic_load(&rt.sink) != SINK_SHM)
-        return NULL;
     uint32_t pid = raw_pid();
+    if (!is_sampling())
+        return NULL;
+    if (pid == rt.pid) {
+        switch_event(PERF_EVENT_IOC_DISABLE);
+        book_self(runtime_self());
+    }
+    if (!rt.shm)
+        return NULL;
     struct shm_process *p = pid == rt.pid ? rt.process : shm_process_claim(rt.shm, pid);
     if (!p)
         return NULL;
-    if (pid == rt.pid)
-        book_self(runtime_self());
     atomic_store(&p->cpu_at_exec_ns, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
     atomic_store(&p->state, SHM_EXECING);
     return p;
@@ -248,8 +263,12 @@ struct shm_process *runtime_exec_begin(void)
 
 void runtime_exec_failed(struct shm_process *p)
 {
+    if (!is_sampling())
+        return;
     if (p)
         atomic_store(&p->state, p == rt.process ? SHM_LIVE : SHM_FREE);
+    if (raw_pid() == rt.pid)
+        switch_event(PERF_EVENT_IOC_ENABLE);
 }
 
 /* ---- the constructor ---- */
