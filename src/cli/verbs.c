@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 const struct cli_verb cli_verbs[] = {
-    {"record", "Make profiles", "Run a program and write its CPU profile", cmd_record, "strobe-record"},
+    {"record", "Make profiles", "Run a program and write its CPU profile", cmd_record,
+     "strobe-record"},
     {"top", "Read profiles", "Print the hottest functions", cmd_top, "strobe-top"},
     {"traces", "Read profiles", "Print every sample with its stack", cmd_traces, "strobe-traces"},
     {"folded", "Read profiles", "Print stacks for flame graph tools", cmd_folded, "strobe-folded"},
