@@ -43,6 +43,7 @@ struct section {
 
 /* An open ELF file. Section 0 is the null section. */
 struct elf_file {
+    struct arena *arena; /* the module's: inflated sections */
     int fd;
     Elf *elf;
     GElf_Ehdr ehdr;
