@@ -13,13 +13,26 @@
 void out_init(struct out *o, int fd)
 {
     o->fd = fd;
+    o->open = NULL;
+    o->context = NULL;
     o->error = 0;
     o->len = 0;
+}
+
+void out_init_late(struct out *o, int (*open)(void *context), void *context)
+{
+    out_init(o, -1);
+    o->open = open;
+    o->context = context;
 }
 
 static void flush(struct out *o)
 {
     size_t at = 0;
+    if (o->fd < 0 && !o->error) {
+        o->fd = o->open(o->context);
+        o->error = o->fd < 0 ? -o->fd : 0;
+    }
     while (at < o->len && !o->error) {
         ssize_t n = write(o->fd, o->data + at, o->len - at);
         if (n >= 0)

@@ -12,13 +12,17 @@
 enum { OUT_SIZE = 1 << 16 };
 
 struct out {
-    int fd;
+    int fd;                     /* -1 until `open` is called */
+    int (*open)(void *context); /* a descriptor or a negative errno; NULL when fd is given */
+    void *context;
     int error; /* 0 or a positive errno */
     size_t len;
     char data[OUT_SIZE];
 };
 
 void out_init(struct out *o, int fd);
+/* Opened by the first write that leaves the buffer, so that a report which fails leaves no file. */
+void out_init_late(struct out *o, int (*open)(void *context), void *context);
 void out_write(struct out *o, const char *s, size_t len);
 void out_puts(struct out *o, const char *s);
 void out_putc(struct out *o, char c);

@@ -9,11 +9,16 @@
 #include <string.h>
 
 const struct report_kind report_kinds[] = {
-    {"text", report_top},
-    {"traces", report_traces},
-    {"raw", report_raw},
-    {"folded", report_folded},
-    {NULL, NULL},
+    {"text", report_top, false},
+    {"traces", report_traces, false},
+    {"raw", report_raw, false},
+    {"folded", report_folded, false},
+    {"tree", report_tree, false},
+    {"peek", report_tree, false},
+    {"tags", report_tags, false},
+    {"comments", report_comments, false},
+    {"proto", report_proto, true},
+    {NULL, NULL, false},
 };
 
 const struct report_kind *report_find(const char *name)

@@ -40,9 +40,10 @@ struct report {
 struct report_kind {
     const char *name;
     int (*print)(struct report *r, struct out *out, struct err *e);
+    bool is_binary; /* nothing for a terminal */
 };
 
-/* Ends with a row whose name is NULL. */
+/* Ends with a row whose name is NULL. A report that fails writes nothing. */
 extern const struct report_kind report_kinds[];
 const struct report_kind *report_find(const char *name);
 
@@ -67,5 +68,9 @@ int report_top(struct report *r, struct out *out, struct err *e);
 int report_traces(struct report *r, struct out *out, struct err *e);
 int report_raw(struct report *r, struct out *out, struct err *e);
 int report_folded(struct report *r, struct out *out, struct err *e);
+int report_tree(struct report *r, struct out *out, struct err *e); /* and peek */
+int report_tags(struct report *r, struct out *out, struct err *e);
+int report_comments(struct report *r, struct out *out, struct err *e);
+int report_proto(struct report *r, struct out *out, struct err *e);
 
 #endif
