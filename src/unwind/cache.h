@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rule cache: direct mapped, keyed by pc, shared by all threads without locks. A rule is one
+ * The rule cache: two slots for each pc, shared by all threads without locks. A rule is one
  * 64-bit word; an entry stores it beside a key which mixes pc, rule and the cache's generation, so
  * that an entry which two threads wrote at once, or which is from before a flush, does not match.
  */
@@ -93,21 +93,45 @@ static inline uint64_t cache_salt(struct unwind_cache *cache)
 
 static inline struct cache_entry *cache_slot(struct unwind_cache *cache, uint64_t pc)
 {
-    return &cache->entries[(pc ^ (pc >> CACHE_BITS)) & (CACHE_ENTRIES - 1)];
+    /* The entry's offset in bytes at once: this is on the walk's critical path. */
+    const uint64_t mask = (CACHE_ENTRIES - 1) * sizeof(struct cache_entry);
+    uint64_t offset = ((pc * sizeof(struct cache_entry)) ^ (pc >> 10)) & mask;
+    return (struct cache_entry *)((char *)cache->entries + offset);
 }
 
-/* The rule of `pc`, or 0. */
-static inline uint64_t cache_get(struct unwind_cache *cache, uint64_t salt, uint64_t pc)
+static inline struct cache_entry *cache_second(struct unwind_cache *cache, struct cache_entry *e)
 {
-    struct cache_entry *e = cache_slot(cache, pc);
+    return &cache->entries[(size_t)(e - cache->entries) ^ 1];
+}
+
+static inline uint64_t cache_probe(const struct cache_entry *e, uint64_t salt, uint64_t pc)
+{
     uint64_t rule = atomic_load_explicit(&e->rule, memory_order_relaxed);
     uint64_t key = atomic_load_explicit(&e->key, memory_order_relaxed);
     return key == (pc ^ salt ^ rule * CACHE_MIX) ? rule : 0;
 }
 
+/* The rule of `pc`, or 0. */
+static inline uint64_t cache_get(struct unwind_cache *cache, uint64_t salt, uint64_t pc)
+{
+    return cache_probe(cache_slot(cache, pc), salt, pc);
+}
+
+/* The same, where it was not in its own slot: it may have had to make room. */
+static inline uint64_t cache_get_second(struct unwind_cache *cache, uint64_t salt, uint64_t pc)
+{
+    return cache_probe(cache_second(cache, cache_slot(cache, pc)), salt, pc);
+}
+
+/* The former entry moves to the neighbouring slot, so that two pcs of one stack that share a slot
+ * do not drive each other out. */
 static inline void cache_put(struct unwind_cache *cache, uint64_t salt, uint64_t pc, uint64_t rule)
 {
-    struct cache_entry *e = cache_slot(cache, pc);
+    struct cache_entry *e = cache_slot(cache, pc), *other = cache_second(cache, e);
+    uint64_t old_rule = atomic_load_explicit(&e->rule, memory_order_relaxed);
+    uint64_t old_key = atomic_load_explicit(&e->key, memory_order_relaxed);
+    atomic_store_explicit(&other->rule, old_rule, memory_order_relaxed);
+    atomic_store_explicit(&other->key, old_key, memory_order_relaxed);
     atomic_store_explicit(&e->rule, rule, memory_order_relaxed);
     atomic_store_explicit(&e->key, pc ^ salt ^ rule * CACHE_MIX, memory_order_relaxed);
 }

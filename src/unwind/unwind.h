@@ -6,7 +6,8 @@
  * Everything in this header except unwind_config_default() is async-signal-safe and thread-safe: no
  * allocation, no lock, no TLS, no errno, no libc function but _dl_find_object (glibc >= 2.35, which
  * is lock-free; taken by address, so that no lazy binding happens in a handler). One cache serves
- * all threads of a process; they read and write it at once. A walk needs about 1.5 KB of stack.
+ * all threads of a process; they read and write it at once. A walk needs up to 1.6 KB of stack,
+ * 2.7 KB where it meets code without call frame information.
  *
  * What a walk reads: the stack, only inside the bounds the caller gives; the modules' ELF headers
  * and call frame information, only inside their mapped segments; instruction bytes of modules

@@ -26,18 +26,13 @@ struct walk {
 
 enum outcome { WALK_FULL_STEP, WALK_ROOT, WALK_STEPS, WALK_ZERO };
 
-static inline void store_pc(struct walk *w, uint64_t pc)
-{
-    w->pcs[w->at] = pc;
-    if (unlikely(++w->at == w->max))
-        w->at = 0;
-    w->steps++;
-}
-
 static __attribute__((noinline)) uint64_t miss(struct walk *w, uint64_t pc)
 {
+    uint64_t rule = cache_get_second(w->frame.cache, w->salt, pc);
+    if (rule != RULE_NONE)
+        return rule;
     w->misses++;
-    uint64_t rule = frame_rule(w->frame.cache, pc);
+    rule = frame_rule(w->frame.cache, pc);
     if (rule != RULE_NONE)
         cache_put(w->frame.cache, w->salt, pc, rule);
     return rule;
@@ -68,43 +63,59 @@ static __attribute__((noinline)) int rare_cfa(const struct walk *w, uint64_t rul
     return 1;
 }
 
-/* Walks as far as compact rules go; the frame at which it stops is stored already. */
+/* Walks as far as compact rules go; the frame at which it stops is stored already. What changes in
+ * each turn is in local variables: stores into the ring would otherwise force them to memory. */
 static enum outcome walk_fast(struct walk *w)
 {
     const struct unwind_bounds *b = &w->frame.bounds;
     const uint64_t lo = b->lo, room = b->hi - b->lo, shift = b->copy ? (uintptr_t)b->copy - lo : 0;
+    struct unwind_cache *const cache = w->frame.cache;
+    uint64_t *const pcs = w->pcs;
+    const uint64_t salt = w->salt;
+    const uint32_t max = w->max, first = w->steps;
+    uint32_t at = w->at, steps = first;
     uint64_t pc = frame_lookup_pc(&w->frame);
     uint64_t sp = w->frame.regs.r[UNWIND_SP], bp = w->frame.regs.r[UNWIND_BP];
-    for (w->since = 0;; w->since++) {
-        if (unlikely(w->steps >= LIMIT_UNWIND_STEPS))
-            return WALK_STEPS;
-        store_pc(w, pc);
-        uint64_t cfa, rule = cache_get(w->frame.cache, w->salt, pc);
+    enum outcome outcome = WALK_STEPS;
+    while (likely(steps < LIMIT_UNWIND_STEPS)) {
+        pcs[at] = pc;
+        at = at + 1 == max ? 0 : at + 1;
+        steps++;
+        uint64_t cfa, rule = cache_get(cache, salt, pc);
         if (unlikely(rule == RULE_NONE))
             rule = miss(w, pc);
-        if (likely(rule_kind(rule) == RULE_SP))
+        outcome = WALK_FULL_STEP;
+        if (likely(rule_kind(rule) == RULE_SP)) {
             cfa = sp + (uint64_t)rule_offset(rule);
-        else if (rule_kind(rule) == RULE_BP)
+        } else if (rule_kind(rule) == RULE_BP) {
             cfa = bp + (uint64_t)rule_offset(rule);
-        else if (rule_kind(rule) == RULE_ROOT)
-            return WALK_ROOT;
-        else if (!rare_cfa(w, rule, sp, bp, &cfa))
-            return WALK_FULL_STEP;
+        } else if (rule_kind(rule) == RULE_ROOT) {
+            outcome = WALK_ROOT;
+            break;
+        } else {
+            w->since = steps - first - 1;
+            if (!rare_cfa(w, rule, sp, bp, &cfa))
+                break;
+        }
         /* Where the saved frame pointer is; its callee's word where it was not saved. */
         uint64_t base = rule_bp_kind(rule) == BP_BP ? bp : cfa;
         int saved = rule_bp_kind(rule) != BP_SAME;
         uint64_t slot = saved ? base + (uint64_t)rule_bp_bytes(rule) : cfa - 8;
         if (unlikely(cfa <= sp || room < 8 || cfa - 8 - lo > room - 8 || slot - lo > cfa - 8 - lo))
-            return WALK_FULL_STEP;
+            break;
         uint64_t word = raw_load(slot + shift);
         bp = saved ? word : bp;
         pc = raw_load(cfa - 8 + shift) - 1;
         sp = cfa;
-        if (unlikely(pc < MIN_PC - 1 || pc == UINT64_MAX)) {
-            w->since++;
-            return WALK_ZERO;
-        }
+        outcome = WALK_ZERO;
+        if (unlikely(pc < MIN_PC - 1 || pc == UINT64_MAX))
+            break;
+        outcome = WALK_STEPS;
     }
+    w->at = at;
+    w->steps = steps;
+    w->since = steps - first - 1; /* frames between the checkpoint and the one stored last */
+    return outcome;
 }
 
 /* Brings the checkpoint up to the frame at which walk_fast stopped, and steps over it.
