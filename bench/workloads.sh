@@ -12,7 +12,7 @@ workload_needs() # NAME: the command it needs
     case $1 in
     sqlite) echo sqlite3 ;;
     lua) echo lua5.4 ;;
-    python) echo python3 ;;
+    python) echo /usr/bin/python3 ;;
     redis) echo redis-server ;;
     *) echo "$1" ;;
     esac
@@ -131,7 +131,7 @@ workload_command() # NAME DIR
     sqlite) printf '%s\n' sqlite3 :memory: ".read $2/work.sql" ;;
     zstd) printf '%s\n' zstd -12 -T2 -q -c "$2/text" ;;
     lua) printf '%s\n' lua5.4 "$2/work.lua" ;;
-    python) printf '%s\n' python3 "$2/work.py" ;;
+    python) printf '%s\n' /usr/bin/python3 "$2/work.py" ;;
     xz) printf '%s\n' xz -6 -T1 -c "$2/less" ;;
     git) printf '%s\n' git -C "$2/repository" repack -adfq --window=50 --depth=50 ;;
     redis) printf '%s\n' redis-server --port 0 --unixsocket "$2/redis.sock" --save '' \
