@@ -17,8 +17,8 @@
  *   ids of mappings, locations and functions are non-zero and unique in their table
  *   line.function is never PROFILE_NONE (pprof refuses such files)
  * Decode, merge and profile_intern moreover see to it that
- *   strings named by records are equal only if their indexes are (a label's "" that is there, unlike
- *   one that is not, is an empty string other than string 0)
+ *   strings named by records are equal only if their indexes are (a label's "" that is there,
+ *   unlike one that is not, is an empty string other than string 0)
  *   the labels of a sample are in pprof's order: strings by key, then numbers by key
  */
 #ifndef PROFILE_PROFILE_H
