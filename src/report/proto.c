@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * proto: the profile, refined, as a compressed profile.proto again. Values are divided if -divide_by
- * says so; nothing else is made coarser. */
+ * proto: the profile, refined, as a compressed profile.proto again. Values are divided if
+ * -divide_by says so; nothing else is made coarser. */
 #include "report/report.h"
 
 int report_proto(struct report *r, struct out *out, struct err *e)

@@ -96,7 +96,8 @@ static void print_tree(struct printer *w)
     report_header(w->r, w->out, w->t);
     out_puts(w->out, separator);
     /* The legend ends in blanks and tabs, in pprof as well. */
-    out_puts(w->out, "      flat  flat%   sum%        cum   cum%   calls calls% + context \t \t \n");
+    out_puts(w->out, "      flat  flat%   sum%        cum   cum%   calls calls% + context");
+    out_puts(w->out, " \t \t \n");
     for (uint32_t i = 0; i < g->shown_count; i++) {
         if (!matches(w, g->shown[i]))
             continue;
