@@ -1,32 +1,59 @@
 /* SPDX-License-Identifier: MIT
  *
- * Merges the stacks of a profile into one tree, and adds up what its functions cost. Three passes:
- * every sample walks the tree from the root, sharing the steps it has in common with the sample
- * before it; subtrees too light to draw are cut; what is left is numbered anew, breadth first and
- * heaviest first, which is the order the reader draws it in. No recursion: stacks may be a million
- * frames deep. */
+ * Merges the stacks of a profile into one tree, and adds up what its functions cost.
+ *
+ * A node is a set of samples that share their first frames. The tree grows from the root: the
+ * heaviest node that has not been opened is, and its samples are parted by their next frame. So a
+ * profile whose full tree would have tens of millions of boxes costs only what is kept of it, and
+ * what is kept are the heaviest. What is left is numbered anew, breadth first and heaviest first,
+ * which is the order the reader draws it in. No recursion: stacks may be a million frames deep. */
 #include "analyze/flame.h"
 #include "analyze/flame_frames.h"
-#include "analyze/pair_index.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The tree while it grows, numbered in order of first use. Node 0 is the root. */
+/* Where a sample's walk from the root stands, and all that is asked of a sample on its way: a step
+ * touches one line of memory here and one of the locations. */
+struct cursor {
+    uint64_t at; /* its next location is loc_refs[at - 1] */
+    int64_t value;
+    uint32_t locations_left; /* 0: the walk is over */
+    uint32_t line;           /* of the next location */
+};
+
+struct node {
+    uint32_t parent, frame;
+    uint32_t first, count; /* its samples: order[first .. first + count) */
+    uint32_t next;         /* in its bucket's list of nodes to be opened */
+    bool open;
+    int64_t self; /* of the samples that end here */
+    uint64_t own_weight, weight;
+    int64_t rest; /* not opened: of the samples that go on */
+};
+
+/* Weights by their highest nine bits and where these stand: each bucket is 1/256 wide. */
+enum { BUCKETS = 58 * 256 };
+
+/* Tables of large profiles are larger than caches: what is needed soon is fetched so many steps
+ * ahead. */
+enum { AHEAD = 16 };
+
 struct growing {
     const struct profile *p;
     struct flame *f;
+    uint32_t type;
     struct arena scratch;
     struct flame_stacks stacks;
-    struct pair_index nodes; /* (parent, frame) */
-    int64_t *self;
-    uint64_t *weight; /* of the samples that end here; later of the whole subtree */
-    uint32_t cap;
-    uint32_t *path_frame, *path_node; /* the previous sample's walk, without the root */
-    uint32_t path_depth;
-    uint32_t *seen; /* for each function the last sample (+1) that was added to its cum */
+    struct node *nodes; /* node 0 is the root */
+    uint32_t count, limit;
+    uint32_t *order; /* samples, grouped by node */
+    struct cursor *cursors;
+    uint32_t *buckets; /* heads of lists of nodes to be opened, FLAME_NONE: empty */
+    uint32_t top_bucket, waiting;
+    uint32_t *group_of; /* by frame: the child of the node that is being opened ... */
+    uint32_t *opened;   /* ... if this is that node's number + 1 */
+    uint32_t *parted;   /* scratch of one node's samples, twice as many as samples */
     bool negative;
 };
 
@@ -77,100 +104,6 @@ static int64_t total_of(const struct profile *p, uint32_t type)
     return clamp_i64(base ? base : all);
 }
 
-static uint32_t deepest(const struct profile *p, const struct flame_stacks *s)
-{
-    uint64_t deepest = 0;
-    for (uint32_t i = 0; i < p->sample_count; i++) {
-        uint64_t depth = 0;
-        for (uint64_t k = profile_loc_first(p, i); k < p->sample_loc_end[i]; k++)
-            depth += s->first[p->loc_refs[k] + 1] - s->first[p->loc_refs[k]];
-        if (depth > deepest)
-            deepest = depth;
-    }
-    return deepest > UINT32_MAX ? UINT32_MAX : (uint32_t)deepest;
-}
-
-static void room_for_nodes(struct growing *g)
-{
-    uint32_t cap = g->nodes.cap;
-    if (g->cap >= cap)
-        return;
-    g->self = arena_grow(&g->scratch, g->self, g->cap * sizeof *g->self, cap * sizeof *g->self);
-    g->weight =
-        arena_grow(&g->scratch, g->weight, g->cap * sizeof *g->weight, cap * sizeof *g->weight);
-    memset(g->self + g->cap, 0, (cap - g->cap) * sizeof *g->self);
-    memset(g->weight + g->cap, 0, (cap - g->cap) * sizeof *g->weight);
-    g->cap = cap;
-}
-
-/* Walks one sample from its root-most location; returns its last node, UINT32_MAX if there are too
- * many nodes. As long as frames are those of the previous sample no lookup is needed: samples that
- * were recorded one after another share most of their stack. */
-static uint32_t walk(struct growing *g, uint32_t sample, int64_t v)
-{
-    const struct profile *p = g->p;
-    uint32_t node = 0, depth = 0;
-    bool same = true;
-    uint64_t first = profile_loc_first(p, sample);
-    for (uint64_t k = p->sample_loc_end[sample]; k-- > first;) {
-        uint32_t loc = p->loc_refs[k];
-        for (uint32_t i = g->stacks.first[loc]; i < g->stacks.first[loc + 1]; i++, depth++) {
-            uint32_t frame = g->stacks.frames[i];
-            uint32_t function = g->f->frames[frame].function;
-            if (g->seen[function] != sample + 1) {
-                g->seen[function] = sample + 1;
-                add(&g->f->functions[function].cum, v);
-            }
-            same = same && depth < g->path_depth && g->path_frame[depth] == frame;
-            node = same ? g->path_node[depth] : pair_index_put(&g->nodes, node, frame);
-            if (node == UINT32_MAX)
-                return node;
-            g->path_frame[depth] = frame;
-            g->path_node[depth] = node;
-        }
-    }
-    g->path_depth = depth;
-    if (depth)
-        add(&g->f->functions[g->f->frames[g->path_frame[depth - 1]].function].flat, v);
-    return node;
-}
-
-static int grow_tree(struct growing *g, uint32_t type, struct err *e)
-{
-    const struct profile *p = g->p;
-    pair_index_init(&g->nodes, &g->scratch);
-    pair_index_put(&g->nodes, FLAME_NONE, FLAME_NONE); /* the root: no child has such a parent */
-    room_for_nodes(g);
-    uint32_t depth = deepest(p, &g->stacks);
-    g->path_frame = arena_array(&g->scratch, depth, sizeof *g->path_frame);
-    g->path_node = arena_array(&g->scratch, depth, sizeof *g->path_node);
-    g->seen = arena_zarray(&g->scratch, g->f->function_count, sizeof *g->seen);
-    for (uint32_t i = 0; i < p->sample_count; i++) {
-        int64_t v = value_of(p, i, type);
-        if (!v)
-            continue;
-        uint32_t node = walk(g, i, v);
-        if (node == UINT32_MAX)
-            return err_set(e, -E2BIG,
-                           "the profile's stacks make a tree of more than %u nodes, which is more "
-                           "than a flame graph can hold: filter the profile first",
-                           g->nodes.count);
-        room_for_nodes(g);
-        add(&g->self[node], v);
-        g->weight[node] += magnitude(v);
-        g->negative |= v < 0;
-    }
-    return 0;
-}
-
-/* Weights become those of whole subtrees: a parent has a smaller number than its children. */
-static void sum_up(struct growing *g)
-{
-    for (uint32_t i = g->nodes.count; i-- > 1;)
-        g->weight[g->nodes.pairs[i].a] += g->weight[i];
-}
-
-/* Buckets grow by 1/256: the weight's highest nine bits and where they stand. */
 static uint32_t bucket_of(uint64_t weight)
 {
     if (weight < 256)
@@ -179,20 +112,210 @@ static uint32_t bucket_of(uint64_t weight)
     return (top - 7) * 256 + (uint32_t)(weight >> (top - 8) & 255);
 }
 
-/* The lightest bucket that may stay, so that at most `limit` nodes do. Children are never heavier
- * than their parent, so what stays is a tree. */
-static uint32_t lightest_kept(struct growing *g, uint32_t limit)
+/* ---- what functions cost ---- */
+
+/* Recursion counts once a sample: `seen` is the last sample (+1) the function was met in. */
+struct cost {
+    int64_t cum;
+    uint32_t seen;
+};
+
+static void meet(struct cost *c, uint32_t sample, int64_t v)
 {
-    enum { BUCKETS = 58 * 256 };
-    if (g->nodes.count <= limit)
-        return 0;
-    uint32_t *in_bucket = arena_zarray(&g->scratch, BUCKETS, sizeof *in_bucket);
-    for (uint32_t i = 1; i < g->nodes.count; i++)
-        in_bucket[bucket_of(g->weight[i])]++;
-    uint32_t kept = 1, bucket = BUCKETS;
-    while (bucket > 0 && kept + in_bucket[bucket - 1] <= limit)
-        kept += in_bucket[--bucket];
-    return bucket;
+    if (c->seen != sample + 1)
+        add(&c->cum, v);
+    c->seen = sample + 1;
+}
+
+static void fetch_lines(const struct growing *g, uint64_t k)
+{
+    const struct profile *p = g->p;
+    if (k + AHEAD >= p->loc_ref_count)
+        return;
+    __builtin_prefetch(&g->stacks.first[p->loc_refs[k + AHEAD]]);
+    __builtin_prefetch(&g->stacks.lines[g->stacks.first[p->loc_refs[k + AHEAD / 2]]]);
+}
+
+static void add_functions(struct growing *g)
+{
+    const struct profile *p = g->p;
+    struct flame *f = g->f;
+    const struct flame_stacks *stacks = &g->stacks;
+    struct cost *costs = arena_zarray(&g->scratch, f->function_count, sizeof *costs);
+    for (uint32_t i = 0; i < p->sample_count; i++) {
+        int64_t v = value_of(p, i, g->type);
+        uint64_t first = profile_loc_first(p, i), end = p->sample_loc_end[i];
+        if (!v || first == end)
+            continue;
+        for (uint64_t k = first; k < end; k++) {
+            fetch_lines(g, k);
+            uint32_t loc = p->loc_refs[k];
+            for (uint32_t l = stacks->first[loc]; l < stacks->first[loc + 1]; l++)
+                meet(&costs[stacks->lines[l].function], i, v);
+        }
+        uint32_t leaf = stacks->first[p->loc_refs[first] + 1] - 1;
+        add(&f->functions[stacks->lines[leaf].function].flat, v);
+    }
+    for (uint32_t i = 0; i < f->function_count; i++)
+        f->functions[i].cum = costs[i].cum;
+}
+
+/* ---- growing ---- */
+
+/* The sample's next frame from the root, FLAME_NONE at its end. */
+static uint32_t step(struct growing *g, struct cursor *c)
+{
+    if (!c->locations_left)
+        return FLAME_NONE;
+    const uint32_t *first = &g->stacks.first[g->p->loc_refs[c->at - 1]];
+    uint32_t frame = g->stacks.lines[first[0] + c->line++].frame;
+    if (first[0] + c->line == first[1]) {
+        c->at--;
+        c->locations_left--;
+        c->line = 0;
+    }
+    return frame;
+}
+
+/* Fetches what step will need of later samples, one level of it each. */
+static void fetch_ahead(const struct growing *g, const uint32_t *samples, uint32_t left)
+{
+    if (left > AHEAD)
+        __builtin_prefetch(&g->cursors[samples[AHEAD]]);
+    if (left <= AHEAD / 2)
+        return;
+    const struct cursor *far = &g->cursors[samples[AHEAD / 2]];
+    const struct cursor *near = &g->cursors[samples[AHEAD / 4]];
+    if (far->locations_left)
+        __builtin_prefetch(&g->p->loc_refs[far->at - 1]);
+    if (near->locations_left)
+        __builtin_prefetch(&g->stacks.first[g->p->loc_refs[near->at - 1]]);
+}
+
+static void wait_to_open(struct growing *g, uint32_t number)
+{
+    uint32_t bucket = bucket_of(g->nodes[number].weight);
+    g->nodes[number].next = g->buckets[bucket];
+    g->buckets[bucket] = number;
+    g->waiting++;
+}
+
+/* The heaviest node that waits. Children are never heavier than their parent, so that the highest
+ * bucket in use only ever goes down. */
+static uint32_t heaviest_waiting(struct growing *g)
+{
+    while (g->buckets[g->top_bucket] == FLAME_NONE)
+        g->top_bucket--;
+    uint32_t number = g->buckets[g->top_bucket];
+    g->buckets[g->top_bucket] = g->nodes[number].next;
+    g->waiting--;
+    return number;
+}
+
+static uint32_t child_of(struct growing *g, uint32_t number, uint32_t frame)
+{
+    if (g->opened[frame] != number + 1) {
+        g->opened[frame] = number + 1;
+        g->group_of[frame] = g->count;
+        g->nodes[g->count++] = (struct node){.parent = number, .frame = frame};
+    }
+    return g->group_of[frame];
+}
+
+/* Parts the node's samples by their next frame: each group is a child, those that end are its own.
+ * Children may be as many as samples, which is why the limit is looked at before. */
+static void open_node(struct growing *g, uint32_t number)
+{
+    struct node *n = &g->nodes[number];
+    uint32_t *samples = g->order + n->first, *child = g->parted, *sorted = g->parted + n->count;
+    uint32_t first_child = g->count, ended = 0;
+    n->open = true;
+    for (uint32_t i = 0; i < n->count; i++) {
+        fetch_ahead(g, samples + i, n->count - i);
+        struct cursor *cursor = &g->cursors[samples[i]];
+        int64_t v = cursor->value;
+        uint32_t frame = step(g, cursor);
+        child[i] = frame == FLAME_NONE ? FLAME_NONE : child_of(g, number, frame);
+        struct node *to = frame == FLAME_NONE ? n : &g->nodes[child[i]];
+        if (to == n) {
+            add(&n->self, v);
+            n->own_weight += magnitude(v);
+            ended++;
+        } else {
+            to->weight += magnitude(v);
+            to->count++;
+        }
+    }
+    uint32_t at = n->first + ended;
+    for (uint32_t c = first_child; c < g->count; c++) {
+        g->nodes[c].first = at;
+        at += g->nodes[c].count;
+        g->nodes[c].count = 0; /* counted again as they are put in place */
+    }
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (child[i] == FLAME_NONE)
+            continue;
+        struct node *c = &g->nodes[child[i]];
+        sorted[c->first - n->first + c->count++] = samples[i];
+    }
+    memcpy(samples + ended, sorted + ended, (n->count - ended) * sizeof *samples);
+    for (uint32_t c = first_child; c < g->count; c++)
+        wait_to_open(g, c);
+}
+
+/* A node that stays closed: what ends in it is its own, what goes on is left out. */
+static void close_node(struct growing *g, uint32_t number)
+{
+    struct node *n = &g->nodes[number];
+    for (uint32_t i = n->first; i < n->first + n->count; i++) {
+        int64_t v = g->cursors[g->order[i]].value;
+        bool ends = !g->cursors[g->order[i]].locations_left;
+        add(ends ? &n->self : &n->rest, v);
+        n->own_weight += ends ? magnitude(v) : 0;
+    }
+    g->f->left_out_count += n->own_weight != n->weight;
+}
+
+static void plant(struct growing *g)
+{
+    const struct profile *p = g->p;
+    struct arena *a = &g->scratch;
+    size_t samples = p->sample_count, frames = g->f->frame_count;
+    g->order = arena_array(a, samples, sizeof *g->order);
+    g->parted = arena_array(a, 2 * samples, sizeof *g->parted);
+    g->cursors = arena_zarray(a, samples, sizeof *g->cursors);
+    g->group_of = arena_array(a, frames, sizeof *g->group_of);
+    g->opened = arena_zarray(a, frames, sizeof *g->opened);
+    g->buckets = arena_array(a, BUCKETS, sizeof *g->buckets);
+    memset(g->buckets, 0xff, BUCKETS * sizeof *g->buckets);
+    /* The last node that is opened may add as many as there are frames. */
+    g->nodes = arena_array(a, (size_t)g->limit + frames + 1, sizeof *g->nodes);
+    struct node root = {.parent = 0, .frame = FLAME_NONE};
+    for (uint32_t i = 0; i < p->sample_count; i++) {
+        int64_t v = value_of(p, i, g->type);
+        if (!v)
+            continue;
+        uint64_t first = profile_loc_first(p, i), end = p->sample_loc_end[i];
+        g->cursors[i] =
+            (struct cursor){.at = end, .value = v, .locations_left = (uint32_t)(end - first)};
+        g->order[root.count++] = i;
+        root.weight += magnitude(v);
+        g->negative |= v < 0;
+    }
+    g->nodes[g->count++] = root;
+    g->top_bucket = BUCKETS - 1;
+    wait_to_open(g, 0);
+}
+
+/* Every node that stays closed may have a child for what is left out: it is counted beforehand. */
+static void grow_tree(struct growing *g)
+{
+    plant(g);
+    while (g->waiting && g->count + g->waiting < g->limit)
+        open_node(g, heaviest_waiting(g));
+    for (uint32_t i = 0; i < g->count; i++)
+        if (!g->nodes[i].open)
+            close_node(g, i);
 }
 
 /* ---- numbering anew ---- */
@@ -260,120 +383,75 @@ static void sort_siblings(struct sibling *s, uint32_t n)
     }
 }
 
-/* The kept children of every node, by parent: those of i are at first[i] .. first[i + 1]. */
-static struct sibling *group_by_parent(struct growing *g, uint32_t bucket, uint32_t **first_out)
+/* The children of every node, by parent: those of i are at first[i] .. first[i + 1]. */
+static struct sibling *group_by_parent(struct growing *g, uint32_t **first_out)
 {
-    uint32_t n = g->nodes.count;
+    uint32_t n = g->count;
     const uint32_t *rank = rank_frames(g);
     uint32_t *first = arena_zarray(&g->scratch, (size_t)n + 2, sizeof *first);
     for (uint32_t i = 1; i < n; i++)
-        if (bucket_of(g->weight[i]) >= bucket)
-            first[g->nodes.pairs[i].a + 2]++;
+        first[g->nodes[i].parent + 2]++;
     for (uint32_t i = 2; i < n + 2; i++)
         first[i] += first[i - 1];
-    struct sibling *children = arena_array(&g->scratch, first[n + 1], sizeof *children);
+    struct sibling *children = arena_array(&g->scratch, n, sizeof *children);
     for (uint32_t i = 1; i < n; i++)
-        if (bucket_of(g->weight[i]) >= bucket)
-            children[first[g->nodes.pairs[i].a + 1]++] =
-                (struct sibling){g->weight[i], rank[g->nodes.pairs[i].b], i};
+        children[first[g->nodes[i].parent + 1]++] =
+            (struct sibling){g->nodes[i].weight, rank[g->nodes[i].frame], i};
     for (uint32_t i = 0; i < n; i++)
         sort_siblings(children + first[i], first[i + 1] - first[i]);
     *first_out = first;
     return children;
 }
 
-/* Sums of the subtrees that are cut, at the nearest ancestor that stays. */
-struct cut {
-    int64_t *self;
-    uint64_t *weight;
-    uint32_t *count;
-    uint32_t parents; /* nodes that lose something */
-};
-
-static struct cut cut_light(struct growing *g, uint32_t bucket)
+static void put_node(struct flame *f, uint32_t parent, uint32_t frame, int64_t self,
+                     uint64_t own_weight)
 {
-    struct cut c = {0};
-    uint32_t n = g->nodes.count;
-    if (!bucket)
-        return c;
-    c.self = arena_zarray(&g->scratch, n, sizeof *c.self);
-    c.weight = arena_zarray(&g->scratch, n, sizeof *c.weight);
-    c.count = arena_zarray(&g->scratch, n, sizeof *c.count);
-    for (uint32_t i = n; i-- > 1;) {
-        if (bucket_of(g->weight[i]) >= bucket)
-            continue;
-        uint32_t parent = g->nodes.pairs[i].a;
-        c.parents += !c.count[parent];
-        add(&c.self[parent], g->self[i]);
-        add(&c.self[parent], c.self[i]);
-        c.weight[parent] += g->weight[i];
-        c.count[parent] += 1 + c.count[i];
-        c.parents -= c.count[i] > 0;
-        g->f->left_out_count++;
-    }
-    return c;
+    uint32_t i = f->node_count++;
+    f->node_parent[i] = parent;
+    f->node_frame[i] = frame;
+    f->node_self[i] = self;
+    if (f->node_weight)
+        f->node_weight[i] = own_weight;
 }
 
-static void number_anew(struct growing *g, uint32_t bucket)
+static void number_anew(struct growing *g)
 {
     struct flame *f = g->f;
-    struct cut cut = cut_light(g, bucket);
     uint32_t *first;
-    const struct sibling *children = group_by_parent(g, bucket, &first);
-    uint32_t max = 1 + first[g->nodes.count] + cut.parents;
+    const struct sibling *children = group_by_parent(g, &first);
+    uint32_t max = g->count + f->left_out_count;
     f->node_parent = arena_array(&f->arena, max, sizeof *f->node_parent);
     f->node_frame = arena_array(&f->arena, max, sizeof *f->node_frame);
     f->node_self = arena_array(&f->arena, max, sizeof *f->node_self);
-    uint64_t *weight = arena_array(&f->arena, g->negative ? max : 0, sizeof *weight);
-    f->node_weight = g->negative ? weight : NULL;
+    if (g->negative)
+        f->node_weight = arena_array(&f->arena, max, sizeof *f->node_weight);
     uint32_t *old = arena_array(&g->scratch, max, sizeof *old);
     old[0] = 0;
-    f->node_parent[0] = 0;
-    f->node_frame[0] = FLAME_NONE;
-    uint32_t count = 1;
-    for (uint32_t i = 0; i < count; i++) {
+    put_node(f, 0, FLAME_NONE, g->nodes[0].self, g->nodes[0].own_weight);
+    for (uint32_t i = 0; i < f->node_count; i++) {
         if (f->node_frame[i] == FLAME_LEFT_OUT)
             continue;
-        uint32_t o = old[i];
-        f->node_self[i] = g->self[o];
-        uint64_t rest = g->weight[o];
-        for (uint32_t k = first[o]; k < first[o + 1]; k++, count++) {
-            old[count] = children[k].node;
-            f->node_parent[count] = i;
-            f->node_frame[count] = g->nodes.pairs[children[k].node].b;
-            rest -= children[k].weight;
+        const struct node *n = &g->nodes[old[i]];
+        for (uint32_t k = first[old[i]]; k < first[old[i] + 1]; k++) {
+            const struct node *c = &g->nodes[children[k].node];
+            old[f->node_count] = children[k].node;
+            put_node(f, i, c->frame, c->self, c->own_weight);
         }
-        if (cut.count && cut.count[o]) {
-            f->node_parent[count] = i;
-            f->node_frame[count] = FLAME_LEFT_OUT;
-            f->node_self[count] = cut.self[o];
-            if (g->negative)
-                weight[count] = cut.weight[o];
-            rest -= cut.weight[o];
-            count++;
-        }
-        if (g->negative)
-            weight[i] = rest;
+        if (!n->open && n->own_weight != n->weight)
+            put_node(f, i, FLAME_LEFT_OUT, n->rest, n->weight - n->own_weight);
     }
-    f->node_count = count;
 }
 
-int flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit,
-                struct err *e)
+void flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit)
 {
     *f = (struct flame){0};
-    struct growing g = {.p = p, .f = f};
+    struct growing g = {.p = p, .f = f, .type = type, .limit = node_limit};
     flame_frames_build(f, p, &g.scratch, &g.stacks);
     f->total = p->sample_count ? total_of(p, type) : 0;
-    int r = grow_tree(&g, type, e);
-    if (!r) {
-        sum_up(&g);
-        number_anew(&g, lightest_kept(&g, node_limit));
-    }
+    add_functions(&g);
+    grow_tree(&g);
+    number_anew(&g);
     arena_free(&g.scratch);
-    if (r)
-        flame_free(f);
-    return r;
 }
 
 void flame_free(struct flame *f)

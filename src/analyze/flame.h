@@ -21,8 +21,9 @@
  *   node_weight, if not NULL: the sum of |value| of the samples that end there; present only when a
  *   value is negative (a difference of profiles), because boxes cannot be narrower than nothing.
  *
- * Trees of more than `node_limit` nodes lose their lightest subtrees: these become one child of
- * frame FLAME_LEFT_OUT for each parent, so that every sum stays right. Functions are never cut. */
+ * Trees of more than `node_limit` nodes keep the heaviest. The callees of a node that is too light
+ * to be opened become one child of frame FLAME_LEFT_OUT, so that every sum stays right. Functions
+ * are never cut. */
 #ifndef ANALYZE_FLAME_H
 #define ANALYZE_FLAME_H
 
@@ -55,16 +56,15 @@ struct flame {
     int64_t *node_self;
     uint64_t *node_weight;   /* or NULL */
     int64_t total;           /* what percentages are of: pprof's rule, see flame_build */
-    uint32_t left_out_count; /* nodes that were cut */
+    uint32_t left_out_count; /* nodes of frame FLAME_LEFT_OUT */
 };
 
 /* Builds the tree of sample type `type` (< sample_type_count, or 0 when there is none) with at most
- * `node_limit` nodes before the left-out ones are added. `total` is the sum of |value|, or of the
- * samples labelled pprof::base=true alone where these are not all zero (google/pprof,
- * internal/report/report.go, computeTotal). The profile must outlive the flame. Returns 0 or
- * -E2BIG with a sentence when the tree has more nodes than 32 bits can number. */
-int flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit,
-                struct err *e);
+ * `node_limit` nodes, the left-out ones included; more only by the children of the one node that
+ * met the limit. `total` is the sum of |value|, or of the samples labelled pprof::base=true alone
+ * where these are not all zero (google/pprof, internal/report/report.go, computeTotal). The profile
+ * must outlive the flame. */
+void flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit);
 void flame_free(struct flame *f);
 
 /* The sample type shown when none is asked for: the profile's default, else the last one. */

@@ -130,15 +130,16 @@ void flame_frames_build(struct flame *f, const struct profile *p, struct arena *
         arena_zarray(&f->arena, p->function_count + p->mapping_count + 1, sizeof *f->functions);
     f->frames = arena_array(&f->arena, count, sizeof *f->frames);
     out->first = arena_array(scratch, (size_t)p->location_count + 1, sizeof *out->first);
-    out->frames = arena_array(scratch, count, sizeof *out->frames);
+    out->lines = arena_array(scratch, count, sizeof *out->lines);
     uint32_t at = 0;
     for (uint32_t i = 0; i < p->location_count; i++) {
         const struct profile_location *loc = &p->locations[i];
+        uint32_t lines = loc->line_count ? loc->line_count : 1;
         out->first[i] = at;
-        for (uint32_t line = loc->line_count; line-- > 0;)
-            out->frames[at++] = frame_number(&n, loc, line);
-        if (!loc->line_count)
-            out->frames[at++] = frame_number(&n, loc, 0);
+        for (uint32_t line = lines; line-- > 0;) {
+            uint32_t frame = frame_number(&n, loc, line);
+            out->lines[at++] = (struct flame_line){frame, f->frames[frame].function};
+        }
     }
     out->first[p->location_count] = at;
     f->function_count = n.functions.count;

@@ -7,10 +7,14 @@
 
 #include "analyze/flame.h"
 
-/* The frames of location i, caller first: frames[first[i] .. first[i + 1]). At least one each. */
+/* The frames of location i, caller first: lines[first[i] .. first[i + 1]). At least one each. */
+struct flame_line {
+    uint32_t frame, function;
+};
+
 struct flame_stacks {
     uint32_t *first;
-    uint32_t *frames;
+    struct flame_line *lines;
 };
 
 /* Fills the functions and frames of `f` (flat and cum are 0); `out` lives in `scratch`. */

@@ -86,31 +86,75 @@ static void write_names(struct json *j, const struct flame *f, struct columns *c
     json_array_end(j);
 }
 
-static void write_tree(const struct flame *f, struct columns *c)
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static uint64_t magnitude(int64_t v)
+{
+    return v < 0 ? -(uint64_t)v : (uint64_t)v;
+}
+
+/* Sampled values are multiples of a period, so that most fit into 32 bits as such. */
+struct scale {
+    uint64_t unit; /* > 0 */
+    bool fits;     /* all values do */
+};
+
+static struct scale find_scale(const struct flame *f)
+{
+    uint64_t unit = 0, max = 0;
+    for (uint32_t i = 0; i < f->node_count; i++) {
+        uint64_t self = magnitude(f->node_self[i]), weight = f->node_weight ? f->node_weight[i] : 0;
+        max = self > max ? self : max;
+        max = weight > max ? weight : max;
+        if (unit != 1)
+            unit = common_divisor(common_divisor(self, weight), unit);
+    }
+    unit = unit ? unit : 1;
+    bool fits = max / unit <= INT32_MAX;
+    return (struct scale){fits ? unit : 1, fits};
+}
+
+static void write_tree(struct json *j, const struct flame *f, struct columns *c)
 {
     int32_t *parent = columns_i32(c, "node_parent", f->node_count);
     int32_t *frame = columns_i32(c, "node_frame", f->node_count);
-    double *self = columns_f64(c, "node_self", f->node_count);
     for (uint32_t i = 0; i < f->node_count; i++) {
         uint32_t n = f->node_frame[i];
         parent[i] = (int32_t)f->node_parent[i];
         frame[i] = n == FLAME_NONE ? -1 : n == FLAME_LEFT_OUT ? -2 : (int32_t)n;
-        self[i] = (double)f->node_self[i];
     }
-    if (!f->node_weight)
+    struct scale scale = find_scale(f);
+    json_int(j, "self_unit", (int64_t)scale.unit);
+    uint32_t n = f->node_count;
+    if (scale.fits) {
+        int32_t *self = columns_i32(c, "node_self", n);
+        for (uint32_t i = 0; i < n; i++)
+            self[i] = (int32_t)(f->node_self[i] / (int64_t)scale.unit);
+        int32_t *weight = f->node_weight ? columns_i32(c, "node_weight", n) : NULL;
+        for (uint32_t i = 0; weight && i < n; i++)
+            weight[i] = (int32_t)(f->node_weight[i] / scale.unit);
         return;
-    double *weight = columns_f64(c, "node_weight", f->node_count);
-    for (uint32_t i = 0; i < f->node_count; i++)
+    }
+    double *self = columns_f64(c, "node_self", n);
+    for (uint32_t i = 0; i < n; i++)
+        self[i] = (double)f->node_self[i];
+    double *weight = f->node_weight ? columns_f64(c, "node_weight", n) : NULL;
+    for (uint32_t i = 0; weight && i < n; i++)
         weight[i] = (double)f->node_weight[i];
 }
 
-int body_write(const struct profile *p, const char *title, uint32_t type, struct buf *out,
-               struct err *e)
+void body_write(const struct profile *p, const char *title, uint32_t type, struct buf *out)
 {
     struct flame f;
-    int r = flame_build(&f, p, type, LIMIT_FLAME_NODES, e);
-    if (r)
-        return r;
+    flame_build(&f, p, type, LIMIT_FLAME_NODES);
     struct arena scratch;
     arena_init(&scratch);
     struct buf text;
@@ -123,11 +167,10 @@ int body_write(const struct profile *p, const char *title, uint32_t type, struct
     write_facts(&j, p, title, &f);
     json_int(&j, "type", type);
     write_names(&j, &f, &c);
-    write_tree(&f, &c);
+    write_tree(&j, &f, &c);
     columns_describe(&c, &j);
     json_object_end(&j);
     columns_write(&c, &text, out);
     arena_free(&scratch);
     flame_free(&f);
-    return 0;
 }

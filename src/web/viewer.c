@@ -65,12 +65,8 @@ static void serve_profile(struct http_exchange *x)
     }
     struct buf *body = &v->bodies[type];
     if (!body->len) {
-        struct err e = {0};
         buf_init(body, &v->arena);
-        if (body_write(v->profile, v->title, type, body, &e)) {
-            http_reply_error(x, 500, "%s", e.msg);
-            return;
-        }
+        body_write(v->profile, v->title, type, body);
     }
     http_reply(x, 200, COLUMNS_TYPE, body->data, body->len);
 }

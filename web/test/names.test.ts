@@ -82,8 +82,16 @@ test("the kernel, libc and the unknown have their greys, others one of twelve hu
 });
 
 test("what was lost is said, what was not lost is not", () => {
-  assert.deepEqual(honesty(["hz 100", "3 samples lost, 0 stacks truncated"]), ["3 samples lost"]);
-  assert.deepEqual(honesty(["1,204 stacks truncated"]), ["1,204 stacks truncated"]);
-  assert.deepEqual(honesty(["lost samples: 0", "truncated stacks: 7"]), ["truncated stacks: 7"]);
-  assert.deepEqual(honesty([]), []);
+  const clean = "512 samples, 0 lost, 0 truncated, 0 cut at 512 frames";
+  assert.deepEqual(honesty(["strobe 0.1.0: 100 Hz by perf", clean]), []);
+  const some = "1900 samples, 3 lost, 1204 truncated, 1 cut at 512 frames";
+  assert.deepEqual(honesty([clean, some, some]), [
+    "6 samples lost",
+    "2,408 stacks truncated",
+    "2 stacks cut at 512 frames",
+  ]);
+  assert.deepEqual(honesty(["2 threads could not be sampled", "# truncated: no table: 7"]), [
+    "2 threads could not be sampled",
+  ]);
+  assert.deepEqual(honesty(["perf: 12 events dropped"]), ["perf: 12 events dropped"]);
 });

@@ -99,6 +99,7 @@ export function profileOf(
     sample_count: values.length,
     total: values.reduce((a, b) => a + Math.abs(b), 0),
     left_out: 0,
+    self_unit: 1,
     strings: [...names, ""],
   };
   return makeProfile(

@@ -20,6 +20,7 @@ export interface Facts {
   sample_count: number;
   total: number;
   left_out: number;
+  self_unit: number;
   strings: string[];
 }
 
@@ -34,6 +35,8 @@ export interface Body {
   facts: Facts;
   i32(name: string): Int32Array;
   f64(name: string): Float64Array;
+  /** Of either type, as a copy, multiplied by `unit`. */
+  numbers(name: string, unit: number): Float64Array;
   has(name: string): boolean;
 }
 
@@ -57,6 +60,12 @@ export function readBody(bytes: ArrayBuffer): Body {
   return {
     facts,
     has: (name) => rows.has(name),
+    numbers(name, unit) {
+      const values = rows.get(name)?.type === "f64" ? this.f64(name) : this.i32(name);
+      const copy = Float64Array.from(values);
+      if (unit !== 1) for (let i = 0; i < copy.length; i++) copy[i] *= unit;
+      return copy;
+    },
     i32(name) {
       const row = find(name, "i32");
       return new Int32Array(bytes, base + row.offset, row.count);

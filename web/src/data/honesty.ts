@@ -1,17 +1,34 @@
 // SPDX-License-Identifier: MIT
 //
-// What a profile's comments say about samples that are missing or cut, for the status bar. Each is
-// shown as it stands there; counts of zero are not.
+// What a profile's comments say about samples that are missing or cut, in words for the status bar.
+// The first form is that of strobe's own profiles; comments of others are shown as they are if they
+// speak of it. Counts of zero are not worth a word, and lines that begin with # are details.
 
-const TELLING = /\b(lost|truncated|dropped|incomplete|not recorded)\b/i;
+const COUNTS = /^\d+ samples, (\d+) lost, (\d+) truncated, (\d+) cut at (\d+) frames$/;
+const TELLING = /\b(lost|truncated|dropped|incomplete|could not be|still running)\b/i;
 
+function plural(count: number, one: string): string {
+  return `${count.toLocaleString("en-US")} ${one}${count === 1 ? "" : "s"}`;
+}
+
+/** Counts of several profiles that were merged are added up. */
 export function honesty(comments: string[]): string[] {
+  let lost = 0;
+  let truncated = 0;
+  let cut = 0;
+  let depth = 0;
   const said: string[] = [];
-  for (const comment of comments)
-    for (const clause of comment.split(/[;\n]|,(?=\s)/)) {
-      const text = clause.trim();
-      const count = /\d+/.exec(text.replaceAll(/(?<=\d),(?=\d)/g, ""));
-      if (TELLING.test(text) && (!count || Number(count[0]) > 0)) said.push(text);
-    }
+  for (const comment of comments) {
+    const counts = COUNTS.exec(comment)?.slice(1).map(Number);
+    if (counts) {
+      lost += counts[0];
+      truncated += counts[1];
+      cut += counts[2];
+      depth = Math.max(depth, counts[3]);
+    } else if (TELLING.test(comment) && !/^#|\b0 /.test(comment)) said.push(comment);
+  }
+  if (cut > 0) said.unshift(`${plural(cut, "stack")} cut at ${depth} frames`);
+  if (truncated > 0) said.unshift(`${plural(truncated, "stack")} truncated`);
+  if (lost > 0) said.unshift(`${plural(lost, "sample")} lost`);
   return said;
 }

@@ -59,8 +59,8 @@ export function makeProfile(body: Body): Profile {
     tree: layoutTree(
       body.i32("node_parent"),
       body.i32("node_frame"),
-      body.f64("node_self"),
-      body.has("node_weight") ? body.f64("node_weight") : undefined,
+      body.numbers("node_self", facts.self_unit),
+      body.has("node_weight") ? body.numbers("node_weight", facts.self_unit) : undefined,
     ),
   };
 }

@@ -26,7 +26,7 @@ export function layoutTree(
 ): Tree {
   const count = parent.length;
   const total = self.slice();
-  const width = weight ? weight.slice() : total;
+  const width = weight ?? total;
   for (let i = count - 1; i > 0; i--) {
     total[parent[i]] += total[i];
     if (weight) width[parent[i]] += width[i];

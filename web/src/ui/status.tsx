@@ -90,9 +90,9 @@ function Whole(props: { p: Profile }) {
   if (p.facts.duration_nanos > 0) parts.push(`in ${formatValue(p.facts.duration_nanos, "ns")}`);
   const left = p.facts.left_out;
   const warnings = honesty(p.facts.comments);
-  if (left > 0) warnings.push(`${formatCount(left)} small calls put together`);
+  if (left > 0) warnings.push("the smallest calls are put together");
   return (
-    <span class="whole">
+    <span class="whole" title={p.facts.comments.join("\n")}>
       <span class="muted">{parts.join(" ")}</span>
       {warnings.map((w) => (
         <span key={w} class="warning">
