@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What the browser tests share: `strobe web` on a free port for each file, a page that fails its test
-// on any console error or any request to another host, and the flame graph's twin table as eyes.
+// What the browser tests share: `strobe web` on a free port for each file, a page that fails its
+// test on any console error or any request to another host, and the flame graph's twin table as
+// eyes.
 import { spawn, type ChildProcess } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -5,7 +5,7 @@
 // pointer and what was loaded.
 
 import { batch, computed, signal } from "@preact/signals";
-import { makeProfile, type Profile } from "./data/profile.ts";
+import { findFunction, makeProfile, type Profile } from "./data/profile.ts";
 import { readBody } from "./data/columns.ts";
 import { findPlace, readZoom } from "./flame/place.ts";
 import { findMatches, searchPattern } from "./flame/search.ts";
@@ -37,6 +37,10 @@ export const chosenNode = computed(() =>
   profile.value ? Math.max(0, findPlace(profile.value, atText.value)) : 0,
 );
 export const chosenFunction = computed(() => route.value.selected);
+/** Its index in the profile, or -1. */
+export const chosenIndex = computed(() =>
+  profile.value && chosenFunction.value ? findFunction(profile.value, chosenFunction.value) : -1,
+);
 
 /**
  * Changes the route. "push" is for steps that Back should undo: zoom, view, sample type, the first
@@ -44,11 +48,36 @@ export const chosenFunction = computed(() => route.value.selected);
  */
 export function navigate(change: Partial<Route>, mode: "push" | "replace"): void {
   const next = { ...route.value, ...change };
-  const url = `${location.pathname}${routeToQuery(next)}`;
-  if (url === `${location.pathname}${location.search}`) return;
-  if (mode === "push") history.pushState(null, "", url);
-  else history.replaceState(null, "", url);
+  if (routeToQuery(next) === routeToQuery(route.value)) return;
+  if (mode === "push") {
+    writeUrl();
+    history.pushState(null, "", urlOf(next));
+  }
   route.value = next;
+  if (mode === "replace") writeUrlSoon();
+}
+
+const WRITE_MS = 150;
+let writtenAt = -WRITE_MS;
+let writeTimer = 0;
+
+function urlOf(r: Route): string {
+  return `${location.pathname}${routeToQuery(r)}`;
+}
+
+function writeUrl(): void {
+  clearTimeout(writeTimer);
+  writeTimer = 0;
+  writtenAt = performance.now();
+  const url = urlOf(route.peek());
+  if (url !== `${location.pathname}${location.search}`) history.replaceState(null, "", url);
+}
+
+/** At once, but not at every turn of a wheel: browsers refuse more than a few changes a second. */
+function writeUrlSoon(): void {
+  const due = writtenAt + WRITE_MS - performance.now();
+  if (due <= 0) writeUrl();
+  else if (!writeTimer) writeTimer = window.setTimeout(writeUrl, due);
 }
 
 export function search(text: string): void {
@@ -92,7 +121,10 @@ export async function load(): Promise<void> {
 }
 
 export function followHistory(): void {
+  addEventListener("pagehide", writeUrl);
   addEventListener("popstate", () => {
+    clearTimeout(writeTimer);
+    writeTimer = 0;
     route.value = routeFromQuery(location.search);
   });
 }

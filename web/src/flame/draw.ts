@@ -40,7 +40,7 @@ function matching(m: Matches, box: Box): number {
   return m.before[box.node + box.count] - m.before[box.node];
 }
 
-function fillBoxes(c: CanvasRenderingContext2D, s: Scene, labelled: Box[]): void {
+function fillBoxes(c: CanvasRenderingContext2D, s: Scene, labelled: Box[], marked: Box[]): void {
   let fill = "";
   visibleBoxes(s.p.tree, port(s), (box) => {
     const dim = s.matches !== undefined && matching(s.matches, box) === 0;
@@ -58,6 +58,7 @@ function fillBoxes(c: CanvasRenderingContext2D, s: Scene, labelled: Box[]): void
       ROW - 1,
     );
     if (width >= MIN_LABEL) labelled.push({ ...box });
+    if (isMarked(s, box)) marked.push({ ...box });
   });
 }
 
@@ -110,21 +111,32 @@ function outline(
   c.strokeRect(box.left + inset, box.depth * ROW - s.scroll + inset, w - width, ROW - 1 - width);
 }
 
-function drawMarks(c: CanvasRenderingContext2D, s: Scene): void {
-  const { tree, frameFunction } = s.p;
-  const end = (box: Box): number => box.node + box.count;
-  visibleBoxes(tree, port(s), (box) => {
-    const frame = tree.frame[box.node];
-    const same =
-      s.chosenFunction >= 0 &&
-      box.count === 1 &&
-      frame >= 0 &&
-      frameFunction[frame] === s.chosenFunction;
-    if (same && box.right - box.left > 3) outline(c, s, box, s.palette.accent, 1);
-    if (s.chosen > 0 && s.chosen >= box.node && s.chosen < end(box))
+/** Outlined are the chosen box, others of its function, and the one under the pointer. */
+function isMarked(s: Scene, box: Box): boolean {
+  const end = box.node + box.count;
+  if (s.chosen > 0 && s.chosen >= box.node && s.chosen < end) return true;
+  if (s.hovered >= box.node && s.hovered < end) return true;
+  return isSame(s, box);
+}
+
+function isSame(s: Scene, box: Box): boolean {
+  const frame = s.p.tree.frame[box.node];
+  return (
+    s.chosenFunction >= 0 &&
+    box.count === 1 &&
+    frame >= 0 &&
+    s.p.frameFunction[frame] === s.chosenFunction
+  );
+}
+
+function drawMarks(c: CanvasRenderingContext2D, s: Scene, marked: Box[]): void {
+  for (const box of marked) {
+    const end = box.node + box.count;
+    if (isSame(s, box) && box.right - box.left > 3) outline(c, s, box, s.palette.accent, 1);
+    if (s.chosen > 0 && s.chosen >= box.node && s.chosen < end)
       outline(c, s, box, s.palette.accent, 2);
-    if (s.hovered >= box.node && s.hovered < end(box)) outline(c, s, box, s.palette.text, 1);
-  });
+    if (s.hovered >= box.node && s.hovered < end) outline(c, s, box, s.palette.text, 1);
+  }
 }
 
 export function drawFlame(c: CanvasRenderingContext2D, s: Scene): void {
@@ -133,10 +145,11 @@ export function drawFlame(c: CanvasRenderingContext2D, s: Scene): void {
   c.font = s.palette.font;
   c.textBaseline = "middle";
   const labelled: Box[] = [];
-  fillBoxes(c, s, labelled);
+  const marked: Box[] = [];
+  fillBoxes(c, s, labelled, marked);
   drawLabels(c, s, labelled);
   drawInlined(c, s, labelled);
-  drawMarks(c, s);
+  drawMarks(c, s, marked);
 }
 
 /** The box under a point of the view, or undefined. */

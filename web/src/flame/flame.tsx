@@ -5,9 +5,9 @@
 
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { findFunction, type Profile } from "../data/profile.ts";
+import type { Profile } from "../data/profile.ts";
 import {
-  chosenFunction,
+  chosenIndex,
   chosenNode,
   hovered,
   matches,
@@ -49,7 +49,7 @@ function attach(p: Profile, area: HTMLElement, canvas: HTMLCanvasElement): () =>
       scroll: area.scrollTop,
       matches: matches.peek(),
       chosen: chosenNode.peek(),
-      chosenFunction: findFunction(p, chosenFunction.peek()),
+      chosenFunction: chosenIndex.peek(),
       hovered: hovered.peek()?.node ?? -1,
     };
   }
@@ -89,7 +89,7 @@ function attach(p: Profile, area: HTMLElement, canvas: HTMLCanvasElement): () =>
   const ends = [
     effect(() => motion.go(zoom.value.span)),
     effect(() => {
-      [matches.value, chosenNode.value, chosenFunction.value, hovered.value];
+      [matches.value, chosenNode.value, chosenIndex.value, hovered.value];
       requestDraw();
     }),
     effect(() => {

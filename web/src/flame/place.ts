@@ -56,6 +56,16 @@ function spell(a: number, b: number): string {
   return a.toString(36).padStart(7, "0") + b.toString(36).padStart(7, "0");
 }
 
+/** Places that were given out: a walk from box to box should not search the tree each time. */
+const known = new WeakMap<Profile, Map<string, number>>();
+
+function remember(p: Profile, place: string, node: number): string {
+  let places = known.get(p);
+  if (!places) known.set(p, (places = new Map()));
+  places.set(place, node);
+  return place;
+}
+
 export function placeOf(p: Profile, node: number): string {
   if (node <= 0) return "";
   const { a, b } = frameHashes(p);
@@ -65,12 +75,14 @@ export function placeOf(p: Profile, node: number): string {
     ha = step(ha, laneOf(a, p.tree.frame[n]));
     hb = step(hb, laneOf(b, p.tree.frame[n]));
   }
-  return spell(ha, hb);
+  return remember(p, spell(ha, hb), node);
 }
 
 /** The node of a place, -1 if this profile has none. One pass over the tree. */
 export function findPlace(p: Profile, place: string): number {
   if (!/^[0-9a-z]{14}$/.test(place)) return -1;
+  const before = known.get(p)?.get(place);
+  if (before !== undefined) return before;
   const wantA = parseInt(place.slice(0, 7), 36);
   const wantB = parseInt(place.slice(7), 36);
   const { a, b } = frameHashes(p);
@@ -80,7 +92,10 @@ export function findPlace(p: Profile, place: string): number {
   for (let i = 1; i < count; i++) {
     ha[i] = step(ha[parent[i]], laneOf(a, frame[i]));
     hb[i] = step(hb[parent[i]], laneOf(b, frame[i]));
-    if (ha[i] === wantA && hb[i] === wantB) return i;
+    if (ha[i] === wantA && hb[i] === wantB) {
+      remember(p, place, i);
+      return i;
+    }
   }
   return -1;
 }
