@@ -15,6 +15,11 @@ struct cell {
     uint32_t epoch; /* the last sample that counted here */
 };
 
+/* The pair stands in the slot itself: a probe reads one cache line. */
+struct slot {
+    uint32_t src, dest, edge; /* edge GRAPH_NONE when free */
+};
+
 struct adder {
     struct graph *g;
     const struct profile *p;
@@ -22,7 +27,7 @@ struct adder {
     const uint8_t *kept;
     struct cell *cells;
     uint32_t *single; /* by location: its node when it has exactly one, else GRAPH_NONE */
-    uint32_t *slots;  /* edges by hash, GRAPH_NONE when free */
+    struct slot *slots; /* edges by hash */
     uint32_t slot_mask, edge_cap;
     uint32_t epoch;
     int64_t weight, div;
@@ -42,16 +47,17 @@ static void add_edge_slots(struct adder *a)
 static uint32_t hash_pair(uint32_t src, uint32_t dest)
 {
     uint64_t h = ((uint64_t)src << 32 | dest) * 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
     return (uint32_t)(h >> 32);
 }
 
-static uint32_t *edge_slot(const struct adder *a, uint32_t src, uint32_t dest)
+static struct slot *edge_slot(const struct adder *a, uint32_t src, uint32_t dest)
 {
     uint32_t at = hash_pair(src, dest) & a->slot_mask;
     for (;; at = (at + 1) & a->slot_mask) {
-        uint32_t e = a->slots[at];
-        if (e == GRAPH_NONE || (a->g->edges[e].src == src && a->g->edges[e].dest == dest))
-            return &a->slots[at];
+        struct slot *s = &a->slots[at];
+        if (s->edge == GRAPH_NONE || (s->src == src && s->dest == dest))
+            return s;
     }
 }
 
@@ -61,7 +67,8 @@ static struct graph_edge *new_edge(struct adder *a, uint32_t src, uint32_t dest)
     if (g->edge_count > a->slot_mask / 2) {
         add_edge_slots(a);
         for (uint32_t i = 0; i < g->edge_count; i++)
-            *edge_slot(a, g->edges[i].src, g->edges[i].dest) = i;
+            *edge_slot(a, g->edges[i].src, g->edges[i].dest) =
+                (struct slot){g->edges[i].src, g->edges[i].dest, i};
     }
     if (g->edge_count == a->edge_cap) {
         uint32_t cap = a->edge_cap ? a->edge_cap * 2 : 1024;
@@ -70,7 +77,7 @@ static struct graph_edge *new_edge(struct adder *a, uint32_t src, uint32_t dest)
         a->edge_cap = cap;
     }
     uint32_t e = g->edge_count++;
-    *edge_slot(a, src, dest) = e;
+    *edge_slot(a, src, dest) = (struct slot){src, dest, e};
     g->edges[e] = (struct graph_edge){
         .src = src,
         .dest = dest,
@@ -86,7 +93,7 @@ static struct graph_edge *new_edge(struct adder *a, uint32_t src, uint32_t dest)
 /* An edge counts once a sample; only the first time says whether it is inlined or residual. */
 static void add_edge(struct adder *a, uint32_t src, uint32_t dest, bool residual, bool inlined)
 {
-    uint32_t found = *edge_slot(a, src, dest);
+    uint32_t found = edge_slot(a, src, dest)->edge;
     struct graph_edge *e = found == GRAPH_NONE ? new_edge(a, src, dest) : &a->g->edges[found];
     if (e->epoch == a->epoch)
         return;
