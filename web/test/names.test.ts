@@ -35,6 +35,11 @@ test("closures and compilers' copies keep what tells them apart", () => {
   assert.equal(fitLabel("ZSTD_compressBlock.constprop.0", 20), "ZSTD_compressBlock");
 });
 
+test("a function without a name is its address", () => {
+  assert.equal(fitLabel("libsqlite3.so.0!0xfc0b0", 23), "libsqlite3.so.0!0xfc0b0");
+  assert.equal(fitLabel("libsqlite3.so.0!0xfc0b0", 10), "0xfc0b0");
+});
+
 test("a long plain name loses its middle", () => {
   assert.equal(fitLabel("ZSTD_compressBlock_btopt_dictMatchState", 15), "ZSTD_co…chState");
   assert.equal(fitLabel("abcdef", 2), "");

@@ -34,6 +34,11 @@ const COPY = /(\.(constprop|isra|part|cold|lto_priv|llvm|clone)(\.\d+)*)+$/;
 /** Ever shorter forms of a name, the whole one first. */
 function* forms(name: string): Generator<string> {
   yield name;
+  const unnamed = /!(0x[0-9a-f]+)$/.exec(name);
+  if (unnamed) {
+    yield unnamed[1]; /* the colour says which module */
+    return;
+  }
   let short = withoutArguments(name);
   yield short;
   const slash = short.lastIndexOf("/");

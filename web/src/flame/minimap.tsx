@@ -13,6 +13,17 @@ import { visibleBoxes } from "./tree.ts";
 
 const HEIGHT = 24;
 
+/** Few stacks are as deep as the deepest: rows end where less than 2 % of the whole goes on. */
+function tellingDepths(p: Profile): number {
+  const { levelStart, depths, width } = p.tree;
+  for (let d = depths - 1; d > 0; d--) {
+    let sum = 0;
+    for (let i = levelStart[d]; i < levelStart[d + 1]; i++) sum += width[i];
+    if (sum >= width[0] * 0.02) return d + 1;
+  }
+  return 1;
+}
+
 function drawWhole(
   c: CanvasRenderingContext2D,
   p: Profile,
@@ -21,7 +32,7 @@ function drawWhole(
 ): void {
   c.fillStyle = palette.background;
   c.fillRect(0, 0, pixels, HEIGHT);
-  const rows = Math.min(p.tree.depths, 512);
+  const rows = tellingDepths(p);
   const row = Math.min(3, (HEIGHT - 4) / rows);
   const found = matches.peek();
   const port = {

@@ -115,7 +115,7 @@ export function StatusBar() {
         </span>
         {d.inlined && <span class="badge">inlined</span>}
         <span class="muted place" title={d.place}>
-          {d.place}
+          <bdi dir="ltr">{d.place}</bdi>
         </span>
         <span class="muted module">{d.module}</span>
       </span>
