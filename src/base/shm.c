@@ -69,7 +69,6 @@ void shm_chunk_put(struct shm *s, struct shm_chunk *c, uint32_t bytes)
 
 void shm_chunk_recycle(struct shm *s, struct shm_chunk *c)
 {
-    c->consumed = 0;
     atomic_store_explicit(&c->committed, 0, memory_order_relaxed);
     atomic_store_explicit(&c->holder, 0, memory_order_relaxed);
     atomic_store_explicit(&c->full, 0, memory_order_release);

@@ -10,9 +10,10 @@
  * push), or full and waiting for the recorder. A writer pops a chunk, appends one record, moves
  * `committed` (release), pushes the chunk back; a chunk without room is marked full instead and the
  * writer pops the next. The recorder reads [consumed, committed) of every chunk at any time
- * (acquire), empties full ones and pushes them. The list is last in, first out: a quiet program
- * touches one chunk. A writer killed while it holds a chunk leaves it to the recorder, which takes
- * it back when the holder's process is gone. Head words carry a tag against ABA.
+ * (acquire; how far it came only it knows), empties full ones and pushes them. The list is last in,
+ * first out: a quiet program touches one chunk. A writer killed while it holds a chunk leaves it to
+ * the recorder, which takes it back when the holder's process is gone. Head words carry a tag
+ * against ABA.
  *
  *   consumed <= committed <= SHM_CHUNK_DATA;  record sizes are multiples of 8
  *   a record that was not committed does not exist
@@ -139,8 +140,7 @@ struct shm_chunk {
     _Atomic uint32_t committed; /* bytes of data that are valid */
     _Atomic uint32_t full;      /* 1: waits for the recorder */
     _Atomic uint32_t holder;    /* pid of the writer that popped it, 0 = none */
-    uint32_t consumed;          /* the recorder's own */
-    uint32_t pad[11];
+    uint32_t pad[12];
     unsigned char data[SHM_CHUNK_DATA];
 };
 

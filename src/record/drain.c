@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * See drain.h. Records are read in place and copied into the arena only when their stack is new:
- * memory grows with distinct stacks, not with time. Images are told apart by slot and image count,
- * so that a slot can be used again while its former owner's records are still unread. */
+ * See drain.h. A record is copied out of the segment before it is looked at, because the program
+ * could change it between a check and a use; its stack is copied into the arena only when it is
+ * new: memory grows with distinct stacks, not with time. Images are told apart by slot and image
+ * count, so that a slot can be used again while its former owner's records are still unread. */
 #include "record/drain.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@ void drain_init(struct drain *d, struct shm *s)
     arena_init(&d->arena);
     map_init(&d->image_map, &d->arena, 64);
     d->slots = arena_zarray(&d->arena, SHM_PROCESSES, sizeof *d->slots);
-    d->chunk_seen = arena_zarray(&d->arena, SHM_CHUNKS, sizeof *d->chunk_seen);
+    d->consumed = arena_zarray(&d->arena, SHM_CHUNKS, sizeof *d->consumed);
+    d->record = arena_alloc(&d->arena, SHM_CHUNK_DATA);
     for (uint32_t i = 0; i < SHM_PROCESSES; i++)
         d->slots[i].pidfd = -1;
 }
@@ -172,41 +174,64 @@ static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
 
 static bool read_record(struct drain *d, const struct shm_record *r)
 {
-    if (r->process >= SHM_PROCESSES)
+    if (r->process >= SHM_PROCESSES || r->type < SHM_SAMPLE || r->type > SHM_IMAGE)
         return false;
     uint32_t i = find_image(d, r->process, r->image);
     switch (r->type) {
     case SHM_SAMPLE: return read_sample(d, r, i);
     case SHM_MODULE: return read_module(d, r, i);
-    case SHM_IMAGE: return read_image(d, r, i);
-    default: return false;
+    default: return read_image(d, r, i);
     }
 }
 
-static void read_chunk(struct drain *d, struct shm_chunk *c)
+/* The record at `from`, of which `left` bytes are committed, as a copy that nobody can change any
+ * more; NULL if there is none. */
+static const struct shm_record *copy_record(struct drain *d, const unsigned char *from,
+                                            uint32_t left)
 {
+    struct shm_record head;
+    if (left < sizeof head)
+        return NULL;
+    memcpy(&head, from, sizeof head);
+    if (head.size < sizeof head || head.size % 8 || head.size > left)
+        return NULL;
+    memcpy(d->record, from, head.size);
+    d->record->size = head.size;
+    return d->record;
+}
+
+static void recycle(struct drain *d, uint32_t i)
+{
+    d->consumed[i] = 0;
+    shm_chunk_recycle(d->shm, &d->shm->chunks[i]);
+}
+
+/* Returns whether the chunk was full; then it was emptied and given back. */
+static bool read_chunk(struct drain *d, uint32_t i)
+{
+    struct shm_chunk *c = &d->shm->chunks[i];
     bool full = atomic_load_explicit(&c->full, memory_order_acquire);
     uint32_t end = atomic_load_explicit(&c->committed, memory_order_acquire);
     if (end > SHM_CHUNK_DATA)
         end = SHM_CHUNK_DATA;
-    while (c->consumed + sizeof(struct shm_record) <= end) {
-        const struct shm_record *r = (const struct shm_record *)(c->data + c->consumed);
-        uint32_t size = r->size;
-        if (size < sizeof *r || size % 8 || size > end - c->consumed || !read_record(d, r)) {
+    for (uint32_t at = d->consumed[i]; at < end; d->consumed[i] = at) {
+        const struct shm_record *r = copy_record(d, c->data + at, end - at);
+        if (r && read_record(d, r)) {
+            at += r->size;
+        } else {
             d->malformed++;
-            c->consumed = end;
-            break;
+            at = end;
         }
-        c->consumed += size;
     }
     if (full)
-        shm_chunk_recycle(d->shm, c);
+        recycle(d, i);
+    return full;
 }
 
 void drain_read(struct drain *d)
 {
     for (uint32_t i = 0; i < SHM_CHUNKS; i++)
-        read_chunk(d, &d->shm->chunks[i]);
+        read_chunk(d, i);
 }
 
 /* ---- slots ---- */
@@ -237,8 +262,8 @@ static void recover_chunks(struct drain *d, uint32_t pid)
         struct shm_chunk *c = &d->shm->chunks[i];
         if (atomic_load_explicit(&c->holder, memory_order_acquire) != pid)
             continue;
-        read_chunk(d, c);
-        shm_chunk_recycle(d->shm, c);
+        if (!read_chunk(d, i)) /* twice on the free list, it would have two writers */
+            recycle(d, i);
     }
 }
 

@@ -59,8 +59,9 @@ struct drain {
     /* of slots that were given back */
     uint64_t lost_points, threads_lost, cpu_ended_ns, points_killed;
     uint32_t unrecorded;
-    struct drain_slot *slots; /* SHM_PROCESSES */
-    uint32_t *chunk_seen;     /* SHM_CHUNKS: committed when its holder was last looked at */
+    struct drain_slot *slots;  /* SHM_PROCESSES */
+    uint32_t *consumed;        /* SHM_CHUNKS: bytes of each that were read */
+    struct shm_record *record; /* the one being read; room for any */
 };
 
 void drain_init(struct drain *d, struct shm *s);
