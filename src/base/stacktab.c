@@ -35,7 +35,8 @@ static void lose(struct stacktab *t, uint64_t weight)
 }
 
 /* Writes the stack of an entry that this caller has just claimed. An entry whose words do not fit
- * keeps its hash and is never ready: its weight is lost, and later equal stacks are as well. */
+ * keeps its hash and is never ready: its weight is lost, that of later equal stacks as well, and
+ * stacktab_lost counts it. */
 static void publish(struct stacktab *t, struct stacktab_entry *e, const struct stacktab_key *key,
                     const uint64_t *pcs)
 {
@@ -67,6 +68,15 @@ void stacktab_add(struct stacktab *t, const struct stacktab_key *key, const uint
         }
     }
     lose(t, weight);
+}
+
+uint64_t stacktab_lost(const struct stacktab *t)
+{
+    uint64_t lost = atomic_load_explicit(&t->lost_points, memory_order_relaxed);
+    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++)
+        if (!atomic_load_explicit(&t->entries[i].ready, memory_order_acquire))
+            lost += atomic_load_explicit(&t->entries[i].weight, memory_order_relaxed);
+    return lost;
 }
 
 void stacktab_clear(struct stacktab *t)

@@ -39,6 +39,9 @@ struct stacktab {
 void stacktab_add(struct stacktab *t, const struct stacktab_key *key, const uint64_t *pcs,
                   uint64_t weight);
 
+/* Points that were added and cannot be read back. Exact while nobody adds. */
+uint64_t stacktab_lost(const struct stacktab *t);
+
 /* Empties it. No handler may be at work on it; it must begin at a page (mmap). */
 void stacktab_clear(struct stacktab *t);
 

@@ -190,7 +190,7 @@ static void name_functions(struct profile_build *b)
 
 static void add_comments(struct profile_build *b)
 {
-    uint64_t lost = atomic_load(&rt.table->lost_points);
+    uint64_t lost = stacktab_lost(rt.table);
     profile_build_comment(b, "strobe " STROBE_VERSION ": %llu Hz by %s%s",
                           (unsigned long long)(1000000000 / rt.period_ns),
                           taskclock_backend_name(rt.clock.backend),
