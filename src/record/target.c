@@ -39,8 +39,9 @@ int target_find(char *out, size_t size, const char *name, struct err *e)
             return err_set(e, -ENAMETOOLONG, "%s: the name is too long", name);
         return check_file(out, e);
     }
-    for (const char *p = path ? path : "/bin:/usr/bin"; *p;) {
-        size_t n = strcspn(p, ":");
+    size_t n;
+    for (const char *p = path ? path : "/bin:/usr/bin";; p += n + 1) {
+        n = strcspn(p, ":");
         int len = snprintf(out, size, "%.*s%s%s", (int)n, p, n ? "/" : "./", name);
         struct stat st;
         if (len > 0 && (size_t)len < size && stat(out, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -48,7 +49,8 @@ int target_find(char *out, size_t size, const char *name, struct err *e)
                 return 0;
             denied = 1;
         }
-        p += n + (p[n] != 0);
+        if (!p[n])
+            break;
     }
     if (denied)
         return err_set(e, -EACCES, "%s is not executable: permission denied", name);
@@ -66,12 +68,12 @@ static int static_program(const char *path, struct err *e)
 static int check_elf(const char *path, const unsigned char *head, size_t n, int fd, struct err *e)
 {
     Elf64_Ehdr eh;
-    if (n < sizeof eh)
-        return err_set(e, -ENOEXEC, "%s: a truncated ELF file", path);
-    memcpy(&eh, head, sizeof eh);
-    if (head[EI_CLASS] != ELFCLASS64)
+    if (n > EI_CLASS && head[EI_CLASS] == ELFCLASS32)
         return err_set(e, -ENOEXEC,
                        "%s is a 32-bit program; libstrobe is built for 64-bit ones here", path);
+    if (n < sizeof eh || head[EI_CLASS] != ELFCLASS64)
+        return err_set(e, -ENOEXEC, "%s is a truncated or damaged ELF file", path);
+    memcpy(&eh, head, sizeof eh);
 #if defined(__x86_64__)
     if (eh.e_machine != EM_X86_64)
         return err_set(e, -ENOEXEC, "%s is not a program for x86-64", path);
