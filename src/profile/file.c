@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -174,17 +175,22 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
-/* Into a temporary in the same directory, then over the target. A target that is no regular file
- * (a pipe, /dev/null) is written directly. */
+/* Into a temporary in the same directory, then over the target, which keeps its mode. A target that
+ * is no regular file (a pipe, /dev/null) is written directly, a symbolic link is followed. */
 static int write_beside(const char *path, const struct buf *bytes, struct arena *arena)
 {
     struct stat st;
-    bool direct = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    char real[PATH_MAX];
+    bool there = stat(path, &st) == 0, direct = there && !S_ISREG(st.st_mode);
+    if (there && !direct && realpath(path, real))
+        path = real;
     char *name = direct ? arena_strdup(arena, path) : arena_printf(arena, "%s.XXXXXX", path);
     int fd = direct ? open(name, O_WRONLY | O_CLOEXEC) : mkostemp(name, O_CLOEXEC);
     if (fd < 0)
         return -errno;
     int rc = write_all(fd, bytes->data, bytes->len);
+    if (there && !direct && rc == 0 && fchmod(fd, st.st_mode & 0777) != 0)
+        rc = -errno;
     if (close(fd) != 0 && rc == 0)
         rc = -errno;
     if (!direct && rc == 0 && rename(name, path) != 0)
