@@ -110,7 +110,7 @@ int strobe_cpu_stop(void)
 {
     if (atomic_load(&rt.sink) != SINK_TABLE || !rt.started_by_call)
         return fail(-EINVAL, "strobe_cpu_stop: no CPU profile was started by this program");
-    runtime_pause();
+    runtime_pause(__builtin_return_address(0));
     int r = file_end(false);
     if (r < 0)
         return fail(r, "the profile could not be written: %s", strerror(-r));

@@ -172,6 +172,36 @@ static void walk(struct thread *t, const struct unwind_regs *regs, struct scratc
     key->reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
 }
 
+static void write_sample(uint32_t tid, uint64_t points, const struct stacktab_key *key,
+                         const uint64_t *pcs)
+{
+    if (atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_SHM) {
+        struct shm_chunk *c = take_chunk(points);
+        if (!c)
+            return;
+        struct shm_sample *to = sample_at(c);
+        for (uint32_t i = 0; i < key->depth; i++)
+            to->pcs[i] = pcs[i];
+        commit_sample(c, tid, points, key);
+    } else {
+        stacktab_add(rt.table, key, pcs, points);
+    }
+    count_sample(points, key->flags);
+}
+
+/* On tick timers every tick is looked at, also between two points: what is left over when the
+ * thread ends is given to the last stack that was seen. */
+static void remember(const struct thread *t, const struct stacktab_key *key, const uint64_t *pcs)
+{
+    struct last_stack *last = &rt.last[t - rt.threads];
+    atomic_store_explicit(&last->ready, 0, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    last->key = *key;
+    for (uint32_t i = 0; i < key->depth; i++)
+        last->pcs[i] = pcs[i];
+    atomic_store_explicit(&last->ready, 1, memory_order_release);
+}
+
 static void take_sample(struct thread *t, const struct unwind_regs *regs, uint64_t points)
 {
     struct scratch *s = scratch_take();
@@ -183,40 +213,29 @@ static void take_sample(struct thread *t, const struct unwind_regs *regs, uint64
             atomic_fetch_add_explicit(&rt.table->lost_points, points, memory_order_relaxed);
         return;
     }
-    if (atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_SHM) {
-        /* The walk may note a module, which takes a chunk of its own: walk first. */
-        walk(t, regs, s, &key);
-        struct shm_chunk *c = take_chunk(points);
-        if (c) {
-            struct shm_sample *to = sample_at(c);
-            for (uint32_t i = 0; i < key.depth; i++)
-                to->pcs[i] = s->pcs[i];
-            commit_sample(c, t->tid, points, &key);
-        }
-    } else {
-        walk(t, regs, s, &key);
-        stacktab_add(rt.table, &key, s->pcs, points);
-    }
-    count_sample(points, key.flags);
+    /* The walk may note a module, which takes a chunk of its own: walk first. */
+    walk(t, regs, s, &key);
+    if (points)
+        write_sample(t->tid, points, &key, s->pcs);
+    if (t->timer >= 0)
+        remember(t, &key, s->pcs);
     scratch_put(s);
+}
+
+bool runtime_sample_last(struct thread *t, uint64_t points)
+{
+    struct last_stack *last = &rt.last[t - rt.threads];
+    if (t->timer < 0 || !atomic_load_explicit(&last->ready, memory_order_acquire))
+        return false;
+    write_sample(t->tid, points, &last->key, last->pcs);
+    return true;
 }
 
 void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint32_t depth)
 {
     struct stacktab_key key = {.depth = (uint16_t)depth,
                                .epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed)};
-    if (atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_SHM) {
-        struct shm_chunk *c = take_chunk(points);
-        if (!c)
-            return;
-        struct shm_sample *to = sample_at(c);
-        for (uint32_t i = 0; i < depth; i++)
-            to->pcs[i] = pcs[i];
-        commit_sample(c, tid, points, &key);
-    } else {
-        stacktab_add(rt.table, &key, pcs, points);
-    }
-    count_sample(points, 0);
+    write_sample(tid, points, &key, pcs);
 }
 
 /* The registers of this very place: those that the caller's unwind rows can ask for. */
@@ -233,11 +252,34 @@ static inline __attribute__((always_inline)) void regs_here(struct unwind_regs *
 #endif
 }
 
-void runtime_sample_here(struct thread *t, uint64_t points)
+/* The frames of libstrobe itself, down to the one that returns to `caller`, become one pseudo
+ * frame. */
+static uint32_t hide_ourselves(uint64_t *pcs, uint32_t depth, const void *caller, uint64_t pseudo)
 {
+    uint32_t first = 0;
+    while (first < depth && pcs[first] != (uint64_t)(uintptr_t)caller - 1)
+        first++;
+    if (first == 0 || first == depth)
+        return depth; /* the caller is not there: everything is shown as it is */
+    pcs[0] = pseudo;
+    for (uint32_t i = first; i < depth; i++)
+        pcs[i - first + 1] = pcs[i];
+    return depth - first + 1;
+}
+
+void runtime_sample_here(struct thread *t, uint64_t points, const void *caller,
+                         enum shm_pseudo pseudo)
+{
+    struct scratch *s = scratch_take();
+    struct stacktab_key key = {0};
     struct unwind_regs regs;
+    if (!s)
+        return;
     regs_here(&regs);
-    take_sample(t, &regs, points);
+    walk(t, &regs, s, &key);
+    key.depth = (uint16_t)hide_ourselves(s->pcs, key.depth, caller, pseudo);
+    write_sample(t->tid, points, &key, s->pcs);
+    scratch_put(s);
 }
 
 void runtime_sample_thread_end(struct thread *t, uint64_t points)
@@ -331,7 +373,7 @@ void runtime_handler(int sig, siginfo_t *si, void *context)
     uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
     if (t->first)
         set_period(t);
-    if (points == 0)
+    if (points == 0 && t->timer < 0)
         return; /* a little early: the next signal counts this point */
     struct unwind_regs regs;
     unwind_regs_from_ucontext(&regs, context);

@@ -38,7 +38,7 @@ INTERPOSE int execve(const char *path, char *const argv[], char *const envp[])
 {
     REAL(execve, int (*)(const char *, char *const[], char *const[]));
     RESTORED_ENVIRONMENT(envp, env);
-    struct shm_process *p = runtime_exec_begin();
+    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
     int r = real(path, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -48,7 +48,7 @@ INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 {
     REAL(fexecve, int (*)(int, char *const[], char *const[]));
     RESTORED_ENVIRONMENT(envp, env);
-    struct shm_process *p = runtime_exec_begin();
+    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
     int r = real(fd, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -57,7 +57,7 @@ INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 INTERPOSE int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     RESTORED_ENVIRONMENT(envp, env);
-    struct shm_process *p = runtime_exec_begin();
+    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
     int r = (int)syscall(SYS_execveat, fd, path, argv, env, flags);
     runtime_exec_failed(p);
     return r;

@@ -11,7 +11,7 @@
 INTERPOSE void _exit(int status)
 {
     REAL(_exit, void (*)(int));
-    runtime_end(false);
+    runtime_end(false, __builtin_return_address(0));
     real(status);
     __builtin_unreachable();
 }
@@ -19,7 +19,7 @@ INTERPOSE void _exit(int status)
 INTERPOSE void _Exit(int status)
 {
     REAL(_Exit, void (*)(int));
-    runtime_end(false);
+    runtime_end(false, __builtin_return_address(0));
     real(status);
     __builtin_unreachable();
 }
@@ -28,7 +28,7 @@ INTERPOSE void quick_exit(int status)
 {
     REAL(quick_exit, void (*)(int));
     /* Its handlers are still the program's: what they use is booked as [exit]. */
-    runtime_end(false);
+    runtime_end(false, __builtin_return_address(0));
     real(status);
     __builtin_unreachable();
 }

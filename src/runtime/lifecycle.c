@@ -169,12 +169,12 @@ void runtime_thread_end(struct thread *t)
     runtime_set_self(NULL);
     if (raw_pid() != rt.pid || !atomic_load(&t->used) || t->tid != raw_tid())
         return; /* profiling was stopped meanwhile: the entry is another thread's or nobody's */
-    runtime_disarm(t);
     if (is_sampling()) {
         uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
-        if (points)
+        if (points && !runtime_sample_last(t, points))
             runtime_sample_thread_end(t, points);
     }
+    runtime_disarm(t);
     runtime_thread_release(t);
 }
 
@@ -188,25 +188,25 @@ static void book_other_threads(const struct thread *self)
             continue;
         uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(taskclock_of_thread(t->tid)));
         uint64_t pc = SHM_PSEUDO_EXIT;
-        if (points)
+        if (points && !runtime_sample_last(t, points))
             runtime_sample_pcs(t->tid, points, &pc, 1);
     }
 }
 
-static void book_self(struct thread *self)
+static void book_self(struct thread *self, const void *caller, enum shm_pseudo pseudo)
 {
     uint64_t points =
         self ? runtime_points_passed(self, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID)) : 0;
-    if (points)
-        runtime_sample_here(self, points);
+    if (points && !runtime_sample_last(self, points))
+        runtime_sample_here(self, points, caller, pseudo);
 }
 
-void runtime_end(bool in_signal)
+void runtime_end(bool in_signal, const void *caller)
 {
     if (!is_sampling() || raw_pid() != rt.pid)
         return;
     struct thread *self = runtime_self();
-    book_self(self);
+    book_self(self, caller, SHM_PSEUDO_EXIT);
     if (atomic_exchange(&rt.ended, 1))
         return;
     book_other_threads(self);
@@ -218,10 +218,10 @@ void runtime_end(bool in_signal)
     }
 }
 
-void runtime_pause(void)
+void runtime_pause(const void *caller)
 {
     struct thread *self = runtime_self();
-    book_self(self);
+    book_self(self, caller, SHM_PSEUDO_EXIT);
     book_other_threads(self);
     atomic_store(&rt.sink, SINK_OFF);
     runtime_disarm_all();
@@ -242,14 +242,14 @@ static void switch_event(unsigned long on)
         sigsafe_syscall3(SYS_ioctl, t->fd, on, 0);
 }
 
-struct shm_process *runtime_exec_begin(void)
+struct shm_process *runtime_exec_begin(const void *caller)
 {
     uint32_t pid = raw_pid();
     if (!is_sampling())
         return NULL;
     if (pid == rt.pid) {
         switch_event(PERF_EVENT_IOC_DISABLE);
-        book_self(runtime_self());
+        book_self(runtime_self(), caller, SHM_PSEUDO_EXEC);
     }
     if (!rt.shm)
         return NULL;
@@ -339,6 +339,6 @@ __attribute__((constructor)) static void start(void)
 __attribute__((destructor)) static void finish(void)
 {
     int saved = errno;
-    runtime_end(false);
+    runtime_end(false, __builtin_return_address(0));
     errno = saved;
 }

@@ -39,6 +39,13 @@ struct thread {
     uintptr_t start;        /* address of its start routine, 0 = unknown */
 };
 
+/* The stack that the last tick of a thread met; tick timers only. */
+struct last_stack {
+    _Atomic uint32_t ready;
+    struct stacktab_key key;
+    uint64_t pcs[LIMIT_STACK_DEPTH];
+};
+
 struct module {
     _Atomic uint32_t ready;
     uint64_t start, limit, offset; /* executable segment: memory range, file offset */
@@ -72,8 +79,9 @@ struct runtime {
     struct stacktab *table; /* SINK_TABLE */
 
     struct unwind_cache *cache;
-    struct thread *threads; /* RUNTIME_THREADS */
-    struct module *modules; /* RUNTIME_MODULES */
+    struct thread *threads;  /* RUNTIME_THREADS */
+    struct last_stack *last; /* RUNTIME_THREADS */
+    struct module *modules;  /* RUNTIME_MODULES */
 
     char exe[RUNTIME_PATH]; /* /proc/self/exe at start */
     char cwd[RUNTIME_PATH];
@@ -95,8 +103,12 @@ void runtime_set_self(struct thread *t);
 void runtime_handler(int sig, siginfo_t *si, void *context);
 /* How many sampling points of `t` have passed by `now_ns` on its CPU clock; moves the next one. */
 uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns);
-/* Writes one sample of the caller's own stack as it is now. */
-void runtime_sample_here(struct thread *t, uint64_t points);
+/* Writes the stack that the thread's last tick met; false if there is none. */
+bool runtime_sample_last(struct thread *t, uint64_t points);
+/* Writes one sample of the calling thread's stack as it is now, from the frame on that our
+ * interposer or hook returns to at `caller`, under a pseudo frame. */
+void runtime_sample_here(struct thread *t, uint64_t points, const void *caller,
+                         enum shm_pseudo pseudo);
 /* Writes [thread end] under the thread's start routine. The caller is the thread, at its end. */
 void runtime_sample_thread_end(struct thread *t, uint64_t points);
 /* Writes a stack given by its program counters. */
@@ -129,13 +141,14 @@ void runtime_disarm_all(void);
 /* ---- lifecycle.c ---- */
 /* Begins sampling into `sink`; the tables are mapped and the options are in rt. */
 int runtime_begin(enum sink sink);
-/* The exit hook: books what is still open, ends the slot or writes the profile. Once. */
-void runtime_end(bool in_signal);
+/* The exit hook: books what is still open, ends the slot or writes the profile. Once. `caller`:
+ * where the hook returns to in the program, for the stack of what is booked. */
+void runtime_end(bool in_signal, const void *caller);
 /* Ends sampling and goes on: strobe_cpu_stop. */
-void runtime_pause(void);
+void runtime_pause(const void *caller);
 void runtime_thread_end(struct thread *t);
 /* The caller is about to execve: undone by runtime_exec_failed. */
-struct shm_process *runtime_exec_begin(void);
+struct shm_process *runtime_exec_begin(const void *caller);
 void runtime_exec_failed(struct shm_process *p);
 
 /* ---- threads.c ---- */

@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-enum { FIRST_MIN_NS = 100000, FD_ROOM = 256, DENTS_BYTES = 4096 };
+enum { FIRST_MIN_NS = 100000, TICK_NS = 1000000, FD_ROOM = 256, DENTS_BYTES = 4096 };
 
 struct thread *runtime_thread_claim(void)
 {
@@ -30,6 +30,7 @@ struct thread *runtime_thread_claim(void)
         t->fd = t->timer = -1;
         t->stack_hi = 0;
         t->start = 0;
+        atomic_store(&rt.last[i].ready, 0);
         t->next_point_ns = UINT64_MAX;
         while (high < i + 1 && !atomic_compare_exchange_weak(&rt.threads_high, &high, i + 1))
             ;
@@ -112,8 +113,11 @@ static bool arm_event(struct thread *t, uint32_t tid, uint64_t first_ns)
 
 /* ---- timers ---- */
 
-static bool arm_timer(struct thread *t, uint32_t tid, uint64_t first_ns)
+/* Every tick of the scheduler is asked for, whatever the rate: between the points it only tells
+ * where the thread is, so that points which no tick follows have a stack. */
+static bool arm_timer(struct thread *t, uint32_t tid)
 {
+    uint64_t interval_ns = rt.period_ns < TICK_NS ? rt.period_ns : TICK_NS;
     struct sigevent ev;
     sigsafe_zero(&ev, sizeof ev);
     ev.sigev_notify = SIGEV_THREAD_ID;
@@ -124,8 +128,8 @@ static bool arm_timer(struct thread *t, uint32_t tid, uint64_t first_ns)
     if (sigsafe_syscall3(SYS_timer_create, taskclock_of_thread(tid), &ev, &id) < 0)
         return false;
     struct itimerspec spec = {
-        .it_value = {(time_t)(first_ns / 1000000000), (long)(first_ns % 1000000000)},
-        .it_interval = {(time_t)(rt.period_ns / 1000000000), (long)(rt.period_ns % 1000000000)},
+        .it_value = {0, 1}, /* the very next tick */
+        .it_interval = {0, (long)interval_ns},
     };
     t->timer = id;
     if (sigsafe_syscall4(SYS_timer_settime, id, 0, &spec, NULL) == 0)
@@ -150,7 +154,7 @@ bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns)
     if (rt.clock.backend != SHM_BACKEND_TIMER && arm_event(t, tid, first))
         return true;
     t->first = false;
-    if (arm_timer(t, tid, first))
+    if (arm_timer(t, tid))
         return true;
     atomic_fetch_add(&rt.threads_lost, 1);
     if (rt.process)

@@ -92,7 +92,7 @@ static void fatal(int sig, siginfo_t *si, void *context)
 {
     (void)context;
     int saved = errno;
-    runtime_end(true);
+    runtime_end(true, NULL);
     struct sigaction dfl = {.sa_handler = SIG_DFL};
     real_sigaction(sig, &dfl, NULL);
     /* A fault comes again when the instruction is run again, with its true siginfo. */

@@ -33,6 +33,8 @@ int runtime_map(void)
 {
     if (!rt.threads)
         rt.threads = map_zeroed(sizeof(struct thread) * RUNTIME_THREADS);
+    if (!rt.last)
+        rt.last = map_zeroed(sizeof(struct last_stack) * RUNTIME_THREADS);
     if (!rt.modules)
         rt.modules = map_zeroed(sizeof(struct module) * RUNTIME_MODULES);
     if (!rt.table && !rt.shm)
@@ -45,5 +47,5 @@ int runtime_map(void)
         config.find_bounds = runtime_find_bounds;
         rt.cache = memory ? unwind_cache_init(memory, &config) : NULL;
     }
-    return rt.threads && rt.modules && rt.cache && (rt.table || rt.shm) ? 0 : -ENOMEM;
+    return rt.threads && rt.last && rt.modules && rt.cache && (rt.table || rt.shm) ? 0 : -ENOMEM;
 }
