@@ -3,6 +3,7 @@
  * `strobe web`: profiles in the browser. Reads and merges the files, so that what is wrong with
  * them is said here and not by a page that cannot show them; then serves until it is interrupted.
  */
+#include "analyze/refine.h"
 #include "cli/cmd.h"
 #include "profile/profile.h"
 #include "web/viewer.h"
@@ -159,6 +160,7 @@ int cmd_web(int argc, char **argv)
         fprintf(stderr, "strobe web: %s\n", e.msg);
         return 2;
     }
+    refine_drop_frames(&profile); /* as every report does: the numbers must be the same */
     char title[256];
     make_title(title, sizeof title, &args);
     sigset_t ending;
