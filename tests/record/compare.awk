@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Holds a profile against the truth: first file "total NS", "tasks N", "truth FUNCTION NS"; second
-# what `strobe folded` prints (root;…;leaf NS). Variables: hz, and tick_hz, the most samples a
-# second that the back end can have got. Prints one line, and ends with 1 if a figure is outside of
-# 1 % or three standard errors, the larger of both.
+# what `strobe folded` prints (root;…;leaf NS). Variables: hz; tick_hz, the most samples a second
+# that the back end can have got; totals_only, to leave the functions' shares out. Prints one line,
+# and ends with 1 if a figure is outside of 1 % or three standard errors, the larger of both.
 #
 # The total of a task's samples is off by a part of one period at each of its ends, evenly spread: a
 # standard deviation of at most half a period. A share is a binomial of the samples there were.
@@ -12,7 +12,7 @@ FNR == NR {
         total = $2
     if ($1 == "tasks")
         tasks = $2
-    if ($1 == "truth") {
+    if ($1 == "truth" && !totals_only) {
         order[++functions] = $2
         truth[$2] = $3
     }

@@ -104,7 +104,8 @@ folded()
 near()
 {
     folded "$3" >"$tmp/folded" || return 1
-    awk -v hz="$2" -v tick_hz="$(tick_hz "$1")" -f "$here/compare.awk" "$4" "$tmp/folded"
+    awk -v hz="$2" -v tick_hz="$(tick_hz "$1")" -v totals_only="${totals_only:-0}" \
+        -f "$here/compare.awk" "$4" "$tmp/folded"
 }
 
 # rooted PROFILE: at least 99.9 % of the samples reach a root.
