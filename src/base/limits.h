@@ -37,6 +37,11 @@
 #define LIMIT_MANGLED_NAME        (1u << 13)
 #define LIMIT_DEMANGLED_NAME      (1u << 16)
 
+/* ---- configuration and definitions ---- */
+#define LIMIT_YAML_BYTES          (4u << 20)
+#define LIMIT_YAML_DEPTH          64
+#define LIMIT_YAML_NODES          (1u << 18)
+
 /* ---- regular expressions ---- */
 #define LIMIT_REGEX_DEPTH         1000 /* nested parentheses, as in Go */
 
