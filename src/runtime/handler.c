@@ -51,6 +51,13 @@ static void scratch_put(struct scratch *s)
     atomic_fetch_and_explicit(&scratch_used, ~(1ull << (s - scratches)), memory_order_release);
 }
 
+void runtime_handlers_forget(void)
+{
+    atomic_store(&scratch_used, 0);
+    atomic_store(&rt.walkers, 0);
+    atomic_store(&rt.closers, 0);
+}
+
 uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns)
 {
     if (now_ns < t->next_point_ns)
@@ -133,8 +140,10 @@ void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, u
 
 /* ---- walking ---- */
 
-static bool readable_bounds(const struct thread *t, uint64_t sp, struct unwind_bounds *b)
+static bool readable_bounds(struct thread *t, uint64_t sp, struct unwind_bounds *b)
 {
+    if (!t->stack_hi)
+        t->stack_hi = runtime_stack_end(sp);
     *b = (struct unwind_bounds){.lo = sp - RED_ZONE, .hi = t->stack_hi};
     return sp < t->stack_hi && t->stack_hi - sp < (1ull << 32);
 }
@@ -358,6 +367,25 @@ static void set_period(struct thread *t)
     sigsafe_syscall3(SYS_ioctl, t->fd, PERF_EVENT_IOC_PERIOD, &rt.period_ns);
 }
 
+static void handle_tick(struct thread *t, const void *context)
+{
+    if (atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
+        atomic_load_explicit(&rt.ended, memory_order_relaxed))
+        return;
+    if (rt.shm && atomic_load_explicit(&rt.shm->stop, memory_order_relaxed))
+        return; /* the recorder has gone */
+    if (t->first)
+        set_period(t);
+    if (atomic_load(&rt.closers) && atomic_load(&rt.closing_tid) != t->tid)
+        return; /* a module may be going away: the points stay for the next signal */
+    uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    if (points == 0 && t->timer < 0)
+        return; /* a little early: the next signal counts this point */
+    struct unwind_regs regs;
+    unwind_regs_from_ucontext(&regs, context);
+    take_sample(t, &regs, points);
+}
+
 void runtime_handler(int sig, siginfo_t *si, void *context)
 {
     struct thread *t = find_thread(si);
@@ -365,17 +393,7 @@ void runtime_handler(int sig, siginfo_t *si, void *context)
         signals_forward(sig, si, context);
         return;
     }
-    if (atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
-        atomic_load_explicit(&rt.ended, memory_order_relaxed))
-        return;
-    if (rt.shm && atomic_load_explicit(&rt.shm->stop, memory_order_relaxed))
-        return; /* the recorder has gone */
-    uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
-    if (t->first)
-        set_period(t);
-    if (points == 0 && t->timer < 0)
-        return; /* a little early: the next signal counts this point */
-    struct unwind_regs regs;
-    unwind_regs_from_ucontext(&regs, context);
-    take_sample(t, &regs, points);
+    atomic_fetch_add(&rt.walkers, 1);
+    handle_tick(t, context);
+    atomic_fetch_sub(&rt.walkers, 1);
 }

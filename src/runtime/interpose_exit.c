@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Ends that run no destructors: _exit, _Exit, quick_exit. And dlclose, after which an address may
- * mean another function. */
+ * Ends that run no destructors: _exit, _Exit, quick_exit. And the end of a module, after which an
+ * address may mean another function. */
+#include "base/sigsafe.h"
 #include "runtime/interpose.h"
 
 #include <dlfcn.h>
@@ -33,11 +34,26 @@ INTERPOSE void quick_exit(int status)
     __builtin_unreachable();
 }
 
+/* Waits until no handler of another thread walks; bounded, because a thread may be stopped in one.
+ */
+static void wait_for_walkers(void)
+{
+    for (int i = 0; i < 10000 && atomic_load(&rt.walkers); i++)
+        sigsafe_syscall0(SYS_sched_yield);
+}
+
+/* A handler reads the unwind tables of modules: none may be unmapped under it. While dlclose is at
+ * work, other threads' handlers put their samples off. */
 INTERPOSE int dlclose(void *handle)
 {
     REAL(dlclose, int (*)(void *));
+    if (!rt.cache)
+        return real(handle);
+    atomic_store(&rt.closing_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
+    atomic_fetch_add(&rt.closers, 1);
+    wait_for_walkers();
     int r = real(handle);
-    if (rt.cache)
-        runtime_modules_changed();
+    runtime_modules_changed();
+    atomic_fetch_sub(&rt.closers, 1);
     return r;
 }

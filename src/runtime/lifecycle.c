@@ -103,6 +103,7 @@ int runtime_begin(enum sink sink)
         announce_image(UINT32_MAX, 0);
         atomic_store(&rt.process->state, SHM_LIVE);
     }
+    rt.stack_count = 0;
     atomic_store(&rt.ended, 0);
     atomic_store(&rt.sink, sink);
     uint32_t tid = raw_tid();
@@ -141,6 +142,7 @@ static void atfork_child(void)
     uintptr_t stack_hi = old ? old->stack_hi : 0;
     uint32_t parent = rt.process ? shm_process_index(rt.shm, rt.process) : 0, image = rt.image;
     drop_threads();
+    runtime_handlers_forget();
     runtime_set_self(NULL);
     rt.pid = raw_pid();
     atomic_store(&rt.sampled_points, 0);

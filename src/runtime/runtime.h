@@ -46,6 +46,10 @@ struct last_stack {
     uint64_t pcs[LIMIT_STACK_DEPTH];
 };
 
+struct stack_map {
+    uintptr_t lo, hi;
+};
+
 struct module {
     _Atomic uint32_t ready;
     uint64_t start, limit, offset; /* executable segment: memory range, file offset */
@@ -78,7 +82,15 @@ struct runtime {
 
     struct stacktab *table; /* SINK_TABLE */
 
+    /* A module may be unmapped only while no other thread walks: see dlclose in interpose_exit.c.
+     */
+    _Atomic uint32_t walkers;     /* handlers at work */
+    _Atomic uint32_t closers;     /* dlclose at work */
+    _Atomic uint32_t closing_tid; /* the last of them */
+
     struct unwind_cache *cache;
+    struct stack_map *stacks; /* writable mappings when threads were found that ran already */
+    uint32_t stack_count;
     struct thread *threads;  /* RUNTIME_THREADS */
     struct last_stack *last; /* RUNTIME_THREADS */
     struct module *modules;  /* RUNTIME_MODULES */
@@ -101,6 +113,8 @@ void runtime_set_self(struct thread *t);
 
 /* ---- handler.c (signal-safe) ---- */
 void runtime_handler(int sig, siginfo_t *si, void *context);
+/* In a forked child: the handlers that were at work in the parent's other threads do not exist. */
+void runtime_handlers_forget(void);
 /* How many sampling points of `t` have passed by `now_ns` on its CPU clock; moves the next one. */
 uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns);
 /* Writes the stack that the thread's last tick met; false if there is none. */
@@ -124,6 +138,13 @@ int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds);
 void runtime_note_module(void *ctx, const struct unwind_module *m);
 /* After dlclose: addresses may mean something else from now on. */
 void runtime_modules_changed(void);
+
+/* ---- stacks.c ---- */
+/* Notes where the stacks of threads lie that were not made by our pthread_create. Not for handlers.
+ */
+void runtime_map_stacks(void);
+/* The end of the stack that `sp` lies in, by that map; 0 if it is not known. Signal-safe. */
+uintptr_t runtime_stack_end(uintptr_t sp);
 
 /* ---- sampler.c ---- */
 /* A free entry for a new thread, or NULL (counted). */

@@ -192,6 +192,8 @@ static void arm_existing(uint32_t tid)
 {
     if (is_known(tid))
         return;
+    if (!rt.stack_count)
+        runtime_map_stacks();
     struct thread *t = runtime_thread_claim();
     if (!t)
         return;
