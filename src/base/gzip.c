@@ -74,14 +74,14 @@ struct inflating {
     uint8_t *out;
     size_t cap, len;
     uint64_t allowed;
+    const char *by_ratio; /* why it is so, for the message */
 };
 
 static int more_room(struct inflating *g, struct err *e)
 {
     if (g->cap >= g->allowed)
-        return err_set(e, -EFBIG,
-                       "inflating it gives more than %llu MiB, over %d times its size: refused",
-                       (unsigned long long)(g->allowed >> 20), LIMIT_PROFILE_RATIO);
+        return err_set(e, -EFBIG, "inflating it gives more than %llu MiB%s: refused",
+                       (unsigned long long)(g->allowed >> 20), g->by_ratio);
     size_t cap = g->cap * 2 < g->allowed ? g->cap * 2 : g->allowed;
     uint8_t *out = arena_alloc(g->arena, cap);
     if (!out)
@@ -116,8 +116,21 @@ static int inflate_member(struct inflating *g, const uint8_t *in, size_t in_size
 int gzip_inflate(struct arena *a, const void *in, size_t in_size, void **out, size_t *out_size,
                  struct err *e)
 {
-    const uint8_t *at = in, *end = at + in_size;
-    struct inflating g = {.arena = a, .allowed = allowed_bytes(in_size)};
+    struct gzip_input input = {in, in_size, 0};
+    return gzip_inflate_input(a, &input, out, out_size, e);
+}
+
+int gzip_inflate_input(struct arena *a, const struct gzip_input *input, void **out,
+                       size_t *out_size, struct err *e)
+{
+    const uint8_t *in = input->bytes, *at = in, *end = at + input->size;
+    size_t in_size = input->size;
+    struct inflating g = {
+        .arena = a, .allowed = allowed_bytes(in_size), .by_ratio = ", over 256 times its size"};
+    if (input->limit && input->limit <= g.allowed) {
+        g.allowed = input->limit;
+        g.by_ratio = "";
+    }
     g.libdeflate = libdeflate_alloc_decompressor();
     g.cap = first_guess(in, in_size, g.allowed);
     g.out = arena_alloc(a, g.cap);

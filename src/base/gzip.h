@@ -26,6 +26,15 @@ static inline bool gzip_is(const void *p, size_t size)
 int gzip_inflate(struct arena *a, const void *in, size_t in_size, void **out, size_t *out_size,
                  struct err *e);
 
+/* The same with a limit of the caller's on what comes out; 0 is none but those above. */
+struct gzip_input {
+    const void *bytes;
+    size_t size;
+    uint64_t limit;
+};
+int gzip_inflate_input(struct arena *a, const struct gzip_input *in, void **out, size_t *out_size,
+                       struct err *e);
+
 /* Appends `in` as one gzip member, without a time stamp: equal input, equal output. level 1..12. */
 int gzip_deflate(struct buf *out, const void *in, size_t in_size, int level, struct err *e);
 

@@ -42,6 +42,17 @@
 #define LIMIT_YAML_DEPTH          64
 #define LIMIT_YAML_NODES          (1u << 18)
 
+/* ---- the server ---- */
+#define LIMIT_INGEST_BYTES        (32u << 20)  /* one profile as it is sent or scraped */
+#define LIMIT_INGEST_ALL_BYTES    (256u << 20) /* of all that are being received at once */
+#define LIMIT_INGEST_PROFILE      (128u << 20) /* one profile, inflated */
+#define LIMIT_INGEST_LABELS       64           /* of one series */
+#define LIMIT_LABEL_BYTES         1024         /* a name or a value */
+#define LIMIT_QUERY_IDS           1000         /* profiles asked for by id at once */
+#define LIMIT_TREE_NODES          (1u << 16)   /* of a profile as JSON */
+#define LIMIT_TARGETS             1000
+#define LIMIT_SCRAPE_TRANSFERS    32 /* at once */
+
 /* ---- regular expressions ---- */
 #define LIMIT_REGEX_DEPTH         1000 /* nested parentheses, as in Go */
 

@@ -10,9 +10,12 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 static const char content_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -31,6 +34,18 @@ struct http_server {
     struct MHD_Daemon *daemon;
     struct http_options options;
     char url[64];
+    atomic_size_t receiving; /* bytes of bodies that are held */
+    atomic_int open_requests;
+};
+
+/* One request from its headers to the end of its reply. */
+struct request {
+    struct http_server *server;
+    struct http_exchange x;
+    struct buf body;
+    bool refused;     /* the answer is there; a body is read and dropped */
+    size_t held;      /* of server->receiving */
+    uint64_t dropped; /* bytes that came after the refusal */
 };
 
 static void free_arena(void *arena)
@@ -55,8 +70,10 @@ static enum MHD_Result send_reply(struct http_exchange *x)
                             x->reply.cache ? x->reply.cache : "no-store");
     if (x->reply.gzip)
         MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
-    if (x->reply.status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    if (x->reply.allow)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, x->reply.allow);
+    for (unsigned i = 0; i < x->reply.header_count; i++)
+        MHD_add_response_header(r, x->reply.headers[i].name, x->reply.headers[i].value);
     enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->reply.status, r);
     MHD_destroy_response(r);
     return result;
@@ -78,51 +95,196 @@ static bool route_fits(const struct http_route *r, const char *path)
     return !strcmp(r->path, path);
 }
 
-static void serve(struct http_server *s, struct http_exchange *x, const char *method)
+static const struct http_route *find_route(const struct http_server *s, const char *path)
 {
-    const char *host =
-        MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    for (const struct http_route *r = s->options.routes; r->path; r++)
+        if (route_fits(r, path))
+            return r;
+    return NULL;
+}
+
+/* Bytes are compared without regard to where they first differ. */
+static bool token_is_right(const struct http_server *s, const struct http_exchange *x)
+{
+    static const char scheme[] = "Bearer ";
+    const char *given = http_header(x, MHD_HTTP_HEADER_AUTHORIZATION), *want = s->options.token;
+    if (!want || !given || strncasecmp(given, scheme, sizeof scheme - 1))
+        return false;
+    given += sizeof scheme - 1;
+    size_t n = strlen(want);
+    unsigned char differ = strlen(given) != n;
+    for (size_t i = 0; i < n && given[i]; i++)
+        differ |= (unsigned char)given[i] ^ (unsigned char)want[i];
+    return !differ;
+}
+
+/* A browser says from which page a request comes. Host is known to be ours, so that the same host
+ * and port are this page, also through a forwarded port. */
+static bool origin_is_ours(const struct http_exchange *x, const char *host)
+{
+    const char *origin = http_header(x, "Origin");
+    return !origin || (!strncmp(origin, "http://", 7) && !strcasecmp(origin + 7, host));
+}
+
+static bool refuse_method(struct http_exchange *x, const struct http_route *r, bool reads)
+{
+    if (reads ? !!r->serve : r->post && !strcmp(x->method, MHD_HTTP_METHOD_POST))
+        return false;
+    bool both = r->serve && r->post;
+    http_reply_error(x, MHD_HTTP_METHOD_NOT_ALLOWED, "only %s answered here",
+                     both       ? "GET, HEAD and POST are"
+                     : r->serve ? "GET and HEAD are"
+                                : "POST is");
+    x->reply.allow = both ? "GET, HEAD, POST" : r->serve ? "GET, HEAD" : "POST";
+    return true;
+}
+
+/* What can be said against a request before its body: true if it is refused. */
+static bool refuse(struct http_server *s, struct http_exchange *x)
+{
+    const char *host = http_header(x, MHD_HTTP_HEADER_HOST);
+    bool reads =
+        !strcmp(x->method, MHD_HTTP_METHOD_GET) || !strcmp(x->method, MHD_HTTP_METHOD_HEAD);
     if (!host || !address_host_is_loopback(host)) {
         http_reply_error(x, MHD_HTTP_FORBIDDEN, "this page is served to this machine only: open %s",
                          s->url);
+        return true;
+    }
+    if (!origin_is_ours(x, host)) {
+        http_reply_error(x, MHD_HTTP_FORBIDDEN,
+                         "requests from other pages are not answered: open %s", s->url);
+        return true;
+    }
+    const struct http_route page = {.serve = s->options.not_found};
+    const struct http_route *r = find_route(s, x->path);
+    if (refuse_method(x, r ? r : &page, reads))
+        return true;
+    if (reads)
+        return false;
+    if (!token_is_right(s, x)) {
+        http_reply_error(x, MHD_HTTP_UNAUTHORIZED,
+                         "this needs the header 'Authorization: Bearer TOKEN' with the token in %s",
+                         s->options.token_path ? s->options.token_path : "the state directory");
+        http_reply_header(x, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+        return true;
+    }
+    return false;
+}
+
+static void refuse_size(struct request *q)
+{
+    http_reply_error(&q->x, MHD_HTTP_CONTENT_TOO_LARGE,
+                     "the body is larger than %zu MiB, the limit of one request",
+                     q->server->options.body_limit >> 20);
+    q->refused = true;
+}
+
+/* Whether the length that was announced, if one was, is within the limit. */
+static bool length_fits(const struct request *q)
+{
+    const char *text = http_header(&q->x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return !text || strtoull(text, NULL, 10) <= q->server->options.body_limit;
+}
+
+static void take_body(struct request *q, const char *bytes, size_t size)
+{
+    struct http_server *s = q->server;
+    if (!q->refused && size > s->options.body_limit - q->body.len)
+        refuse_size(q);
+    if (q->refused) {
+        q->dropped += size;
         return;
     }
-    if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD)) {
-        http_reply_error(x, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
+    if (atomic_fetch_add(&s->receiving, size) + size > s->options.bodies_limit) {
+        atomic_fetch_sub(&s->receiving, size);
+        http_reply_error(&q->x, MHD_HTTP_SERVICE_UNAVAILABLE,
+                         "more than %zu MiB are being received at once: try again in a second",
+                         s->options.bodies_limit >> 20);
+        http_reply_header(&q->x, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        q->refused = true;
         return;
     }
-    for (const struct http_route *r = s->options.routes; r->path; r++) {
-        if (route_fits(r, x->path)) {
-            r->serve(x);
-            return;
-        }
+    q->held += size;
+    buf_append(&q->body, bytes, size);
+}
+
+static void answer(struct request *q)
+{
+    struct http_exchange *x = &q->x;
+    const struct http_route *r = find_route(q->server, x->path);
+    x->body.bytes = q->body.data;
+    x->body.size = q->body.len;
+    if (!r)
+        q->server->options.not_found(x);
+    else if (!strcmp(x->method, MHD_HTTP_METHOD_POST))
+        r->post(x);
+    else
+        r->serve(x);
+}
+
+static struct request *open_request(struct http_server *s, struct MHD_Connection *connection,
+                                    const char *path, const char *method)
+{
+    struct request *q = calloc(1, sizeof *q);
+    struct arena *arena = calloc(1, sizeof *arena);
+    if (!q || !arena) {
+        free(q);
+        free(arena);
+        return NULL;
     }
-    s->options.not_found(x);
+    q->server = s;
+    q->x = (struct http_exchange){
+        .app = s->options.app, .path = path, .method = method, .arena = arena};
+    q->x.connection = connection;
+    q->x.takes_gzip = takes_gzip(connection);
+    buf_init(&q->body, arena);
+    atomic_fetch_add(&s->open_requests, 1);
+    return q;
 }
 
 /* libmicrohttpd calls this once with the headers, then with each piece of a body, then to get the
- * answer. Bodies are dropped; a request that may not have one is answered before it is sent. */
+ * answer. What can be refused is refused by the headers; its body is read and dropped first, for a
+ * client that still sends would not see the answer. Only one that announces too much is answered at
+ * once, and one that sends more than that is cut off. */
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *body,
                               size_t *body_size, void **state)
 {
-    static int headers_seen;
-    bool reads = !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
-    if (reads && (!*state || *body_size)) {
-        *state = &headers_seen;
-        *body_size = 0;
-        return MHD_YES;
-    }
-    struct arena *arena = malloc(sizeof *arena);
-    if (!arena)
-        return MHD_NO;
-    arena_init(arena);
-    struct http_exchange x = {.path = path, .arena = arena, .connection = connection};
     struct http_server *s = arg;
-    x.app = s->options.app;
-    x.takes_gzip = takes_gzip(connection);
-    serve(s, &x, method);
+    struct request *q = *state;
+    if (!q) {
+        *state = q = open_request(s, connection, path, method);
+        if (!q)
+            return MHD_NO;
+        q->refused = refuse(s, &q->x);
+        if (length_fits(q))
+            return MHD_YES;
+        if (!q->refused)
+            refuse_size(q);
+    } else if (*body_size) {
+        take_body(q, body, *body_size);
+        *body_size = 0;
+        return q->dropped > 2 * (uint64_t)s->options.body_limit + (1u << 20) ? MHD_NO : MHD_YES;
+    }
+    if (!q->refused)
+        answer(q);
+    struct http_exchange x = q->x;
+    q->x.arena = NULL; /* the reply's from here on */
     return send_reply(&x);
+}
+
+static void end_request(void *arg, struct MHD_Connection *connection, void **state,
+                        enum MHD_RequestTerminationCode code)
+{
+    struct request *q = *state;
+    if (!q)
+        return;
+    atomic_fetch_sub(&q->server->receiving, q->held);
+    atomic_fetch_sub(&q->server->open_requests, 1);
+    if (q->x.arena)
+        free_arena(q->x.arena);
+    free(q);
+    *state = NULL;
 }
 
 int http_start(struct http_server **out, const struct http_options *o, struct err *e)
@@ -140,10 +302,14 @@ int http_start(struct http_server **out, const struct http_options *o, struct er
         free(s);
         return fd;
     }
-    s->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
-                         s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, 128u,
-                         MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_END);
+    unsigned flags = MHD_USE_ERROR_LOG;
+    flags |= o->threads ? MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                              MHD_USE_POLL | MHD_USE_ITC
+                        : MHD_USE_EPOLL_INTERNAL_THREAD;
+    s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
+                                 MHD_OPTION_CONNECTION_LIMIT, 128u, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 60u, MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
+                                 MHD_OPTION_THREAD_STACK_SIZE, (size_t)(1u << 20), MHD_OPTION_END);
     if (!s->daemon) {
         address_close(fd);
         free(s);
@@ -166,9 +332,53 @@ void http_stop(struct http_server *s)
     free(s);
 }
 
+void http_drain(struct http_server *s, int wait_ms)
+{
+    if (!s)
+        return;
+    int fd = MHD_quiesce_daemon(s->daemon);
+    if (fd >= 0)
+        address_close(fd);
+    for (; wait_ms > 0 && atomic_load(&s->open_requests); wait_ms -= 5)
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    http_stop(s);
+}
+
 const char *http_query(const struct http_exchange *x, const char *name)
 {
     return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+struct each {
+    bool (*call)(void *arg, const char *name, const char *value);
+    void *arg;
+};
+
+static enum MHD_Result call_each(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct each *e = arg;
+    return e->call(e->arg, name, value ? value : "") ? MHD_YES : MHD_NO;
+}
+
+void http_query_each(const struct http_exchange *x,
+                     bool (*each)(void *arg, const char *name, const char *value), void *arg)
+{
+    struct each e = {each, arg};
+    MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, call_each, &e);
+}
+
+const char *http_header(const struct http_exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+void http_reply_header(struct http_exchange *x, const char *name, const char *value)
+{
+    if (x->reply.header_count == HTTP_HEADERS_MAX)
+        return;
+    x->reply.headers[x->reply.header_count].name = name;
+    x->reply.headers[x->reply.header_count++].value = value;
 }
 
 void http_reply(struct http_exchange *x, int status, const char *type, const void *body,

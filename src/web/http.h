@@ -2,10 +2,12 @@
  *
  * The HTTP side of strobe's pages: a table of routes behind libmicrohttpd. It serves this machine
  * only: it binds a loopback address, and answers only requests whose Host header names one, so that
- * a page from elsewhere cannot reach it by a name of its own (DNS rebinding). No route here changes
- * state: anything but GET and HEAD is refused.
+ * a page from elsewhere cannot reach it by a name of its own (DNS rebinding); an Origin header must
+ * be that of the same host. GET and HEAD change nothing; a POST is answered by routes that have a
+ * `post`, and needs the token of http_options.
  *
- * Threads: routes are called on one thread of the server, one request at a time. */
+ * Threads: routes are called on one thread of the server, one request at a time; with `threads` on
+ * one thread a connection, where they may wait. */
 #ifndef WEB_HTTP_H
 #define WEB_HTTP_H
 
@@ -18,13 +20,20 @@
 
 struct MHD_Connection;
 
+enum { HTTP_HEADERS_MAX = 16 };
+
 /* What a route sees, and what it answers. A route fills `reply` through http_reply_* below. */
 struct http_exchange {
     void *app;           /* as given to http_start */
+    const char *method;  /* as sent */
     const char *path;    /* of the request, percent-decoded */
     bool takes_gzip;     /* the client accepts Content-Encoding: gzip */
     struct arena *arena; /* lives until the reply is sent */
     struct MHD_Connection *connection;
+    struct {
+        const char *bytes; /* as sent, in the arena */
+        size_t size;
+    } body; /* of a POST */
     struct {
         int status;
         const char *type; /* Content-Type */
@@ -32,12 +41,18 @@ struct http_exchange {
         const void *body;
         size_t size;
         bool gzip; /* the body is compressed */
+        struct {
+            const char *name, *value; /* in the arena, or static */
+        } headers[HTTP_HEADERS_MAX];  /* further ones */
+        unsigned header_count;
+        const char *allow; /* of status 405 */
     } reply;
 };
 
 struct http_route {
     const char *path; /* exact, or a prefix if it ends in '/' and is longer than "/" */
-    void (*serve)(struct http_exchange *x);
+    void (*serve)(struct http_exchange *x); /* GET and HEAD; may be NULL */
+    void (*post)(struct http_exchange *x);  /* POST; may be NULL */
 };
 
 struct http_options {
@@ -45,24 +60,40 @@ struct http_options {
     const struct http_route *routes; /* ends with a NULL path; the first that fits answers */
     void (*not_found)(struct http_exchange *x);
     void *app;
+    bool threads;           /* one a connection */
+    const char *token;      /* that a POST must bring; without one there is no POST */
+    const char *token_path; /* where people find it, for the refusal */
+    size_t body_limit;      /* bytes of one POST, as sent */
+    size_t bodies_limit;    /* of all that are being received */
 };
 
 struct http_server;
 
 /* Listens and serves on threads of its own until http_stop. Errors: an address that is none, or not
- * of this machine alone (-EINVAL), in use (-EADDRINUSE), or what the system says. */
+ * of this machine alone (-EINVAL), in use (-EADDRINUSE), or what the system says. The options'
+ * texts must outlive the server. */
 int http_start(struct http_server **out, const struct http_options *o, struct err *e);
 /* "http://127.0.0.1:40321", valid until http_stop. */
 const char *http_url(const struct http_server *s);
-/* Closes all connections; NULL is fine. */
+/* Takes no more connections, gives requests that have come in up to `wait_ms` to be answered, and
+ * closes. NULL is fine. */
+void http_drain(struct http_server *s, int wait_ms);
+/* Closes all connections at once. */
 void http_stop(struct http_server *s);
 
 /* The value of a query parameter, NULL if it is not there. Valid during the call. */
 const char *http_query(const struct http_exchange *x, const char *name);
+/* Calls `each` for all query parameters, in their order, until it returns false. */
+void http_query_each(const struct http_exchange *x,
+                     bool (*each)(void *arg, const char *name, const char *value), void *arg);
+/* The value of a header of the request, or NULL. */
+const char *http_header(const struct http_exchange *x, const char *name);
 
 /* A body that outlives the reply: in x->arena, or static. */
 void http_reply(struct http_exchange *x, int status, const char *type, const void *body,
                 size_t size);
+/* A header more; beyond HTTP_HEADERS_MAX it is left out. */
+void http_reply_header(struct http_exchange *x, const char *name, const char *value);
 /* {"error": "sentence"} */
 void http_reply_error(struct http_exchange *x, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
