@@ -248,6 +248,8 @@ static int finish(struct recorder *r, const struct args *a, struct err *e)
     if (err == 0 && !a->quiet) {
         summarize(r, path);
         cmd_record_print_top(&p);
+        if (p.sample_count)
+            fprintf(stderr, "strobe: all of it: strobe web %s\n", path);
     }
     profile_free(&p);
     return err;
