@@ -27,6 +27,12 @@ static const void *at(const struct elfsym *s, uint64_t offset, uint64_t size)
     return offset <= s->size && size <= s->size - offset ? s->bytes + offset : NULL;
 }
 
+/* The same for an array of `count` structs, which no sane file misaligns. */
+static const void *table(const struct elfsym *s, uint64_t offset, uint64_t count, size_t size)
+{
+    return offset % sizeof(void *) == 0 && count <= s->size ? at(s, offset, count * size) : NULL;
+}
+
 static const ElfW(Ehdr) * header(const struct elfsym *s)
 {
     const ElfW(Ehdr) *eh = at(s, 0, sizeof *eh);
@@ -59,7 +65,7 @@ static bool has_build_id(const struct elfsym *s, const ElfW(Phdr) * ph, const ui
 static int read_segments(const struct elfsym *s, const ElfW(Ehdr) * eh, struct loads *loads,
                          const uint8_t *id, uint32_t id_len)
 {
-    const ElfW(Phdr) *ph = at(s, eh->e_phoff, (uint64_t)eh->e_phnum * sizeof *ph);
+    const ElfW(Phdr) *ph = table(s, eh->e_phoff, eh->e_phnum, sizeof *ph);
     bool right = id_len == 0;
     if (!ph)
         return -ENOEXEC;
@@ -75,7 +81,7 @@ static int read_segments(const struct elfsym *s, const ElfW(Ehdr) * eh, struct l
 static const ElfW(Shdr) *
     symbol_section(const struct elfsym *s, const ElfW(Ehdr) * eh, const ElfW(Shdr) * *strings)
 {
-    const ElfW(Shdr) *sh = at(s, eh->e_shoff, (uint64_t)eh->e_shnum * sizeof *sh), *best = NULL;
+    const ElfW(Shdr) *sh = table(s, eh->e_shoff, eh->e_shnum, sizeof *sh), *best = NULL;
     for (unsigned i = 0; sh && i < eh->e_shnum; i++)
         if (sh[i].sh_link < eh->e_shnum &&
             (sh[i].sh_type == SHT_SYMTAB || (sh[i].sh_type == SHT_DYNSYM && !best)))
@@ -94,13 +100,19 @@ static uint64_t offset_of(const struct loads *l, uint64_t vaddr)
     return UINT64_MAX;
 }
 
-/* Heap sort: no recursion, no allocation. Of equal starts any name may win. */
+/* Of equal starts the longest comes first, so that what is nested stands behind its outer one. */
+static bool is_after(const struct elfsym_function *a, const struct elfsym_function *b)
+{
+    return a->start != b->start ? a->start > b->start : a->end < b->end;
+}
+
+/* Heap sort: no recursion, no allocation. */
 static void sift(struct elfsym_function *f, size_t root, size_t count)
 {
     for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && f[child + 1].start > f[child].start)
+        if (child + 1 < count && is_after(&f[child + 1], &f[child]))
             child++;
-        if (f[root].start >= f[child].start)
+        if (!is_after(&f[child], &f[root]))
             return;
         struct elfsym_function t = f[root];
         f[root] = f[child];
@@ -120,14 +132,25 @@ static void sort(struct elfsym_function *f, size_t count)
     }
 }
 
+/* Assembly code has functions inside functions, and several names for one with different ends. */
+static void link_outer(struct elfsym_function *f, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t outer = i;
+        while (outer && f[outer - 1].end <= f[i].start)
+            outer = f[outer - 1].outer;
+        f[i].outer = outer;
+    }
+}
+
 static int read_functions(struct elfsym *s, struct arena *arena, const struct loads *loads)
 {
     const ElfW(Shdr) *strings = NULL, *symbols = symbol_section(s, header(s), &strings);
     if (!symbols)
         return 0;
-    const ElfW(Sym) *sym = at(s, symbols->sh_offset, symbols->sh_size);
+    size_t n = symbols->sh_size / sizeof(ElfW(Sym));
+    const ElfW(Sym) *sym = table(s, symbols->sh_offset, n, sizeof *sym);
     const char *text = at(s, strings->sh_offset, strings->sh_size);
-    size_t n = symbols->sh_size / sizeof *sym;
     if (!sym || !text || !strings->sh_size || text[strings->sh_size - 1])
         return -ENOEXEC;
     s->functions = arena_array(arena, n, sizeof *s->functions);
@@ -140,9 +163,10 @@ static int read_functions(struct elfsym *s, struct arena *arena, const struct lo
             sym[i].st_name >= strings->sh_size || start == UINT64_MAX || !sym[i].st_size)
             continue;
         s->functions[s->count++] =
-            (struct elfsym_function){start, start + sym[i].st_size, text + sym[i].st_name};
+            (struct elfsym_function){start, start + sym[i].st_size, text + sym[i].st_name, 0};
     }
     sort(s->functions, s->count);
+    link_outer(s->functions, s->count);
     return 0;
 }
 
@@ -189,7 +213,7 @@ const struct elfsym_function *elfsym_find(const struct elfsym *s, uint64_t offse
         else
             hi = mid;
     }
-    if (lo && offset < s->functions[lo - 1].end)
-        return &s->functions[lo - 1];
-    return NULL;
+    while (lo && offset >= s->functions[lo - 1].end)
+        lo = s->functions[lo - 1].outer;
+    return lo ? &s->functions[lo - 1] : NULL;
 }

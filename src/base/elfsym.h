@@ -14,6 +14,7 @@
 struct elfsym_function {
     uint64_t start, end; /* file offsets of its code */
     const char *name;    /* in the mapping */
+    size_t outer; /* index + 1 of the nearest before it that reaches beyond its start, or 0 */
 };
 
 struct elfsym {
@@ -28,7 +29,7 @@ struct elfsym {
 int elfsym_open(struct elfsym *s, struct arena *arena, const char *path, const uint8_t *build_id,
                 uint32_t build_id_len);
 void elfsym_close(struct elfsym *s);
-/* The function whose code contains the file offset, or NULL. */
+/* The function whose code contains the file offset, of nested ones the innermost, or NULL. */
 const struct elfsym_function *elfsym_find(const struct elfsym *s, uint64_t offset);
 
 #endif
