@@ -155,12 +155,12 @@ int options_expand(char *out, size_t size, const char *pattern)
     for (const char *p = pattern; *p; p++) {
         char one[2] = {*p, 0};
         const char *add = one;
-        if (*p == '%' && p[1]) {
+        if (*p == '%' && p[1] && strchr("pek%", p[1])) { /* any other % is the name's own */
             p++;
             add = *p == 'p'   ? pid + at
                   : *p == 'e' ? (slash ? slash + 1 : rt.exe)
                   : *p == 'k' ? "cpu"
-                              : (one[0] = *p, one);
+                              : one;
         }
         size_t n = strlen(add);
         if (len + n >= size)
