@@ -40,10 +40,13 @@ static int begin(const struct strobe_config *c, bool by_call)
     atomic_store(&rt.depth_points, 0);
     atomic_store(&rt.threads_lost, 0);
     int r = runtime_map();
+    if (r == 0) {
+        stacktab_clear(rt.table);
+        r = runtime_begin(SINK_TABLE);
+    }
     if (r < 0)
-        return r;
-    stacktab_clear(rt.table);
-    return runtime_begin(SINK_TABLE);
+        file_abandon();
+    return r;
 }
 
 void runtime_begin_from_environment(const struct strobe_config *c)

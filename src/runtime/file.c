@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Where the profile goes. */
@@ -23,7 +24,10 @@ static struct {
     int fd;
     bool per_process; /* the pattern has %p: children write files of their own */
     char pattern[RUNTIME_PATH];
+    char dir[RUNTIME_PATH]; /* that a relative pattern is relative to: where the profile started */
     char path[RUNTIME_PATH * 2]; /* absolute */
+    dev_t dev;                   /* of the file, to know it by */
+    ino_t ino;
 } target = {.fd = -1};
 
 /* ---- the file ---- */
@@ -40,24 +44,61 @@ static int open_target(void)
         close(fd);
         fd = high;
     }
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        int r = -errno;
+        close(fd);
+        return r;
+    }
+    target.dev = st.st_dev;
+    target.ino = st.st_ino;
     target.fd = fd;
     return 0;
 }
 
-int file_open(const char *pattern)
+/* The program may have closed all descriptors, and have got the number for a file of its own. */
+static bool is_still_open(void)
+{
+    struct stat st;
+    return target.fd >= 0 && fstat(target.fd, &st) == 0 && st.st_dev == target.dev &&
+           st.st_ino == target.ino;
+}
+
+static void close_target(void)
+{
+    if (is_still_open())
+        close(target.fd);
+    target.fd = -1;
+}
+
+static int open_pattern(void)
 {
     char name[RUNTIME_PATH];
-    int r = options_expand(name, sizeof name, pattern);
-    if (r < 0 || strlen(pattern) >= sizeof target.pattern)
+    if (options_expand(name, sizeof name, target.pattern) < 0)
         return -ENAMETOOLONG;
+    char *at = target.path;
+    if (name[0] != '/')
+        at = stpcpy(stpcpy(at, target.dir), "/");
+    strcpy(at, name);
+    return open_target();
+}
+
+int file_open(const char *pattern)
+{
+    if (strlen(pattern) >= sizeof target.pattern)
+        return -ENAMETOOLONG;
+    if (pattern[0] != '/' && !getcwd(target.dir, sizeof target.dir))
+        return errno == ERANGE ? -ENAMETOOLONG : -errno;
     strcpy(target.pattern, pattern);
     target.per_process = strstr(pattern, "%p") != NULL;
     target.write = NULL;
-    char *at = target.path;
-    if (name[0] != '/')
-        at = stpcpy(stpcpy(at, rt.cwd), "/");
-    strcpy(at, name);
-    return open_target();
+    return open_pattern();
+}
+
+void file_abandon(void)
+{
+    close_target();
+    target.write = NULL;
 }
 
 void file_open_writer(strobe_write_fn write, void *ctx)
@@ -71,13 +112,9 @@ bool file_begin_child(void)
 {
     if (!target.per_process)
         return false;
-    if (target.fd >= 0)
-        close(target.fd);
-    target.fd = -1;
+    close_target();
     stacktab_clear(rt.table);
-    char pattern[RUNTIME_PATH];
-    strcpy(pattern, target.pattern);
-    return file_open(pattern) == 0;
+    return open_pattern() == 0;
 }
 
 static int write_to_file(void *ctx, const void *bytes, size_t size)
@@ -88,8 +125,6 @@ static int write_to_file(void *ctx, const void *bytes, size_t size)
         long n = sigsafe_syscall3(SYS_write, target.fd, p, size);
         if (n == -EINTR)
             continue;
-        if (n == -EBADF && open_target() == 0)
-            continue; /* the program closed all descriptors: the name is still ours */
         if (n <= 0)
             return -1;
         p += n;
@@ -205,7 +240,7 @@ static void add_comments(struct profile_build *b)
                               (unsigned long long)atomic_load(&rt.threads_lost));
 }
 
-static int write_profile(strobe_write_fn write, void *ctx, bool symbols)
+static int write_profile(strobe_write_fn write, void *ctx)
 {
     struct profile p;
     struct profile_build b;
@@ -218,8 +253,7 @@ static int write_profile(strobe_write_fn write, void *ctx, bool symbols)
     p.time_nanos = rt.start_time_ns;
     p.duration_nanos = (int64_t)(sigsafe_clock_ns(CLOCK_MONOTONIC) - rt.start_mono_ns);
     add_stacks(&b);
-    if (symbols)
-        name_functions(&b);
+    name_functions(&b);
     add_comments(&b);
     buf_init(&plain, &arena);
     int r = profile_build_finish(&b);
@@ -227,9 +261,10 @@ static int write_profile(strobe_write_fn write, void *ctx, bool symbols)
         r = profile_encode(&p, &plain);
     struct deflate *packer = arena_alloc(&arena, sizeof *packer);
     if (r == 0)
-        r = packer ? deflate_gzip(packer, plain.data, plain.len, write, ctx) : -ENOMEM;
-    if (r > 0)
-        r = -EIO; /* the writer gave up */
+        r = !packer ? -ENOMEM
+            : deflate_gzip(packer, plain.data, plain.len, write, ctx) != 0
+                ? -EIO /* the writer gave up */
+                : 0;
     profile_free(&p);
     arena_free(&arena);
     return r;
@@ -239,12 +274,9 @@ int file_end(bool in_signal)
 {
     int r = 0;
     if (target.write)
-        r = in_signal ? 0 : write_profile(target.write, target.ctx, true);
+        r = in_signal ? 0 : write_profile(target.write, target.ctx);
     else if (target.fd >= 0)
-        r = write_profile(write_to_file, NULL, !in_signal);
-    if (target.fd >= 0)
-        close(target.fd);
-    target.fd = -1;
-    target.write = NULL;
+        r = is_still_open() || open_target() == 0 ? write_profile(write_to_file, NULL) : -EIO;
+    file_abandon();
     return r;
 }

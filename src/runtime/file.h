@@ -12,8 +12,10 @@ int file_open(const char *pattern);
 void file_open_writer(strobe_write_fn write, void *ctx);
 /* In a forked child: clears the counts and opens the child's own file; false if it has none. */
 bool file_begin_child(void);
-/* Writes the profile and closes the file. In a fatal signal's handler without function names, and
- * not to a function. 0, -EIO or -ENOMEM. */
+/* Nothing will be written: closes the file. */
+void file_abandon(void);
+/* Writes the profile and closes the file; in a fatal signal's handler not to a function. 0, -EIO or
+ * -ENOMEM. */
 int file_end(bool in_signal);
 
 #endif

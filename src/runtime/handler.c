@@ -62,8 +62,12 @@ uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns)
 {
     if (now_ns < t->next_point_ns)
         return 0;
-    uint64_t points = (now_ns - t->next_point_ns) / rt.period_ns + 1;
-    t->next_point_ns += points * rt.period_ns;
+    uint64_t next = t->next_point_ns, points;
+    do { /* whoever ends the profile counts for this thread, too: each point goes to one of them */
+        if (now_ns < next)
+            return 0;
+        points = (now_ns - next) / rt.period_ns + 1;
+    } while (!atomic_compare_exchange_weak(&t->next_point_ns, &next, next + points * rt.period_ns));
     return points;
 }
 
@@ -337,6 +341,9 @@ int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds)
     return t && readable_bounds(t, sp, bounds);
 }
 
+/* Stands for an entry that was given back while its signal was on the way. */
+static struct thread nobody = {.next_point_ns = UINT64_MAX, .fd = -1, .timer = -1};
+
 /* Our signals are told apart by their siginfo: a timer carries the entry's address, SIGTRAP the
  * perf event's data, SIGURG the event's descriptor. */
 static struct thread *find_thread(const siginfo_t *si)
@@ -354,9 +361,9 @@ static struct thread *find_thread(const siginfo_t *si)
         if (t && t->fd != si->si_fd)
             t = NULL;
     }
-    if (!t || !in_table(t) || !atomic_load_explicit(&t->used, memory_order_acquire))
+    if (!t || !in_table(t))
         return NULL;
-    return t;
+    return atomic_load_explicit(&t->used, memory_order_acquire) ? t : &nobody;
 }
 
 static void set_period(struct thread *t)

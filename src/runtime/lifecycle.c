@@ -136,8 +136,10 @@ static void drop_threads(void)
 /* In the child of fork. Its CPU clock starts at 0. */
 static void atfork_child(void)
 {
-    if (!is_sampling())
+    if (!is_sampling()) {
+        rt.pid = raw_pid();
         return;
+    }
     struct thread *old = runtime_self();
     uintptr_t stack_hi = old ? old->stack_hi : 0;
     uint32_t parent = rt.process ? shm_process_index(rt.shm, rt.process) : 0, image = rt.image;

@@ -31,12 +31,12 @@ enum sink {
 struct thread {
     _Atomic uint32_t used;
     uint32_t tid;
-    uint64_t next_point_ns; /* on the thread's CPU clock: the next sampling point */
-    uintptr_t stack_hi;     /* end of its stack; 0 = not known yet */
-    int fd;                 /* its perf_event, or -1 */
-    int timer;              /* its kernel timer's id, or -1 */
-    bool first;             /* the event still has the length of the first interval */
-    uintptr_t start;        /* address of its start routine, 0 = unknown */
+    _Atomic uint64_t next_point_ns; /* on the thread's CPU clock: the next sampling point */
+    uintptr_t stack_hi;             /* end of its stack; 0 = not known yet */
+    int fd;                         /* its perf_event, or -1 */
+    int timer;                      /* its kernel timer's id, or -1 */
+    bool first;                     /* the event still has the length of the first interval */
+    uintptr_t start;                /* address of its start routine, 0 = unknown */
 };
 
 /* The stack that the last tick of a thread met; tick timers only. */

@@ -20,6 +20,7 @@ enum { SIGNALS = 65 };
 /* Two copies: a handler may read one while the other is written. */
 struct shadow {
     _Atomic int owned; /* our handler is installed */
+    _Atomic int fatal; /* … whenever the program wants the default action */
     _Atomic int current;
     struct sigaction action[2]; /* what the program believes to be installed */
 };
@@ -95,8 +96,10 @@ static void fatal(int sig, siginfo_t *si, void *context)
     runtime_end(true, NULL);
     struct sigaction dfl = {.sa_handler = SIG_DFL};
     real_sigaction(sig, &dfl, NULL);
-    /* A fault comes again when the instruction is run again, with its true siginfo. */
-    if (si->si_code <= 0)
+    /* A fault comes again when the instruction is run again, with its true siginfo; what a process,
+     * a timer or the terminal sent does not. */
+    bool is_fault = sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE;
+    if (!is_fault || si->si_code <= 0)
         raise_default(sig);
     errno = saved;
 }
@@ -109,8 +112,10 @@ static void own_fatal(int sig)
     struct sigaction ours = {.sa_sigaction = fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigfillset(&ours.sa_mask);
     set_shadow(sig, &now);
-    if (real_sigaction(sig, &ours, NULL) == 0)
-        atomic_store(&shadows[sig].owned, 1);
+    if (real_sigaction(sig, &ours, NULL) != 0)
+        return;
+    atomic_store(&shadows[sig].fatal, 1);
+    atomic_store(&shadows[sig].owned, 1);
 }
 
 int signals_install(bool with_fatal)
@@ -143,11 +148,28 @@ static bool is_owned(int sig)
            atomic_load_explicit(&shadows[sig].owned, memory_order_acquire);
 }
 
+/* Between vfork and exec the memory is the parent's, but the signals are the child's own. */
+static bool in_vfork_child(void)
+{
+    return sigsafe_syscall0(SYS_getpid) != (long)rt.pid;
+}
+
 INTERPOSE int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
-    if (!is_owned(sig))
-        return real_sigaction(sig, act, old);
+    if (!is_owned(sig)) {
+        int r = real_sigaction(sig, act, old);
+        if (r == 0 && act && act->sa_handler == SIG_DFL && atomic_load(&shadows[sig].fatal) &&
+            !in_vfork_child())
+            own_fatal(sig);
+        return r;
+    }
     struct sigaction before = *shadow_action(sig);
+    if (in_vfork_child()) {
+        int r = act ? real_sigaction(sig, act, NULL) : 0;
+        if (r == 0 && old)
+            *old = before;
+        return r;
+    }
     if (act && sig != rt.signo && act->sa_handler != SIG_DFL) {
         int r = real_sigaction(sig, act, NULL);
         if (r != 0)
