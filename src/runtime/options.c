@@ -104,7 +104,8 @@ static void print_help(void)
     say(head, 1);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const struct option *o = &options[i];
-        const char *pad = "                " + strlen(o->name);
+        static const char blanks[] = "                ";
+        const char *pad = &blanks[strlen(o->name)];
         const char *row[] = {"  ",
                              o->name,
                              pad,
