@@ -279,8 +279,7 @@ static void what_execve_will_judge_is_let_through(void **state)
                            "#!\n",
                            "#! \t \n",
                            "echo\n",
-                           "\x7f"
-                           "EL"};
+                           "\177EL"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_int_equal(target_check(put_text("odd", texts[i], 0755), &e), 0);
     char *long_line = calloc(1, 5000);
