@@ -53,6 +53,10 @@
 #define LIMIT_TARGETS             1000
 #define LIMIT_SCRAPE_TRANSFERS    32 /* at once */
 
+/* ---- the suite ---- */
+#define LIMIT_SUITE_SAMPLE_MS     100        /* between looks at what a program uses */
+#define LIMIT_SUITE_SAMPLES       (1u << 17) /* of one run: more than three hours */
+
 /* ---- regular expressions ---- */
 #define LIMIT_REGEX_DEPTH         1000 /* nested parentheses, as in Go */
 

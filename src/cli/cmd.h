@@ -8,6 +8,7 @@ int cmd_folded(int argc, char **argv);
 int cmd_pprof(int argc, char **argv);
 int cmd_raw(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_suite(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_traces(int argc, char **argv);
 int cmd_version(int argc, char **argv);

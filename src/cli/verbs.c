@@ -16,6 +16,7 @@ const struct cli_verb cli_verbs[] = {
     {"raw", "Read profiles", "Print a profile as text, as it is", cmd_raw, "strobe-raw"},
     {"web", "Read profiles", "Show profiles in the browser", cmd_web, "strobe-web"},
     {"pprof", "Read profiles", "Do what pprof does, with its options", cmd_pprof, "strobe-pprof"},
+    {"suite", "Measure", "Run real programs and keep their profiles", cmd_suite, "strobe-suite"},
     {"version", "About strobe", "Print the version", cmd_version, "strobe"},
     {NULL, NULL, NULL, NULL, NULL},
 };

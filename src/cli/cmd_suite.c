@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `strobe suite`: finds the verb below it, and lists the programs. */
+#include "cli/cmd_suite.h"
+
+#include "cli/cmd.h"
+#include "suite/definition.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: strobe suite list\n"
+    "       strobe suite run [NAME...] [--input short|long|all] [--kind KIND] [-n N] [--as BATCH]\n"
+    "       strobe suite show [RUN|BATCH]\n"
+    "       strobe suite compare BATCH BATCH\n"
+    "\n"
+    "Runs real programs with known inputs, one kind of profile at a time, checks that their\n"
+    "output is right, and keeps the profiles and what the runs cost.\n"
+    "\n"
+    "   --input INPUT  short (default), long, or all\n"
+    "   --kind KIND    only this kind of profile: cpu, heap, allocs, block, mutex, goroutine;\n"
+    "                  may be repeated\n"
+    "   -n N           each run N times (default 1)\n"
+    "   --as BATCH     the name of what is run now, for show and compare (default: the time)\n"
+    "   --no-push      keep the runs, but send them to no server\n"
+    "   -q             no progress\n"
+    "\n"
+    "The manual: man strobe-suite.\n";
+
+int suite_verb_fail(const struct err *e)
+{
+    fprintf(stderr, "strobe suite: %s\n", e->msg);
+    return 1;
+}
+
+int suite_verb_complain(const char *fmt, const char *what)
+{
+    fputs("strobe suite: ", stderr);
+    fprintf(stderr, fmt, what);
+    fputs("; see 'strobe suite -h'\n", stderr);
+    return 2;
+}
+
+static void print_names(const char *head, const struct suite_program *p)
+{
+    printf("%s", head);
+    for (uint32_t i = 0; i < p->kind_count; i++)
+        printf(" %s", p->kinds[i].name);
+    printf("\n            inputs:");
+    for (uint32_t i = 0; i < p->input_count; i++)
+        printf(" %s (%g s)", p->inputs[i].name, (double)p->inputs[i].duration_ms / 1e3);
+    printf("\n");
+}
+
+int suite_verb_list(int argc, char **argv)
+{
+    struct arena a;
+    struct err e = {0};
+    struct suite_programs all = {0};
+    if (argc > 1)
+        return suite_verb_complain("list: there is nothing to say to '%s'", argv[1]);
+    arena_init(&a);
+    const char *folder = suite_folder(&a, &e);
+    int err = folder ? suite_read_folder(folder, &a, &all, &e) : -1;
+    for (uint32_t i = 0; err == 0 && i < all.count; i++) {
+        const struct suite_program *p = all.programs[i];
+        const char *missing = suite_missing(p);
+        printf("%-11s %s (%s)\n", p->name, p->summary, p->language);
+        print_names("            kinds:", p);
+        if (missing) {
+            printf("            %s is not installed: apt-get install", missing);
+            for (uint32_t k = 0; k < p->install.count; k++)
+                printf(" %s", p->install.texts[k]);
+            printf("\n");
+        }
+    }
+    arena_free(&a);
+    return err < 0 ? suite_verb_fail(&e) : 0;
+}
+
+int cmd_suite(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } verbs[] = {{"list", suite_verb_list},
+                 {"run", suite_verb_run},
+                 {"show", suite_verb_show},
+                 {"compare", suite_verb_compare}};
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
+            fputs(usage, stdout);
+            return 0;
+        }
+    }
+    if (argc < 2) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (!strcmp(argv[1], verbs[i].name))
+            return verbs[i].run(argc - 1, argv + 1);
+    return suite_verb_complain("there is no verb '%s'", argv[1]);
+}
