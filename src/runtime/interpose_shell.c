@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * system, popen and pclose. libc's own start the shell by an internal call that no interposer sees,
- * with the environment from which our settings were taken; so they are rebuilt here on posix_spawn,
- * as POSIX describes them. While nothing is profiled, libc's are called. */
+ * system, popen, pclose, and fclose, which libc lets stand for pclose. libc's own start the shell
+ * by an internal call that no interposer sees, with the environment from which our settings were
+ * taken; so they are rebuilt here on posix_spawn, as POSIX describes them. While nothing is
+ * profiled, libc's are called. */
 #include "runtime/interpose.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -33,10 +35,23 @@ static bool is_profiled(void)
     return atomic_load_explicit(&rt.sink, memory_order_relaxed) != SINK_OFF;
 }
 
+/* Since 2.39 a command that begins with "-" is no option of the shell: the shell sees what it would
+ * see from this system's libc. */
+static bool libc_ends_options(void)
+{
+    const char *v = gnu_get_libc_version();
+    long major = strtol(v, (char **)&v, 10), minor = *v == '.' ? strtol(v + 1, NULL, 10) : 0;
+    return major > 2 || (major == 2 && minor >= 39);
+}
+
 static int spawn_shell(pid_t *pid, const char *command, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attr)
 {
-    char *argv[] = {(char *)"sh", (char *)"-c", (char *)"--", (char *)command, NULL};
+    char *argv[5] = {(char *)"sh", (char *)"-c"};
+    size_t n = 2;
+    if (libc_ends_options())
+        argv[n++] = (char *)"--";
+    argv[n] = (char *)command;
     return posix_spawn(pid, "/bin/sh", actions, attr, argv, environ);
 }
 
@@ -108,6 +123,8 @@ INTERPOSE int system(const char *command)
 
 /* ---- popen ---- */
 
+static _Atomic int pipe_count; /* those in use: fclose need not look where there are none */
+
 static struct shell_pipe *claim_pipe(void)
 {
     for (int i = 0; i < PIPES; i++) {
@@ -160,28 +177,61 @@ INTERPOSE FILE *popen(const char *command, const char *mode)
 {
     REAL(popen, FILE * (*)(const char *, const char *));
     bool reads = strchr(mode, 'r'), writes = strchr(mode, 'w');
-    struct shell_pipe *p = is_profiled() && reads != writes ? claim_pipe() : NULL;
+    bool valid = reads != writes && !mode[strspn(mode, "rwe")];
+    struct shell_pipe *p = is_profiled() && valid ? claim_pipe() : NULL;
     if (!p)
         return real(command, mode);
+    atomic_fetch_add(&pipe_count, 1);
     FILE *f = start_pipe(p, command, reads, strchr(mode, 'e') != NULL);
     atomic_store(&p->file, f);
+    if (!f)
+        atomic_fetch_sub(&pipe_count, 1);
     return f;
+}
+
+/* Frees the entry of a stream and says whose output it was; 0: it is none of ours. */
+static pid_t release_pipe(FILE *file)
+{
+    for (int i = 0; i < PIPES && atomic_load(&pipe_count); i++) {
+        pid_t pid = pipes[i].pid;
+        if (atomic_load(&pipes[i].file) != file)
+            continue;
+        atomic_store(&pipes[i].file, NULL);
+        atomic_fetch_sub(&pipe_count, 1);
+        return pid;
+    }
+    return 0;
+}
+
+static int wait_for(pid_t pid)
+{
+    int status;
+    pid_t got;
+    while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+        ;
+    return got < 0 ? -1 : status;
+}
+
+static int close_stream(FILE *file)
+{
+    REAL(fclose, int (*)(FILE *));
+    return real(file);
 }
 
 INTERPOSE int pclose(FILE *file)
 {
     REAL(pclose, int (*)(FILE *));
-    struct shell_pipe *p = NULL;
-    for (int i = 0; i < PIPES && !p; i++)
-        if (atomic_load(&pipes[i].file) == file)
-            p = &pipes[i];
-    if (!p)
+    pid_t pid = file ? release_pipe(file) : 0;
+    if (!pid)
         return real(file);
-    pid_t pid = p->pid, got;
-    atomic_store(&p->file, NULL);
-    fclose(file);
-    int status;
-    while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-        ;
-    return got < 0 ? -1 : status;
+    close_stream(file);
+    return wait_for(pid);
+}
+
+INTERPOSE int fclose(FILE *file)
+{
+    pid_t pid = file ? release_pipe(file) : 0;
+    int r = close_stream(file);
+    int status = pid ? wait_for(pid) : 0;
+    return status ? status : r;
 }

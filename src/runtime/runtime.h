@@ -210,6 +210,9 @@ void runtime_begin_from_environment(const struct strobe_config *c);
 int signals_install(bool fatal);
 /* Calls what the program itself has installed for a signal that was not ours. */
 void signals_forward(int sig, siginfo_t *si, void *context);
+/* Whether the calling thread believes that rt.signo is blocked; a new one inherits it. */
+bool signals_believed_blocked(void);
+void signals_believe_blocked(bool blocked);
 
 /* ---- real.c ---- */
 /* The next definition of one of the functions we interpose; never NULL for libc's own. */

@@ -193,6 +193,16 @@ INTERPOSE __sighandler_t signal(int sig, __sighandler_t handler)
     return sigaction(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 
+bool signals_believed_blocked(void)
+{
+    return believes_blocked;
+}
+
+void signals_believe_blocked(bool blocked)
+{
+    believes_blocked = blocked;
+}
+
 /* What the program asks of its mask, without our signal; what it is told, with it. */
 static int change_mask(int how, const sigset_t *set, sigset_t *old,
                        int (*real)(int, const sigset_t *, sigset_t *))

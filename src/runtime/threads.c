@@ -68,6 +68,7 @@ struct handover {
     } start;
     void *arg;
     bool small_stack;
+    bool blocked; /* the creator believes to have blocked our signal */
 };
 
 /* Handovers live in the thread entry's own slot of a static table: no allocation. */
@@ -81,7 +82,7 @@ static struct handover *hand_over(void *arg)
     if (!t)
         return NULL;
     struct handover *h = &handovers[t - rt.threads];
-    *h = (struct handover){.t = t, .arg = arg};
+    *h = (struct handover){.t = t, .arg = arg, .blocked = signals_believed_blocked()};
     return h;
 }
 
@@ -93,6 +94,7 @@ static struct handover begin_thread(struct handover *h)
         give_altstack();
     t->stack_hi = (uintptr_t)pthread_self(); /* glibc keeps the thread's control block above it */
     t->start = (uintptr_t)mine.start.posix;
+    signals_believe_blocked(mine.blocked);
     if (pthread_setspecific(key, t) == 0 &&
         runtime_arm(t, (uint32_t)sigsafe_syscall0(SYS_gettid), 0))
         runtime_set_self(t);
