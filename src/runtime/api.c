@@ -25,7 +25,8 @@ static int fail(int code, const char *fmt, ...)
     return code;
 }
 
-static int begin(const struct strobe_config *c, bool by_call)
+/* Under threads_lock: threads that are being made read the settings. */
+static int begin_locked(const struct strobe_config *c, bool by_call)
 {
     struct timespec now;
     rt.period_ns = 1000000000ull / (uint64_t)c->hz;
@@ -46,6 +47,14 @@ static int begin(const struct strobe_config *c, bool by_call)
     }
     if (r < 0)
         file_abandon();
+    return r;
+}
+
+static int begin(const struct strobe_config *c, bool by_call)
+{
+    threads_lock();
+    int r = begin_locked(c, by_call);
+    threads_unlock();
     return r;
 }
 

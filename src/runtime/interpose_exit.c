@@ -34,9 +34,7 @@ INTERPOSE void quick_exit(int status)
     __builtin_unreachable();
 }
 
-/* Waits until no handler of another thread walks; bounded, because a thread may be stopped in one.
- */
-static void wait_for_walkers(void)
+void runtime_wait_for_handlers(void)
 {
     for (int i = 0; i < 10000 && atomic_load(&rt.walkers); i++)
         sigsafe_syscall0(SYS_sched_yield);
@@ -51,7 +49,7 @@ INTERPOSE int dlclose(void *handle)
         return real(handle);
     atomic_store(&rt.closing_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
     atomic_fetch_add(&rt.closers, 1);
-    wait_for_walkers();
+    runtime_wait_for_handlers();
     int r = real(handle);
     runtime_modules_changed();
     atomic_fetch_sub(&rt.closers, 1);

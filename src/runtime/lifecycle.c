@@ -145,6 +145,7 @@ static void atfork_child(void)
     uint32_t parent = rt.process ? shm_process_index(rt.shm, rt.process) : 0, image = rt.image;
     drop_threads();
     runtime_handlers_forget();
+    threads_forget();
     runtime_set_self(NULL);
     rt.pid = raw_pid();
     atomic_store(&rt.sampled_points, 0);
@@ -168,9 +169,8 @@ static void atfork_child(void)
 
 /* ---- ends ---- */
 
-void runtime_thread_end(struct thread *t)
+static void end_thread(struct thread *t)
 {
-    runtime_set_self(NULL);
     if (raw_pid() != rt.pid || !atomic_load(&t->used) || t->tid != raw_tid())
         return; /* profiling was stopped meanwhile: the entry is another thread's or nobody's */
     if (is_sampling()) {
@@ -180,6 +180,14 @@ void runtime_thread_end(struct thread *t)
     }
     runtime_disarm(t);
     runtime_thread_release(t);
+}
+
+void runtime_thread_end(struct thread *t)
+{
+    runtime_set_self(NULL);
+    threads_lock();
+    end_thread(t);
+    threads_unlock();
 }
 
 /* Points of the other threads whose signals had not come. */
@@ -213,6 +221,8 @@ void runtime_end(bool in_signal, const void *caller)
     book_self(self, caller, SHM_PSEUDO_EXIT);
     if (atomic_exchange(&rt.ended, 1))
         return;
+    if (!in_signal)
+        runtime_wait_for_handlers(); /* each thread's last stack is read next */
     book_other_threads(self);
     if (rt.shm) {
         atomic_store(&rt.process->cpu_at_end_ns, sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
@@ -225,14 +235,18 @@ void runtime_end(bool in_signal, const void *caller)
 void runtime_pause(const void *caller)
 {
     struct thread *self = runtime_self();
+    threads_lock();
     book_self(self, caller, SHM_PSEUDO_EXIT);
-    book_other_threads(self);
     atomic_store(&rt.sink, SINK_OFF);
+    runtime_wait_for_handlers();
+    book_other_threads(self);
     runtime_disarm_all();
     uint32_t high = atomic_load(&rt.threads_high);
     for (uint32_t i = 0; i < high; i++)
-        runtime_thread_release(&rt.threads[i]);
+        if (rt.threads[i].tid) /* the others are threads' that have not begun: they release them */
+            runtime_thread_release(&rt.threads[i]);
     runtime_set_self(NULL);
+    threads_unlock();
 }
 
 /* ---- exec ---- */

@@ -166,8 +166,8 @@ static bool is_current(const struct unwind_module *m)
     uint32_t epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     for (uint32_t i = known_modules(); i-- > 0;) {
         const struct module *k = &rt.modules[i];
-        if (k->start >= m->start && k->start < m->end &&
-            atomic_load_explicit(&k->ready, memory_order_acquire) &&
+        if (atomic_load_explicit(&k->ready, memory_order_acquire) && k->start >= m->start &&
+            k->start < m->end &&
             atomic_load_explicit(&k->seen_epoch, memory_order_relaxed) == epoch)
             return true;
     }

@@ -30,13 +30,13 @@ enum sink {
 /* A sampled thread. Fields without note belong to the thread itself and to the handler on it. */
 struct thread {
     _Atomic uint32_t used;
-    uint32_t tid;
+    _Atomic uint32_t tid;           /* 0: claimed for a thread that has not begun */
     _Atomic uint64_t next_point_ns; /* on the thread's CPU clock: the next sampling point */
-    uintptr_t stack_hi;             /* end of its stack; 0 = not known yet */
-    int fd;                         /* its perf_event, or -1 */
-    int timer;                      /* its kernel timer's id, or -1 */
-    bool first;                     /* the event still has the length of the first interval */
-    uintptr_t start;                /* address of its start routine, 0 = unknown */
+    _Atomic uintptr_t stack_hi;     /* end of its stack; 0 = not known yet */
+    _Atomic int fd;                 /* its perf_event, or -1 */
+    _Atomic int timer;              /* its kernel timer's id, or -1 */
+    _Atomic bool first;             /* the event still has the length of the first interval */
+    _Atomic uintptr_t start;        /* address of its start routine, 0 = unknown */
 };
 
 /* The stack that the last tick of a thread met; tick timers only. */
@@ -113,6 +113,9 @@ void runtime_set_self(struct thread *t);
 
 /* ---- handler.c (signal-safe) ---- */
 void runtime_handler(int sig, siginfo_t *si, void *context);
+/* Waits until no handler of another thread is at work; bounded, because a thread may be stopped in
+ * one. Not for handlers. */
+void runtime_wait_for_handlers(void);
 /* In a forked child: the handlers that were at work in the parent's other threads do not exist. */
 void runtime_handlers_forget(void);
 /* How many sampling points of `t` have passed by `now_ns` on its CPU clock; moves the next one. */
@@ -150,6 +153,8 @@ uintptr_t runtime_stack_end(uintptr_t sp);
 /* A free entry for a new thread, or NULL (counted). */
 struct thread *runtime_thread_claim(void);
 void runtime_thread_release(struct thread *t);
+/* The entry of a thread that is armed, or NULL. Under threads_lock. */
+struct thread *runtime_thread_of(uint32_t tid);
 /* Starts the clock of thread `tid`, whose CPU clock stood at `origin_ns` when it became ours:
  * points lie at origin + phase + k * period. Points that have passed already stay for the first
  * signal. Falls back to a timer; false if the thread cannot be sampled (counted). */
@@ -175,6 +180,12 @@ void runtime_exec_failed(struct shm_process *p);
 /* ---- threads.c ---- */
 /* Makes the key whose destructor ends a thread. */
 void threads_init(void);
+/* Held while profiling starts or stops, and while a thread begins or ends, so that each thread is
+ * armed by one side or the other and not by both. Never taken in a handler. */
+void threads_lock(void);
+void threads_unlock(void);
+/* In a forked child: whoever held it does not exist. */
+void threads_forget(void);
 
 /* ---- environ.c ---- */
 /* Takes STROBE* and our LD_PRELOAD out of environ and remembers them for children. */

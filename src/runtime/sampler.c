@@ -179,18 +179,18 @@ void runtime_disarm_all(void)
             runtime_disarm(&rt.threads[i]);
 }
 
-static bool is_known(uint32_t tid)
+struct thread *runtime_thread_of(uint32_t tid)
 {
     uint32_t high = atomic_load(&rt.threads_high);
     for (uint32_t i = 0; i < high; i++)
         if (atomic_load(&rt.threads[i].used) && rt.threads[i].tid == tid)
-            return true;
-    return false;
+            return &rt.threads[i];
+    return NULL;
 }
 
 static void arm_existing(uint32_t tid)
 {
-    if (is_known(tid))
+    if (runtime_thread_of(tid))
         return;
     if (!rt.stack_count)
         runtime_map_stacks();

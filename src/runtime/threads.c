@@ -22,6 +22,23 @@ static pthread_key_t key;
 static bool key_made;
 static __thread void *altstack __attribute__((tls_model("initial-exec")));
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void threads_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void threads_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void threads_forget(void)
+{
+    pthread_mutex_init(&lock, NULL);
+}
+
 static void free_altstack(void)
 {
     if (!altstack)
@@ -86,20 +103,35 @@ static struct handover *hand_over(void *arg)
     return h;
 }
 
+/* Under the lock. Profiling may have stopped since the handover, or stopped and started again; then
+ * this thread was there already for who started it, and has an entry that is armed. */
+static void arm_self(struct handover *h)
+{
+    uint32_t tid = (uint32_t)sigsafe_syscall0(SYS_gettid);
+    struct thread *t = runtime_thread_of(tid);
+    bool armed = t != NULL;
+    if (armed)
+        runtime_thread_release(h->t);
+    else
+        t = h->t;
+    t->stack_hi = (uintptr_t)pthread_self(); /* glibc keeps the thread's control block above it */
+    t->start = (uintptr_t)h->start.posix;
+    if (atomic_load(&rt.sink) != SINK_OFF && pthread_setspecific(key, t) == 0 &&
+        (armed || runtime_arm(t, tid, 0)))
+        runtime_set_self(t);
+    else if (!armed)
+        runtime_thread_release(t);
+}
+
 static struct handover begin_thread(struct handover *h)
 {
     struct handover mine = *h;
-    struct thread *t = mine.t;
     if (mine.small_stack)
         give_altstack();
-    t->stack_hi = (uintptr_t)pthread_self(); /* glibc keeps the thread's control block above it */
-    t->start = (uintptr_t)mine.start.posix;
     signals_believe_blocked(mine.blocked);
-    if (pthread_setspecific(key, t) == 0 &&
-        runtime_arm(t, (uint32_t)sigsafe_syscall0(SYS_gettid), 0))
-        runtime_set_self(t);
-    else
-        runtime_thread_release(t);
+    threads_lock();
+    arm_self(&mine);
+    threads_unlock();
     return mine;
 }
 
