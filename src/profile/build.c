@@ -199,7 +199,8 @@ static bool same_sample(const struct profile *p, uint32_t i, const struct profil
     uint64_t first = profile_loc_first(p, i), label = profile_label_first(p, i);
     if (p->sample_loc_end[i] - first != s->location_count ||
         p->sample_label_end[i] - label != s->label_count ||
-        memcmp(p->loc_refs + first, s->locations, s->location_count * sizeof *s->locations) != 0)
+        (s->location_count &&
+         memcmp(p->loc_refs + first, s->locations, s->location_count * sizeof *s->locations) != 0))
         return false;
     for (uint32_t k = 0; k < s->label_count; k++)
         if (p->labels[label + k].key != s->labels[k].key ||
