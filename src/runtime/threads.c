@@ -93,7 +93,7 @@ static struct handover handovers[RUNTIME_THREADS];
 
 static struct handover *hand_over(void *arg)
 {
-    if (!key_made || atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_OFF)
+    if (!key_made || atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF)
         return NULL;
     struct thread *t = runtime_thread_claim();
     if (!t)
