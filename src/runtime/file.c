@@ -270,6 +270,16 @@ static int write_profile(strobe_write_fn write, void *ctx)
     return r;
 }
 
+void file_save(void)
+{
+    if (target.write || target.fd < 0 || (!is_still_open() && open_target() != 0))
+        return;
+    write_profile(write_to_file, NULL);
+    /* Should execve fail, the next writing starts anew. */
+    sigsafe_syscall2(SYS_ftruncate, target.fd, sigsafe_syscall3(SYS_lseek, target.fd, 0, SEEK_CUR));
+    sigsafe_syscall3(SYS_lseek, target.fd, 0, SEEK_SET);
+}
+
 int file_end(bool in_signal)
 {
     int r = 0;

@@ -269,6 +269,8 @@ struct shm_process *runtime_exec_begin(const void *caller)
         switch_event(PERF_EVENT_IOC_DISABLE);
         book_self(runtime_self(), caller, SHM_PSEUDO_EXEC);
     }
+    if (!rt.shm && pid == rt.pid)
+        file_save();
     if (!rt.shm)
         return NULL;
     struct shm_process *p = pid == rt.pid ? rt.process : shm_process_claim(rt.shm, pid);

@@ -36,11 +36,11 @@ test("a click zooms, the URL says so, and Back undoes it", async ({ open, page }
   const name = await flame.nameOf(first).textContent();
   await flame.clickBox(first);
   await expect(flame.pill("zoom")).toHaveText(name ?? "");
-  expect(flame.param("zoom")).toBeTruthy();
+  await expect.poll(() => flame.param("zoom")).toBeTruthy();
   await expect(flame.chosen).toHaveAttribute("data-width", "1.000000");
   await page.goBack();
   await expect(flame.pill("zoom")).toHaveCount(0);
-  expect(flame.param("zoom")).toBeNull();
+  await expect.poll(() => flame.param("zoom")).toBeNull();
   await page.goForward();
   await expect(flame.pill("zoom")).toHaveText(name ?? "");
 });
@@ -109,10 +109,11 @@ test("a search says what share matches, and Enter goes from match to match", asy
   await expect(flame.search).toBeFocused();
   await page.keyboard.type("malloc");
   await expect(flame.matched).toHaveText(/^\d+(\.\d+)?% of 1\.33s matches$/);
-  expect(flame.param("q")).toBe("malloc");
+  await expect.poll(() => flame.param("q")).toBe("malloc");
   await page.keyboard.press("Enter");
   const first = await flame.nameOf(flame.chosen).textContent();
   expect(first).toMatch(/malloc/i);
+  await expect.poll(() => flame.param("at")).toBeTruthy();
   const at = flame.param("at");
   await page.keyboard.press("Enter");
   await expect.poll(() => flame.param("at")).not.toBe(at);
@@ -146,7 +147,7 @@ test("the wheel with Ctrl zooms at the pointer, and the window is in the URL", a
   await page.mouse.wheel(0, -200);
   await page.keyboard.up("Control");
   await expect(flame.pill("zoom")).toHaveText("a part of the graph");
-  expect(flame.param("zoom")).toMatch(/^@/);
+  await expect.poll(() => flame.param("zoom")).toMatch(/^@/);
   await page.keyboard.press("Escape");
   await expect(flame.pill("zoom")).toHaveCount(0);
 });
@@ -163,7 +164,7 @@ test("another sample type has other numbers, and the zoom finds its box again", 
   const zoomed = (await flame.pill("zoom").textContent()) ?? "";
   await page.getByRole("combobox", { name: "Sample type" }).selectOption("contentions");
   await expect(flame.status).toContainText("of 601 contentions");
-  expect(flame.param("si")).toBe("contentions");
+  await expect.poll(() => flame.param("si")).toBe("contentions");
   await expect(flame.pill("zoom")).toHaveText(zoomed);
   await page.goBack();
   await expect(flame.status).toContainText("1.20s delay");

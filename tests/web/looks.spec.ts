@@ -50,7 +50,7 @@ test("the theme can be chosen, and is in the URL", async ({ open, page }) => {
   await page.getByRole("button", { name: /^Theme/ }).click();
   await page.getByRole("button", { name: /^Theme: light/ }).click();
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
-  expect(flame.param("theme")).toBe("dark");
+  await expect.poll(() => flame.param("theme")).toBe("dark");
 });
 
 test("fits a phone", async ({ open, page }) => {

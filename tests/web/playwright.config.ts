@@ -19,7 +19,8 @@ export default defineConfig({
   outputDir: process.env.STROBE_WEB_SCRATCH ?? "../../test-results",
   fullyParallel: true,
   workers: 2,
-  timeout: 30_000,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
   reporter: [["list"]],
   use: {
     browserName: "chromium",

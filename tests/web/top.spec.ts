@@ -15,7 +15,7 @@ test("is sorted by flat, and by what is clicked, both ways", async ({ open, page
   expect(flat.length).toBeGreaterThan(20);
   expect(flat).toEqual(sorted(flat));
   await page.getByRole("button", { name: /^Cum/ }).click();
-  expect(flame.param("sort")).toBe("cum");
+  await expect.poll(() => flame.param("sort")).toBe("cum");
   await expect(page.getByRole("columnheader", { name: /^Cum/ })).toHaveAttribute(
     "aria-sort",
     "descending",
