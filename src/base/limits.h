@@ -57,6 +57,18 @@
 #define LIMIT_SUITE_SAMPLE_MS     100        /* between looks at what a program uses */
 #define LIMIT_SUITE_SAMPLES       (1u << 17) /* of one run: more than three hours */
 
+/* ---- the store ---- */
+#define LIMIT_STORE_QUEUE         4096         /* profiles that wait for the disk */
+#define LIMIT_STORE_LIST          100000       /* profiles of one list */
+#define LIMIT_STORE_BUCKETS       11000        /* of one timeline */
+#define LIMIT_STORE_SAMPLES       (1u << 24)   /* of one profile that is stored */
+#define LIMIT_STORE_SECTION       (1u << 28)   /* bytes of one section of a block, inflated */
+#define LIMIT_STORE_BLOCK_SAMPLES (1u << 20)   /* of a block, unless one profile has more */
+#define LIMIT_STORE_LABELS        64           /* of a series */
+#define LIMIT_STORE_LABEL_BYTES   4096         /* name or value of a label */
+#define LIMIT_STORE_COMMENTS      1000         /* of a merged profile */
+#define LIMIT_STORE_TEXT          (1u << 24)   /* bytes of a run's metrics, of a setting */
+
 /* ---- regular expressions ---- */
 #define LIMIT_REGEX_DEPTH         1000 /* nested parentheses, as in Go */
 

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Walking over a series' profiles: the one place that knows they are partly fresh rows and partly
+ * blocks. A block that lies in the range as a whole is given out by its sum, one that the range
+ * cuts, profile by profile; one that was downsampled has only its sum, and is taken whole when the
+ * range holds at least half of its profiles. What cannot be read is counted and passed over. */
+#include "store/sqlite_internal.h"
+#include "store/varint.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct row { /* of a block */
+    int64_t id, slot, first_ns, last_ns;
+    uint32_t schema;
+    bool has_data;
+};
+
+static int64_t slot_of(int64_t time_ns)
+{
+    int64_t slot = time_ns / SQLITE_SLOT_NS;
+    return slot - (time_ns % SQLITE_SLOT_NS < 0);
+}
+
+static void damaged(struct scan *sc, const char *what, int64_t id)
+{
+    sc->damaged++;
+    sqlite_damaged(sc->store, "%s %" PRId64 " of series %016" PRIx64 " in %s cannot be read", what,
+                   id, sc->series->hash, sc->store->path);
+}
+
+/* An error in the middle of a walk: damage is passed over, all else ends it. */
+static int ended(struct scan *sc, int rc, const char *what)
+{
+    int primary = rc & 0xff;
+    if (rc == SQLITE_DONE || rc == SQLITE_ROW)
+        return SQLITE_OK;
+    if (primary != SQLITE_CORRUPT && primary != SQLITE_IOERR && primary != SQLITE_NOTADB)
+        return rc;
+    damaged(sc, what, -1);
+    return SQLITE_OK;
+}
+
+static size_t bytes_of(sqlite3_stmt *st, int column)
+{
+    return (size_t)sqlite3_column_bytes(st, column);
+}
+
+/* ---- blocks ---- */
+
+/* sum, meta and data from `column` on. */
+int sqlite_read_block(struct block *b, sqlite3_stmt *st, int column, bool *has_data,
+                      struct arena *a)
+{
+    struct block_summary summary;
+    const void *p = sqlite3_column_blob(st, column);
+    int rc = block_read_sum(&b->sum, &summary, p, bytes_of(st, column), a);
+    p = sqlite3_column_blob(st, column + 1);
+    if (rc == 0)
+        rc = block_read_meta(b, p, bytes_of(st, column + 1), a);
+    if (rc == 0 && b->types != b->sum.types)
+        rc = -1;
+    p = sqlite3_column_blob(st, column + 2);
+    *has_data = bytes_of(st, column + 2) > 0;
+    if (rc == 0 && *has_data)
+        rc = block_read_data(b, p, bytes_of(st, column + 2), a);
+    return rc;
+}
+
+static bool in_range(const struct scan *sc, const struct block_profile *p)
+{
+    return p->time_ns >= sc->from_ns && p->time_ns < sc->until_ns &&
+           (!sc->only || (p->content == sc->only->content && p->time_ns == sc->only->time_ns));
+}
+
+static uint32_t count_in_range(const struct scan *sc, const struct block *b)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->profile_count; i++)
+        n += in_range(sc, &b->profiles[i]);
+    return n;
+}
+
+static bool give_sum(struct scan *sc, const struct row *row, sqlite3_stmt *st, struct arena *a)
+{
+    struct scan_part part = {.schema = row->schema, .is_sum = true};
+    if (block_read_sum(&part.samples, &part.summary, sqlite3_column_blob(st, 6), bytes_of(st, 6),
+                       a) != 0) {
+        damaged(sc, "block", row->id);
+        return true;
+    }
+    part.rounded = row->first_ns < sc->from_ns || row->last_ns >= sc->until_ns;
+    return sc->each(sc->arg, &part);
+}
+
+static bool give_metas(struct scan *sc, const struct row *row, sqlite3_stmt *st, struct arena *a)
+{
+    struct block b = {0};
+    bool more = true;
+    if (block_read_meta(&b, sqlite3_column_blob(st, 7), bytes_of(st, 7), a) != 0) {
+        damaged(sc, "block", row->id);
+        return true;
+    }
+    for (uint32_t i = 0; more && i < b.profile_count; i++) {
+        struct scan_part part = {.schema = row->schema, .profile = &b.profiles[i]};
+        part.samples.types = b.types;
+        part.rounded = !row->has_data;
+        if (in_range(sc, part.profile))
+            more = sc->each(sc->arg, &part);
+    }
+    return more;
+}
+
+static bool give_profiles(struct scan *sc, const struct row *row, sqlite3_stmt *st, struct arena *a)
+{
+    struct block b = {0};
+    bool has_data, more = true;
+    if (sqlite_read_block(&b, st, 6, &has_data, a) != 0) {
+        damaged(sc, "block", row->id);
+        return true;
+    }
+    if (!has_data) {
+        uint32_t n = count_in_range(sc, &b);
+        return n && n * 2ull >= b.profile_count && !sc->only ? give_sum(sc, row, st, a) : true;
+    }
+    struct block_key *keys = arena_array(a, b.sum.count, sizeof *keys);
+    for (uint64_t i = 0, at = 0; more && i < b.profile_count; i++) {
+        struct scan_part part = {.schema = row->schema, .profile = &b.profiles[i]};
+        uint32_t n = part.profile->sample_count;
+        if (in_range(sc, part.profile)) {
+            if (n > b.sum.count) { /* more than there are keys: a key twice */
+                damaged(sc, "block", row->id);
+                return true;
+            }
+            for (uint32_t k = 0; k < n; k++)
+                keys[k] = b.sum.keys[b.sample_keys[at + k]];
+            part.samples = (struct block_samples){b.types, n, keys, b.values + at * b.types};
+            more = sc->each(sc->arg, &part);
+        }
+        at += n;
+    }
+    return more;
+}
+
+static int scan_blocks(struct scan *sc, bool *more)
+{
+    sqlite3_stmt *st;
+    struct arena a;
+    int rc = sqlite3_prepare_v2(
+        sc->reader->db,
+        "SELECT id, slot, first, last, schema, has_data, sum, meta, data FROM block"
+        " WHERE series = ?1 AND slot BETWEEN ?2 AND ?3 ORDER BY slot",
+        -1, &st, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    sqlite3_bind_int64(st, 1, sc->series->id);
+    sqlite3_bind_int64(st, 2, slot_of(sc->from_ns));
+    sqlite3_bind_int64(st, 3, slot_of(sc->until_ns - 1));
+    arena_init(&a);
+    while (*more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct row row = {.id = sqlite3_column_int64(st, 0),
+                          .slot = sqlite3_column_int64(st, 1),
+                          .first_ns = sqlite3_column_int64(st, 2),
+                          .last_ns = sqlite3_column_int64(st, 3),
+                          .schema = (uint32_t)sqlite3_column_int64(st, 4),
+                          .has_data = sqlite3_column_int(st, 5)};
+        bool whole = row.first_ns >= sc->from_ns && row.last_ns < sc->until_ns;
+        if (row.last_ns < sc->from_ns || row.first_ns >= sc->until_ns)
+            continue;
+        if (!sc->want_samples)
+            *more = give_metas(sc, &row, st, &a);
+        else if (whole && !sc->by_profile && !sc->only)
+            *more = give_sum(sc, &row, st, &a);
+        else
+            *more = give_profiles(sc, &row, st, &a);
+        arena_free(&a);
+    }
+    rc = ended(sc, rc, "blocks");
+    sqlite3_finalize(st);
+    return rc;
+}
+
+/* ---- fresh rows ---- */
+
+static bool read_totals(struct block_profile *p, uint32_t types, sqlite3_stmt *st, struct arena *a)
+{
+    const uint8_t *at = sqlite3_column_blob(st, 7);
+    struct varint_reader r = {.at = at, .end = at + bytes_of(st, 7)};
+    p->totals = arena_zarray(a, types, sizeof *p->totals);
+    for (uint32_t t = 0; at && t < types; t++)
+        p->totals[t] = varint_get_signed(&r);
+    return at && !r.failed && r.at == r.end;
+}
+
+static bool give_fresh(struct scan *sc, sqlite3_stmt *st, struct arena *a)
+{
+    struct block_profile p = {.time_ns = sqlite3_column_int64(st, 1),
+                              .duration_ns = sqlite3_column_int64(st, 2),
+                              .header = (uint32_t)sqlite3_column_int64(st, 4),
+                              .sample_count = (uint32_t)sqlite3_column_int64(st, 5),
+                              .lost_samples = sqlite3_column_int64(st, 6),
+                              .content = (uint32_t)sqlite3_column_int64(st, 9)};
+    struct scan_part part = {.schema = (uint32_t)sqlite3_column_int64(st, 3), .profile = &p};
+    const char *comments = sqlite3_column_blob(st, 8);
+    struct schema schema;
+    uint32_t len = (uint32_t)bytes_of(st, 8);
+    bool good = symbol_get_schema(&sc->reader->symbols, part.schema, &schema) == 0 &&
+                read_totals(&p, schema.types, st, a) && (len == 0 || comments[len - 1] == 0);
+    p.comments = (struct block_text){comments, len};
+    part.samples.types = schema.types;
+    if (good && sc->want_samples)
+        good = block_read_samples(&part.samples, sqlite3_column_blob(st, 10), bytes_of(st, 10),
+                                  a) == 0 &&
+               part.samples.types == schema.types;
+    if (!good) {
+        damaged(sc, "profile", sqlite3_column_int64(st, 0));
+        return true;
+    }
+    return in_range(sc, &p) ? sc->each(sc->arg, &part) : true;
+}
+
+static int scan_fresh(struct scan *sc, bool *more)
+{
+    sqlite3_stmt *st;
+    struct arena a;
+    int rc = sqlite3_prepare_v2(sc->reader->db,
+                                "SELECT id, time, duration, schema, header, samples, lost, totals,"
+                                " comments, content, body FROM profile INDEXED BY profile_series"
+                                " WHERE series = ?1 AND time >= ?2 AND time < ?3 ORDER BY time",
+                                -1, &st, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    sqlite3_bind_int64(st, 1, sc->series->id);
+    sqlite3_bind_int64(st, 2, sc->from_ns);
+    sqlite3_bind_int64(st, 3, sc->until_ns);
+    arena_init(&a);
+    while (*more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        *more = give_fresh(sc, st, &a);
+        if (a.mapped_bytes > 1 << 20)
+            arena_free(&a);
+    }
+    arena_free(&a);
+    rc = ended(sc, rc, "profiles");
+    sqlite3_finalize(st);
+    return rc;
+}
+
+int sqlite_scan(struct scan *sc)
+{
+    bool more = true;
+    if (sc->from_ns >= sc->until_ns)
+        return SQLITE_OK;
+    int rc = scan_blocks(sc, &more);
+    return rc == SQLITE_OK && more ? scan_fresh(sc, &more) : rc;
+}
