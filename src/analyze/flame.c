@@ -13,13 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a sample's walk from the root stands, and all that is asked of a sample on its way: a step
- * touches one line of memory here and one of the locations. */
+/* Where a sample's walk stands, and all that is asked of a sample on its way: a step touches one
+ * line of memory here and one of the locations. Walks towards the leaf take loc_refs downwards and
+ * a location's lines upwards, walks towards the start the other way round. */
 struct cursor {
-    uint64_t at; /* its next location is loc_refs[at - 1] */
+    uint64_t at; /* its next location is loc_refs[at - 1]; on the way up loc_refs[at] */
     int64_t value;
     uint32_t locations_left; /* 0: the walk is over */
-    uint32_t line;           /* of the next location */
+    uint32_t line;           /* how many lines of the next location are done */
 };
 
 struct node {
@@ -55,6 +56,10 @@ struct growing {
     uint32_t *opened;   /* ... if this is that node's number + 1 */
     uint32_t *parted;   /* scratch of one node's samples, twice as many as samples */
     bool negative;
+    enum flame_walk walk;
+    bool up;           /* the walk goes towards the start of the program */
+    uint32_t function; /* the walk begins behind it, FLAME_NONE: at an end of the stack */
+    uint32_t root_frame;
 };
 
 static uint64_t magnitude(int64_t v)
@@ -92,7 +97,7 @@ static int64_t value_of(const struct profile *p, uint32_t sample, uint32_t type)
     return p->values[(size_t)sample * p->sample_type_count + type];
 }
 
-static int64_t total_of(const struct profile *p, uint32_t type)
+int64_t flame_total(const struct profile *p, uint32_t type)
 {
     uint64_t all = 0, base = 0;
     for (uint32_t i = 0; i < p->sample_count; i++) {
@@ -162,15 +167,21 @@ static void add_functions(struct growing *g)
 
 /* ---- growing ---- */
 
-/* The sample's next frame from the root, FLAME_NONE at its end. */
+static uint32_t next_location(const struct growing *g, const struct cursor *c)
+{
+    return g->p->loc_refs[g->up ? c->at : c->at - 1];
+}
+
+/* The sample's next frame, FLAME_NONE at its end. */
 static uint32_t step(struct growing *g, struct cursor *c)
 {
     if (!c->locations_left)
         return FLAME_NONE;
-    const uint32_t *first = &g->stacks.first[g->p->loc_refs[c->at - 1]];
-    uint32_t frame = g->stacks.lines[first[0] + c->line++].frame;
+    const uint32_t *first = &g->stacks.first[next_location(g, c)];
+    uint32_t done = c->line++;
+    uint32_t frame = g->stacks.lines[g->up ? first[1] - 1 - done : first[0] + done].frame;
     if (first[0] + c->line == first[1]) {
-        c->at--;
+        c->at = g->up ? c->at + 1 : c->at - 1;
         c->locations_left--;
         c->line = 0;
     }
@@ -187,9 +198,9 @@ static void fetch_ahead(const struct growing *g, const uint32_t *samples, uint32
     const struct cursor *far = &g->cursors[samples[AHEAD / 2]];
     const struct cursor *near = &g->cursors[samples[AHEAD / 4]];
     if (far->locations_left)
-        __builtin_prefetch(&g->p->loc_refs[far->at - 1]);
+        __builtin_prefetch(&g->p->loc_refs[g->up ? far->at : far->at - 1]);
     if (near->locations_left)
-        __builtin_prefetch(&g->stacks.first[g->p->loc_refs[near->at - 1]]);
+        __builtin_prefetch(&g->stacks.first[next_location(g, near)]);
 }
 
 static void wait_to_open(struct growing *g, uint32_t number)
@@ -276,6 +287,44 @@ static void close_node(struct growing *g, uint32_t number)
     g->f->left_out_count += n->own_weight != n->weight;
 }
 
+/* Puts the cursor behind the function's outermost call in the sample; false if it has none. */
+static bool find_call(const struct growing *g, uint32_t sample, struct cursor *c)
+{
+    const struct profile *p = g->p;
+    uint64_t first = profile_loc_first(p, sample), end = p->sample_loc_end[sample];
+    for (uint64_t k = end; k-- > first;) {
+        uint32_t line = g->stacks.first[p->loc_refs[k]];
+        uint32_t last = g->stacks.first[p->loc_refs[k] + 1], lines = last - line;
+        while (line < last && g->stacks.lines[line].function != g->function)
+            line++;
+        if (line == last)
+            continue;
+        uint32_t inside = last - 1 - line; /* lines of the location that are nearer to the leaf */
+        c->line = g->up ? inside + 1 : lines - inside;
+        bool whole = c->line == lines; /* the location is done */
+        if (whole)
+            c->line = 0;
+        if (g->up) {
+            c->at = k + whole;
+            c->locations_left = (uint32_t)(end - c->at);
+        } else {
+            c->at = k + !whole;
+            c->locations_left = (uint32_t)(c->at - first);
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool begin_walk(const struct growing *g, uint32_t sample, struct cursor *c)
+{
+    uint64_t first = profile_loc_first(g->p, sample), end = g->p->sample_loc_end[sample];
+    *c = (struct cursor){.at = g->up ? first : end, .locations_left = (uint32_t)(end - first)};
+    if (g->walk == FLAME_CALLEES || g->walk == FLAME_CALLERS)
+        return g->function != FLAME_NONE && find_call(g, sample, c);
+    return true;
+}
+
 static void plant(struct growing *g)
 {
     const struct profile *p = g->p;
@@ -293,11 +342,9 @@ static void plant(struct growing *g)
     struct node root = {.parent = 0, .frame = FLAME_NONE};
     for (uint32_t i = 0; i < p->sample_count; i++) {
         int64_t v = value_of(p, i, g->type);
-        if (!v)
+        if (!v || !begin_walk(g, i, &g->cursors[i]))
             continue;
-        uint64_t first = profile_loc_first(p, i), end = p->sample_loc_end[i];
-        g->cursors[i] =
-            (struct cursor){.at = end, .value = v, .locations_left = (uint32_t)(end - first)};
+        g->cursors[i].value = v;
         g->order[root.count++] = i;
         root.weight += magnitude(v);
         g->negative |= v < 0;
@@ -427,7 +474,7 @@ static void number_anew(struct growing *g)
         f->node_weight = arena_array(&f->arena, max, sizeof *f->node_weight);
     uint32_t *old = arena_array(&g->scratch, max, sizeof *old);
     old[0] = 0;
-    put_node(f, 0, FLAME_NONE, g->nodes[0].self, g->nodes[0].own_weight);
+    put_node(f, 0, g->root_frame, g->nodes[0].self, g->nodes[0].own_weight);
     for (uint32_t i = 0; i < f->node_count; i++) {
         if (f->node_frame[i] == FLAME_LEFT_OUT)
             continue;
@@ -442,16 +489,38 @@ static void number_anew(struct growing *g)
     }
 }
 
-void flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit)
+/* The number of the function and one of its frames, where the walk is about one. */
+static void find_function(struct growing *g, struct profile_str name)
+{
+    g->function = g->root_frame = FLAME_NONE;
+    if (g->walk == FLAME_FROM_ROOT || g->walk == FLAME_FROM_LEAF)
+        return;
+    for (uint32_t i = 0; i < g->f->function_count && g->function == FLAME_NONE; i++)
+        if (!compare_str(g->f->functions[i].name, name))
+            g->function = i;
+    for (uint32_t i = g->f->frame_count; i-- > 0;)
+        if (g->f->frames[i].function == g->function)
+            g->root_frame = i;
+}
+
+void flame_build_walk(struct flame *f, const struct profile *p, const struct flame_options *o)
 {
     *f = (struct flame){0};
-    struct growing g = {.p = p, .f = f, .type = type, .limit = node_limit};
+    struct growing g = {.p = p, .f = f, .type = o->type, .limit = o->node_limit, .walk = o->walk};
+    g.up = o->walk == FLAME_FROM_LEAF || o->walk == FLAME_CALLERS;
     flame_frames_build(f, p, &g.scratch, &g.stacks);
-    f->total = p->sample_count ? total_of(p, type) : 0;
+    find_function(&g, o->function);
+    f->total = p->sample_count ? flame_total(p, o->type) : 0;
     add_functions(&g);
     grow_tree(&g);
     number_anew(&g);
     arena_free(&g.scratch);
+}
+
+void flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit)
+{
+    struct flame_options o = {.type = type, .node_limit = node_limit};
+    flame_build_walk(f, p, &o);
 }
 
 void flame_free(struct flame *f)

@@ -21,6 +21,9 @@
  *   node_weight, if not NULL: the sum of |value| of the samples that end there; present only when a
  *   value is negative (a difference of profiles), because boxes cannot be narrower than nothing.
  *
+ * A tree may also be walked the other way, or from the middle: see enum flame_walk. Its functions
+ * are the same numbers then; what a node's self means is said there.
+ *
  * Trees of more than `node_limit` nodes keep the heaviest. The callees of a node that is too light
  * to be opened become one child of frame FLAME_LEFT_OUT, so that every sum stays right. Functions
  * are never cut. */
@@ -59,13 +62,34 @@ struct flame {
     uint32_t left_out_count; /* nodes of frame FLAME_LEFT_OUT */
 };
 
-/* Builds the tree of sample type `type` (< sample_type_count, or 0 when there is none) with at most
- * `node_limit` nodes, the left-out ones included; more only by the children of the one node that
- * met the limit. `total` is the sum of |value|, or of the samples labelled pprof::base=true alone
- * where these are not all zero (google/pprof, internal/report/report.go, computeTotal). The profile
- * must outlive the flame. */
+/* Where the walks of the samples begin and which way they go. */
+enum flame_walk {
+    FLAME_FROM_ROOT, /* the stack as it was called; self is what ends in a frame */
+    FLAME_FROM_LEAF, /* inverted: below the root are the leaves, below these their callers */
+    /* Of one function, from its outermost call in each stack, so that recursion counts once and the
+     * root's total is the function's cum. The root is the function: node_frame[0] is one of its
+     * frames (FLAME_NONE if no sample has it). */
+    FLAME_CALLEES, /* towards the leaf; the root's self is what ends in that call */
+    FLAME_CALLERS, /* towards the start; self is of those that nobody called */
+};
+
+struct flame_options {
+    uint32_t type;       /* of samples: < sample_type_count, or 0 when there is none */
+    uint32_t node_limit; /* at most so many nodes, the left-out ones included; more only by the
+                            children of the one node that met the limit */
+    enum flame_walk walk;
+    struct profile_str function; /* of FLAME_CALLEES and FLAME_CALLERS, by its name in full */
+};
+
+/* Builds the tree. `total` is flame_total. The profile must outlive the flame. */
+void flame_build_walk(struct flame *f, const struct profile *p, const struct flame_options *o);
+/* FLAME_FROM_ROOT. */
 void flame_build(struct flame *f, const struct profile *p, uint32_t type, uint32_t node_limit);
 void flame_free(struct flame *f);
+
+/* The sum of |value|, or of the samples labelled pprof::base=true alone where these are not all
+ * zero (google/pprof, internal/report/report.go, computeTotal). */
+int64_t flame_total(const struct profile *p, uint32_t type);
 
 /* The sample type shown when none is asked for: the profile's default, else the last one. */
 uint32_t flame_default_type(const struct profile *p);

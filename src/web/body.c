@@ -3,9 +3,8 @@
  * Turns a profile's flame (analyze/flame.h) into the bytes the page reads. Only forms change here;
  * what the numbers mean is decided in analyze. */
 #include "web/body.h"
-#include "analyze/flame.h"
-#include "base/limits.h"
 #include "web/columns.h"
+#include "web/labels.h"
 
 #include <string.h>
 
@@ -28,10 +27,10 @@ static int32_t list_string(struct string_list *l, struct profile_str s)
     return l->count++;
 }
 
-static void write_facts(struct json *j, const struct profile *p, const char *title,
+static void write_facts(struct json *j, const struct profile *p, const struct body_options *o,
                         const struct flame *f)
 {
-    json_cstr(j, "title", title);
+    json_cstr(j, "title", o->title);
     json_array(j, "sample_types");
     for (uint32_t i = 0; i < p->sample_type_count; i++) {
         json_object(j, NULL);
@@ -51,8 +50,9 @@ static void write_facts(struct json *j, const struct profile *p, const char *tit
     for (uint32_t i = 0; i < p->comment_count; i++)
         json_str(j, NULL, profile_string(p, p->comments[i]));
     json_array_end(j);
-    json_int(j, "sample_count", p->sample_count);
-    json_int(j, "total", f->total);
+    json_int(j, "sample_count", o->sample_count);
+    json_int(j, "total", o->total);
+    json_int(j, "left", f->total);
     json_int(j, "left_out", f->left_out_count);
 }
 
@@ -151,10 +151,10 @@ static void write_tree(struct json *j, const struct flame *f, struct columns *c)
         weight[i] = (double)f->node_weight[i];
 }
 
-void body_write(const struct profile *p, const char *title, uint32_t type, struct buf *out)
+void body_write(const struct profile *p, const struct body_options *o, struct buf *out)
 {
     struct flame f;
-    flame_build(&f, p, type, LIMIT_FLAME_NODES);
+    flame_build_walk(&f, p, &o->flame);
     struct arena scratch;
     arena_init(&scratch);
     struct buf text;
@@ -164,8 +164,9 @@ void body_write(const struct profile *p, const char *title, uint32_t type, struc
     struct columns c;
     columns_init(&c, &scratch);
     json_object(&j, NULL);
-    write_facts(&j, p, title, &f);
-    json_int(&j, "type", type);
+    write_facts(&j, p, o, &f);
+    json_int(&j, "type", o->flame.type);
+    labels_write(&j, p, o->flame.type);
     write_names(&j, &f, &c);
     write_tree(&j, &f, &c);
     columns_describe(&c, &j);

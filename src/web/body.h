@@ -5,7 +5,10 @@
  *   "title"         names of the files
  *   "sample_types"  [{"type", "unit"}],  "type": the index of the one this body is about
  *   "period_type", "period", "time_nanos", "duration_nanos", "comments", "sample_count"
- *   "total"         what percentages are of,  "left_out": boxes of callees too light to be sent
+ *   "total"         what percentages are of: of the profile before it was refined,  "left": of what
+ *                   is left of it
+ *   "left_out"      boxes of callees too light to be sent
+ *   "labels"        see labels.h, of what is left
  *   "self_unit"     what node_self and node_weight are multiples of
  *   "strings"       every name once; columns refer to it
  *
@@ -13,15 +16,23 @@
  *
  *   function_name i32, function_flat f64, function_cum f64
  *   frame_function, frame_file, frame_module (strings), frame_line, frame_inlined (0, 1): i32
- *   node_parent i32, node_frame i32 (-1 the root, -2 left out), node_self i32 or f64, and
- *   node_weight, of the same type, where values are negative */
+ *   node_parent i32, node_frame i32 (-1 a root that is no function, -2 left out), node_self i32 or
+ * f64, and node_weight, of the same type, where values are negative */
 #ifndef WEB_BODY_H
 #define WEB_BODY_H
 
+#include "analyze/flame.h"
 #include "base/buf.h"
 #include "profile/profile.h"
 
-/* Appends the body of sample type `type` to `out`. */
-void body_write(const struct profile *p, const char *title, uint32_t type, struct buf *out);
+struct body_options {
+    const char *title;
+    struct flame_options flame;
+    int64_t total;         /* of the profile before it was refined, */
+    uint32_t sample_count; /* as is this */
+};
+
+/* Appends the body of `p`, refined or not, to `out`. */
+void body_write(const struct profile *p, const struct body_options *o, struct buf *out);
 
 #endif

@@ -4,7 +4,7 @@
  *
  *   /             the page; its state is in the query, which only the page itself reads
  *   /assets/…     its script and styles
- *   /api/profile  the profile body (body.h) of one sample type: ?si=NAME or number, as in pprof */
+ *   /api/profile  the profile as the page asks for it: view.h has the parameters */
 #ifndef WEB_VIEWER_H
 #define WEB_VIEWER_H
 

@@ -251,6 +251,122 @@ static void light_callees_are_put_together_and_no_sum_is_lost(void **state)
     profile_free(&p);
 }
 
+static void build_walk(struct flame *f, const struct profile *p, enum flame_walk walk,
+                       const char *function)
+{
+    struct flame_options o = {.node_limit = 100, .walk = walk};
+    o.function = (struct profile_str){function, (uint32_t)strlen(function)};
+    flame_build_walk(f, p, &o);
+}
+
+/* The tree as "name self, …", breadth first. */
+static const char *tree_text(const struct flame *f)
+{
+    static char text[512];
+    size_t n = 0;
+    for (uint32_t i = 0; i < f->node_count; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s<%u %lld", i ? ", " : "",
+                              name_of(f, i), f->node_parent[i], (long long)f->node_self[i]);
+    return text;
+}
+
+static void an_inverted_tree_begins_at_the_leaves(void **state)
+{
+    struct profile p;
+    struct flame f;
+    make_profile(&p, (struct folded[]){{"main;a;x", 5}, {"main;x", 3}, {"x;a", 1}, {NULL, 0}});
+    build_walk(&f, &p, FLAME_FROM_LEAF, "");
+    assert_string_equal(tree_text(&f), "root<0 0, x<0 0, a<0 0, a<1 0, main<1 3, x<2 1, main<3 5");
+    assert_int_equal(function_of(&f, "x")->flat, 8);
+    flame_free(&f);
+    profile_free(&p);
+}
+
+static void callers_and_callees_part_at_the_outermost_call(void **state)
+{
+    struct profile p;
+    struct flame f;
+    make_profile(&p, (struct folded[]){
+                         {"main;f;g;f;h", 5}, {"main;f", 3}, {"f;g", 1}, {"main;z", 9}, {NULL, 0}});
+    build_walk(&f, &p, FLAME_CALLEES, "f");
+    assert_string_equal(tree_text(&f), "f<0 3, g<0 1, f<1 0, h<2 5");
+    flame_free(&f);
+    build_walk(&f, &p, FLAME_CALLERS, "f");
+    assert_string_equal(tree_text(&f), "f<0 1, main<0 8");
+    assert_int_equal(f.total, 18);
+    flame_free(&f);
+    build_walk(&f, &p, FLAME_CALLERS, "nowhere");
+    assert_string_equal(tree_text(&f), "root<0 0");
+    flame_free(&f);
+    profile_free(&p);
+}
+
+static void a_walk_may_begin_inside_a_location(void **state)
+{
+    struct profile p;
+    struct flame f;
+    make_profile(&p, (struct folded[]){{"main;outer", 1}, {"mid", 0}, {"inner", 0}, {NULL, 0}});
+    /* outer's location gets mid inlined into it, and inner into that. */
+    uint32_t first = p.line_count;
+    for (uint32_t i = 0; i < 2; i++)
+        p.lines[p.line_count++] = (struct profile_line){.line = 1, .function = 3 - i};
+    p.lines[p.line_count++] = (struct profile_line){.line = 1, .function = 0};
+    p.locations[0].line_first = first;
+    p.locations[0].line_count = 3;
+    build_walk(&f, &p, FLAME_CALLERS, "mid");
+    assert_string_equal(tree_text(&f), "mid<0 0, outer<0 0, main<1 1");
+    flame_free(&f);
+    build_walk(&f, &p, FLAME_CALLEES, "mid");
+    assert_string_equal(tree_text(&f), "mid<0 0, inner<0 1");
+    flame_free(&f);
+    build_walk(&f, &p, FLAME_CALLEES, "inner");
+    assert_string_equal(tree_text(&f), "inner<0 1");
+    flame_free(&f);
+    build_walk(&f, &p, FLAME_CALLERS, "outer");
+    assert_string_equal(tree_text(&f), "outer<0 0, main<0 1");
+    flame_free(&f);
+    build_walk(&f, &p, FLAME_FROM_LEAF, "");
+    assert_string_equal(tree_text(&f), "root<0 0, inner<0 0, mid<1 0, outer<2 0, main<3 1");
+    flame_free(&f);
+    profile_free(&p);
+}
+
+/* The sum over a tree, from whichever side it is walked, and over a function's are known. */
+static void assert_walk_sums(const struct profile *p)
+{
+    struct flame f, g;
+    struct flame_options o = {.node_limit = 1u << 20, .walk = FLAME_FROM_LEAF};
+    flame_build(&f, p, 0, 1u << 20);
+    flame_build_walk(&g, p, &o);
+    assert_invariants(&g, p, 0);
+    flame_free(&g);
+    for (uint32_t i = 0; i < f.function_count; i++) {
+        o.function = f.functions[i].name;
+        for (int up = 0; up < 2; up++) {
+            int64_t sum = 0;
+            o.walk = up ? FLAME_CALLERS : FLAME_CALLEES;
+            flame_build_walk(&g, p, &o);
+            for (uint32_t n = 0; n < g.node_count; n++)
+                sum += g.node_self[n];
+            assert_true(sum == f.functions[i].cum);
+            flame_free(&g);
+        }
+    }
+    flame_free(&f);
+}
+
+static void every_walk_has_its_sum(void **state)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct profile p;
+        profile_random(
+            &p, (struct random_profile){
+                    .seed = seed, .samples = 200, .locations = 60, .functions = 25, .mappings = 3});
+        assert_walk_sums(&p);
+        profile_free(&p);
+    }
+}
+
 static void random_profiles_keep_every_promise(void **state)
 {
     for (uint64_t seed = 1; seed <= 40; seed++) {
@@ -302,6 +418,10 @@ int main(void)
         cmocka_unit_test(frames_without_function_are_their_binary),
         cmocka_unit_test(differences_have_widths_beside_their_sums),
         cmocka_unit_test(light_callees_are_put_together_and_no_sum_is_lost),
+        cmocka_unit_test(an_inverted_tree_begins_at_the_leaves),
+        cmocka_unit_test(callers_and_callees_part_at_the_outermost_call),
+        cmocka_unit_test(a_walk_may_begin_inside_a_location),
+        cmocka_unit_test(every_walk_has_its_sum),
         cmocka_unit_test(random_profiles_keep_every_promise),
         cmocka_unit_test(an_empty_profile_is_a_root),
     };
