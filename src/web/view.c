@@ -18,8 +18,7 @@ static bool type_is(const struct profile *p, uint32_t type, const char *name)
     return s.len == strlen(name) && !memcmp(s.ptr, name, s.len);
 }
 
-/* By number, by name, or by name without "inuse_", as pprof's -sample_index. */
-static bool find_type(const struct profile *p, const char *asked, uint32_t *type)
+bool view_find_type(const struct profile *p, const char *asked, uint32_t *type)
 {
     *type = flame_default_type(p);
     if (!asked || !*asked)
@@ -158,7 +157,7 @@ void view_serve(struct http_exchange *x, const struct profile *p, const char *ti
     struct asked asked = {0};
     struct err e = {0};
     struct body_options o = {.title = title, .flame.node_limit = LIMIT_FLAME_NODES};
-    if (!find_type(p, http_query(x, "si"), &o.flame.type)) {
+    if (!view_find_type(p, http_query(x, "si"), &o.flame.type)) {
         http_reply_error(x, 404, "the profile has no sample type '%.100s'", http_query(x, "si"));
         return;
     }

@@ -25,7 +25,14 @@ for (const colorScheme of ["light", "dark"] as const) {
     else expect(lightness).toBeGreaterThan(0.9);
   });
 
-  for (const query of ["", "?view=top", "?q=malloc"]) {
+  for (const query of [
+    "",
+    "?view=top",
+    "?q=malloc",
+    "?view=tree&q=malloc",
+    "?view=calls",
+    "?f=malloc&col=self&up=1&inv=1",
+  ]) {
     test(`axe finds nothing: ${colorScheme} ${query}`, async ({ open, page }) => {
       await page.emulateMedia({ colorScheme });
       const flame = await open(CPU, query);
@@ -56,7 +63,7 @@ test("the theme can be chosen, and is in the URL", async ({ open, page }) => {
 test("fits a phone", async ({ open, page }) => {
   await page.setViewportSize({ width: 360, height: 740 });
   const flame = await open(CPU);
-  for (const view of ["Flame", "Top"]) {
+  for (const view of ["Flame", "Tree", "Top", "Callers"]) {
     await page.getByRole("button", { name: view, exact: true }).click();
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(wide).toBeLessThanOrEqual(360);
@@ -138,6 +145,12 @@ test("the server answers this machine only, and only reads", async () => {
     const wrong = await ask(server.url, "/api/profile?si=bogus");
     expect(wrong.status).toBe(404);
     expect(JSON.parse(wrong.body)).toEqual({ error: "the profile has no sample type 'bogus'" });
+    const expression = await ask(server.url, "/api/profile?f=(");
+    expect(expression.status).toBe(400);
+    expect(JSON.parse(expression.body)).toEqual({
+      error: "f=(: error parsing regexp: missing closing ): `(`",
+    });
+    expect((await ask(server.url, "/api/profile?walk=sideways")).status).toBe(400);
     expect((await ask(server.url, "/api/profile")).body).toContain(
       "orders_labels.pb.gz and 1 more",
     );

@@ -79,7 +79,7 @@ test("what is selected in one view is selected in the other", async ({ open, pag
   await row.click();
   await expect(row).toHaveAttribute("aria-selected", "true");
   await expect(flame.status.locator(".name")).toHaveText(name);
-  await page.keyboard.press("Enter");
+  await page.keyboard.press("t");
   await expect(flame.nameOf(flame.chosen)).toHaveText(name);
   await page.keyboard.press("t");
   await expect(page.locator("tr[aria-selected=true]")).toHaveAttribute("data-function", name);

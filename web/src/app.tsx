@@ -4,10 +4,15 @@
 // would be when there is nothing to show.
 
 import { useSignalEffect } from "@preact/signals";
-import { failure, loading, profile, route } from "./state.ts";
+import type { Profile } from "./data/profile.ts";
+import { failure, loading, mainGraph, navigate, profile, route } from "./state.ts";
+import { Calls } from "./calls/calls.tsx";
 import { Flame } from "./flame/flame.tsx";
+import { Minimap } from "./flame/minimap.tsx";
 import { TopTable } from "./top/top.tsx";
+import { TreeTable } from "./tree/tree.tsx";
 import { Help } from "./ui/help.tsx";
+import { MenuLayer } from "./ui/menu.tsx";
 import { Notice } from "./ui/notice.tsx";
 import { Pills } from "./ui/pills.tsx";
 import { StatusBar } from "./ui/status.tsx";
@@ -33,7 +38,18 @@ function View() {
         <pre>strobe record -F 1000 -- PROGRAM…</pre>
       </Notice>
     );
-  if (p.tree.width[0] === 0)
+  if (p.facts.left === 0 && route.value.refine.length > 0)
+    return (
+      <Notice title="The refinements leave nothing.">
+        <p>No sample fits all of the pills above; take one away, or</p>
+        <p>
+          <button type="button" class="plain" onClick={() => navigate({ refine: [] }, "push")}>
+            take all away
+          </button>
+        </p>
+      </Notice>
+    );
+  if (p.facts.left === 0)
     return (
       <Notice title={`All samples of ${p.sampleType.type} are zero.`}>
         <p>
@@ -43,7 +59,23 @@ function View() {
         </p>
       </Notice>
     );
-  return route.value.view === "top" ? <TopTable p={p} /> : <Flame p={p} />;
+  return <ProfileView p={p} />;
+}
+
+function ProfileView(props: { p: Profile }) {
+  const { p } = props;
+  const g = mainGraph.value;
+  const { view } = route.value;
+  if (view === "top") return <TopTable p={p} />;
+  if (view === "calls") return <Calls p={p} />;
+  if (!g) return null;
+  if (view === "tree") return <TreeTable g={g} />;
+  return (
+    <main class="view flame">
+      <Minimap g={g} />
+      <Flame g={g} name="Flame graph" id="flame-twin" />
+    </main>
+  );
 }
 
 export function App() {
@@ -58,6 +90,7 @@ export function App() {
       <Pills />
       <View />
       <StatusBar />
+      <MenuLayer />
       <Help />
     </>
   );

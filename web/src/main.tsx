@@ -5,12 +5,13 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { applyTheme, followHistory, load, route } from "./state.ts";
+import { applyTheme, followHistory, load, route, source } from "./state.ts";
 
+source.value = { path: "/api/profile", params: [] };
 followHistory();
 effect(applyTheme);
 effect(() => {
-  route.value.sampleType;
+  [route.value, source.value];
   void load();
 });
 

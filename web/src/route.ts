@@ -1,17 +1,43 @@
 // SPDX-License-Identifier: MIT
 //
 // What the URL says, and how. Defaults are left out, so that the plain address is the plain page.
-// `si` is pprof's name for the sample type.
+// The names of the sample type and of the refinements are pprof's.
 
-export type View = "flame" | "top";
+export type View = "flame" | "tree" | "top" | "calls";
 export type SortKey = "flat" | "cum" | "name";
 export type Theme = "" | "light" | "dark";
+export type ColourMode = "module" | "self" | "file";
+
+/** The parameters of refinements, and what they are called: the flags of `strobe top`. */
+export const refinementNames = {
+  f: "focus",
+  i: "ignore",
+  h: "hide",
+  s: "show",
+  sf: "show from",
+  tf: "label",
+  ti: "label not",
+} as const;
+
+export type RefinementKind = keyof typeof refinementNames;
+
+export interface Refinement {
+  kind: RefinementKind;
+  value: string; // a regular expression; of tf and ti "key=expression"
+}
 
 export interface Route {
   view: View;
   sampleType: string; // "" is the profile's default
+  refine: readonly Refinement[];
+  inverted: boolean;
+  upwards: boolean; // the root at the bottom
+  colour: ColourMode;
   query: string;
   zoom: string; // see flame/place.ts
+  pivot: string; // function whose callers and callees are shown
+  zoomCallers: string;
+  zoomCallees: string;
   at: string; // place of the chosen box
   selected: string; // name of the chosen function
   sort: SortKey;
@@ -23,14 +49,27 @@ function oneOf<T extends string>(value: string | null, allowed: readonly T[], fa
   return allowed.find((a) => a === value) ?? fallback;
 }
 
+function isRefinement(name: string): name is RefinementKind {
+  return Object.hasOwn(refinementNames, name);
+}
+
 export function routeFromQuery(query: string): Route {
   const q = new URLSearchParams(query);
   const text = (name: string): string => q.get(name) ?? "";
+  const refine: Refinement[] = [];
+  for (const [kind, value] of q) if (isRefinement(kind) && value) refine.push({ kind, value });
   return {
-    view: oneOf(q.get("view"), ["flame", "top"], "flame"),
+    view: oneOf(q.get("view"), ["flame", "tree", "top", "calls"], "flame"),
     sampleType: text("si"),
+    refine,
+    inverted: q.get("inv") === "1",
+    upwards: q.get("up") === "1",
+    colour: oneOf(q.get("col"), ["module", "self", "file"], "module"),
     query: text("q"),
     zoom: text("zoom"),
+    pivot: text("fn"),
+    zoomCallers: text("zu"),
+    zoomCallees: text("zd"),
     at: text("at"),
     selected: text("sel"),
     sort: oneOf(q.get("sort"), ["flat", "cum", "name"], "flat"),
@@ -39,20 +78,31 @@ export function routeFromQuery(query: string): Route {
   };
 }
 
-export function routeToQuery(r: Route): string {
+export function routeToParams(r: Route): URLSearchParams {
   const q = new URLSearchParams();
   const put = (name: string, value: string, fallback = ""): void => {
     if (value !== fallback) q.set(name, value);
   };
   put("view", r.view, "flame");
   put("si", r.sampleType);
+  for (const { kind, value } of r.refine) q.append(kind, value);
+  put("inv", r.inverted ? "1" : "");
+  put("up", r.upwards ? "1" : "");
+  put("col", r.colour, "module");
   put("q", r.query);
   put("zoom", r.zoom);
+  put("fn", r.pivot);
+  put("zu", r.zoomCallers);
+  put("zd", r.zoomCallees);
   put("at", r.at);
   put("sel", r.selected);
   put("sort", r.sort, "flat");
   put("rev", r.reversed ? "1" : "");
   put("theme", r.theme);
-  const text = q.toString();
+  return q;
+}
+
+export function routeToQuery(r: Route): string {
+  const text = routeToParams(r).toString();
   return text ? `?${text}` : "";
 }

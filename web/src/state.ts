@@ -5,42 +5,52 @@
 // pointer and what was loaded.
 
 import { batch, computed, signal } from "@preact/signals";
-import { findFunction, makeProfile, type Profile } from "./data/profile.ts";
-import { readBody } from "./data/columns.ts";
-import { findPlace, readZoom } from "./flame/place.ts";
-import { findMatches, searchPattern } from "./flame/search.ts";
-import { routeFromQuery, routeToQuery, type Route } from "./route.ts";
+import { findFunction, functionNameOf, type Profile } from "./data/profile.ts";
+import { fetchProfile, keptProfile, profileUrl, type Source, type Walk } from "./data/source.ts";
+import { makeGraph, type Graph } from "./flame/graph.ts";
+import { searchPattern } from "./flame/search.ts";
+import { routeFromQuery, routeToQuery, type Refinement, type Route } from "./route.ts";
 
 export const route = signal<Route>(routeFromQuery(location.search));
-export const profile = signal<Profile | undefined>(undefined);
+export const source = signal<Source | undefined>(undefined);
 export const failure = signal("");
 export const loading = signal(true);
-export const hovered = signal<{ node: number; count: number } | undefined>(undefined);
+export const hovered = signal<{ p: Profile; node: number; count: number } | undefined>(undefined);
 export const hoveredFunction = signal(-1); // the row under the pointer, or -1
 export const helpOpen = signal(false);
 /** Raised when the chosen box should be scrolled to and take the keyboard. */
 export const reveal = signal(0);
 
 export const query = computed(() => route.value.query);
-const zoomText = computed(() => route.value.zoom);
-const atText = computed(() => route.value.at);
-
 export const pattern = computed(() => (query.value ? searchPattern(query.value) : undefined));
-export const matches = computed(() =>
-  profile.value && pattern.value ? findMatches(profile.value, pattern.value) : undefined,
-);
-export const zoom = computed(() =>
-  profile.value ? readZoom(profile.value, zoomText.value) : { node: 0, span: { from: 0, to: 1 } },
-);
-/** The box the keyboard is at; the root where the URL names none, or one that is not there. */
-export const chosenNode = computed(() =>
-  profile.value ? Math.max(0, findPlace(profile.value, atText.value)) : 0,
-);
 export const chosenFunction = computed(() => route.value.selected);
-/** Its index in the profile, or -1. */
-export const chosenIndex = computed(() =>
-  profile.value && chosenFunction.value ? findFunction(profile.value, chosenFunction.value) : -1,
+
+/** The merged tree, from the root or inverted; its functions are what Top shows. */
+export const profile = signal<Profile | undefined>(undefined);
+const callersProfile = signal<Profile | undefined>(undefined);
+const calleesProfile = signal<Profile | undefined>(undefined);
+
+const upwards = computed(() => route.value.upwards);
+const always = computed(() => true);
+const never = computed(() => false);
+
+export const mainGraph = computed<Graph | undefined>(() =>
+  profile.value ? makeGraph(profile.value, "zoom", upwards) : undefined,
 );
+export const callersGraph = computed<Graph | undefined>(() =>
+  callersProfile.value ? makeGraph(callersProfile.value, "zoomCallers", always) : undefined,
+);
+export const calleesGraph = computed<Graph | undefined>(() =>
+  calleesProfile.value ? makeGraph(calleesProfile.value, "zoomCallees", never) : undefined,
+);
+
+/** Which of the two graphs of callers and callees the keys are for. */
+export const half = signal<"callers" | "callees">("callees");
+export const activeGraph = computed<Graph | undefined>(() => {
+  if (route.value.view !== "calls") return mainGraph.value;
+  return half.value === "callers" ? callersGraph.value : calleesGraph.value;
+});
+export const matches = computed(() => mainGraph.value?.matches.value);
 
 /**
  * Changes the route. "push" is for steps that Back should undo: zoom, view, sample type, the first
@@ -84,37 +94,89 @@ export function search(text: string): void {
   navigate({ query: text }, query.value === "" || text === "" ? "push" : "replace");
 }
 
+// ---- refinements ----
+
+const noZoom = { zoom: "", zoomCallers: "", zoomCallees: "" };
+
+export function addRefinement(refinement: Refinement, also: Partial<Route> = {}): void {
+  const { refine } = route.value;
+  const known = refine.some((r) => r.kind === refinement.kind && r.value === refinement.value);
+  if (refinement.value === "" || known) return;
+  navigate({ refine: [...refine, refinement], ...noZoom, ...also }, "push");
+}
+
+export function removeRefinement(refinement: Refinement): void {
+  navigate({ refine: route.value.refine.filter((r) => r !== refinement), ...noZoom }, "push");
+}
+
+/** Shows callers and callees of a function; by default of the chosen one, else of the costliest. */
+export function openCalls(name = "", mode: "push" | "replace" = "push"): void {
+  const p = profile.value;
+  if (!p) return;
+  let pivot = name || chosenFunction.value || route.value.pivot;
+  if (!pivot || findFunction(p, pivot) < 0) {
+    let best = -1;
+    for (let i = 0; i < p.functionFlat.length; i++)
+      if (best < 0 || Math.abs(p.functionFlat[i]) > Math.abs(p.functionFlat[best])) best = i;
+    pivot = best < 0 ? "" : functionNameOf(p, best);
+  }
+  half.value = "callees";
+  navigate({ view: "calls", pivot, selected: pivot, at: "", ...noZoom }, mode);
+}
+
+export function invert(): void {
+  navigate({ inverted: !route.value.inverted, zoom: "", at: "" }, "push");
+}
+
 export function applyTheme(): void {
   const { theme } = route.value;
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
 }
 
-let loadedType: string | undefined;
+// ---- loading ----
 
-/** Fetches the profile of the route's sample type, unless it is the one that is there. */
+let asked = ""; // the addresses of what is shown, or on its way
+
+function wanted(r: Route, s: Source): string[] {
+  const walks: Walk[] = [r.inverted ? "leaf" : "root"];
+  if (r.view === "calls" && r.pivot) walks.push("callers", "callees");
+  return walks.map((walk) => profileUrl(s, r, walk));
+}
+
+function show(profiles: (Profile | undefined)[]): void {
+  batch(() => {
+    profile.value = profiles[0];
+    callersProfile.value = profiles[1];
+    calleesProfile.value = profiles[2];
+    hovered.value = undefined;
+    failure.value = "";
+    loading.value = false;
+  });
+}
+
+/** Fetches what the route asks for, unless it is there. What was shown stays until then. */
 export async function load(): Promise<void> {
-  const asked = route.value.sampleType;
-  if (asked === loadedType && profile.value) return;
-  loadedType = asked;
+  const from = source.value;
+  if (!from) return;
+  const urls = wanted(route.value, from);
+  const key = urls.join("\n");
+  if (key === asked) return;
+  asked = key;
+  const ready = urls.map(keptProfile);
+  if (ready.every((p) => p)) {
+    show(ready);
+    return;
+  }
   loading.value = true;
   try {
-    const answer = await fetch(`/api/profile${asked ? `?si=${encodeURIComponent(asked)}` : ""}`);
-    if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
-    const next = makeProfile(readBody(await answer.arrayBuffer()));
-    if (asked !== loadedType) return;
-    batch(() => {
-      profile.value = next;
-      hovered.value = undefined;
-      failure.value = "";
-      loading.value = false;
-    });
+    const profiles = await Promise.all(urls.map((url, i) => ready[i] ?? fetchProfile(url)));
+    if (asked === key) show(profiles);
   } catch (e) {
-    if (asked !== loadedType) return;
-    loadedType = undefined;
-    const why = e instanceof TypeError ? "strobe no longer answers: is it still running?" : "";
+    if (asked !== key) return;
+    asked = "";
     batch(() => {
-      failure.value = why || (e instanceof Error ? e.message : String(e));
+      failure.value = e instanceof Error ? e.message : String(e);
       loading.value = false;
     });
   }

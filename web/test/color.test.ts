@@ -39,6 +39,7 @@ function contrast(theme: Map<string, string>, a: string, b: string): number {
 
 const frames = [
   ...Array.from({ length: 12 }, (_, i) => `--m${i}`),
+  ...Array.from({ length: 6 }, (_, i) => `--heat${i}`),
   ...["root", "kernel", "libc", "unknown", "run"].map((n) => `--frame-${n}`),
 ];
 

@@ -98,6 +98,8 @@ export function profileOf(
     comments: [],
     sample_count: values.length,
     total: values.reduce((a, b) => a + Math.abs(b), 0),
+    left: values.reduce((a, b) => a + Math.abs(b), 0),
+    labels: [],
     left_out: 0,
     self_unit: 1,
     strings: [...names, ""],

@@ -8,6 +8,12 @@ export interface SampleType {
   unit: string;
 }
 
+export interface LabelKey {
+  key: string;
+  count: number; // of all its values
+  values: { value: string; sum: number }[]; // the heaviest
+}
+
 export interface Facts {
   title: string;
   sample_types: SampleType[];
@@ -18,7 +24,9 @@ export interface Facts {
   duration_nanos: number;
   comments: string[];
   sample_count: number;
-  total: number;
+  total: number; // of the profile before it was refined
+  left: number; // of what is left of it
+  labels: LabelKey[];
   left_out: number;
   self_unit: number;
   strings: string[];

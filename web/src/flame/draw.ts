@@ -21,10 +21,35 @@ export interface Scene {
   width: number; // CSS pixels
   height: number;
   scroll: number; // of the rows, in pixels
+  upwards: boolean; // the root is at the bottom
+  skipRoot: boolean; // its row is not shown: callers end at the row of the callees' root
   matches: Matches | undefined;
   chosen: number; // node
   chosenFunction: number; // or -1
   hovered: number; // node, or -1
+}
+
+function rowCount(p: Profile, skipRoot: boolean): number {
+  return p.tree.depths - (skipRoot ? 1 : 0);
+}
+
+/** Of all rows, in pixels. */
+export function contentHeight(p: Profile, skipRoot: boolean): number {
+  return (rowCount(p, skipRoot) + (skipRoot ? 0 : 1)) * ROW;
+}
+
+/** Where the row of a depth begins, in the content. */
+export function rowTop(s: Pick<Scene, "p" | "upwards" | "skipRoot" | "height">, depth: number) {
+  const row = depth - (s.skipRoot ? 1 : 0);
+  if (!s.upwards) return row * ROW;
+  return Math.max(contentHeight(s.p, s.skipRoot), s.height) - (row + 1) * ROW;
+}
+
+function depthAt(s: Scene, y: number): number {
+  const skipped = s.skipRoot ? 1 : 0;
+  if (!s.upwards) return Math.floor((y + s.scroll) / ROW) + skipped;
+  const bottom = Math.max(contentHeight(s.p, s.skipRoot), s.height) - s.scroll;
+  return Math.ceil((bottom - y) / ROW) - 1 + skipped;
 }
 
 let charWidth = { font: "", width: 0 };
@@ -53,7 +78,7 @@ function fillBoxes(c: CanvasRenderingContext2D, s: Scene, labelled: Box[], marke
     const width = box.right - box.left;
     c.fillRect(
       box.left,
-      box.depth * ROW - s.scroll,
+      rowTop(s, box.depth) - s.scroll,
       Math.max(width > 3 ? width - 1 : width, 0.7),
       ROW - 1,
     );
@@ -63,11 +88,12 @@ function fillBoxes(c: CanvasRenderingContext2D, s: Scene, labelled: Box[], marke
 }
 
 function port(s: Scene) {
+  const [top, bottom] = [depthAt(s, 0), depthAt(s, s.height - 1)];
   return {
     span: s.span,
     pixels: s.width,
-    firstDepth: Math.floor(s.scroll / ROW),
-    lastDepth: Math.floor((s.scroll + s.height - 1) / ROW),
+    firstDepth: Math.max(Math.min(top, bottom), s.skipRoot ? 1 : 0),
+    lastDepth: Math.max(top, bottom),
     minPixels: MIN_BOX,
   };
 }
@@ -82,7 +108,7 @@ function drawLabels(c: CanvasRenderingContext2D, s: Scene, labelled: Box[]): voi
     if (!text || text.length > chars) continue;
     const dim = s.matches !== undefined && matching(s.matches, box) === 0;
     c.fillStyle = dim ? s.palette.dimText : s.palette.text;
-    c.fillText(text, box.left + 4, box.depth * ROW - s.scroll + ROW / 2 + 0.5);
+    c.fillText(text, box.left + 4, rowTop(s, box.depth) - s.scroll + ROW / 2 + 0.5);
   }
 }
 
@@ -92,7 +118,7 @@ function drawInlined(c: CanvasRenderingContext2D, s: Scene, labelled: Box[]): vo
   for (const box of labelled) {
     const frame = s.p.tree.frame[box.node];
     if (box.count > 1 || frame < 0 || !s.p.frameInlined[frame]) continue;
-    const top = box.depth * ROW - s.scroll;
+    const top = rowTop(s, box.depth) - s.scroll;
     for (let y = 1; y < ROW - 2; y += 4) c.fillRect(box.left, top + y, 1.5, 2);
   }
 }
@@ -108,7 +134,8 @@ function outline(
   c.lineWidth = width;
   const inset = width / 2;
   const w = Math.max(box.right - box.left - 1, 2);
-  c.strokeRect(box.left + inset, box.depth * ROW - s.scroll + inset, w - width, ROW - 1 - width);
+  const top = rowTop(s, box.depth) - s.scroll;
+  c.strokeRect(box.left + inset, top + inset, w - width, ROW - 1 - width);
 }
 
 /** Outlined are the chosen box, others of its function, and the one under the pointer. */
@@ -154,7 +181,8 @@ export function drawFlame(c: CanvasRenderingContext2D, s: Scene): void {
 
 /** The box under a point of the view, or undefined. */
 export function boxUnder(s: Scene, px: number, py: number): Box | undefined {
-  const depth = Math.floor((py + s.scroll) / ROW);
+  const depth = depthAt(s, py);
+  if (depth < (s.skipRoot ? 1 : 0)) return undefined;
   let found: Box | undefined;
   visibleBoxes(s.p.tree, { ...port(s), firstDepth: depth, lastDepth: depth }, (box) => {
     if (px >= box.left && px < Math.max(box.right, box.left + 1)) found = { ...box };

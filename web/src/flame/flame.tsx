@@ -5,20 +5,12 @@
 
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Profile } from "../data/profile.ts";
-import {
-  chosenIndex,
-  chosenNode,
-  hovered,
-  matches,
-  navigate,
-  reveal,
-  route,
-  zoom,
-} from "../state.ts";
+import { half, hovered, navigate, reveal, route } from "../state.ts";
+import { openMenu } from "../ui/menu.tsx";
 import { lookAt, openRun, walk, zoomOut, zoomTo, type Direction } from "./actions.ts";
-import { boxUnder, drawFlame, ROW, type Scene } from "./draw.ts";
-import { Minimap } from "./minimap.tsx";
+import { boxUnder, contentHeight, drawFlame, ROW, rowTop, type Scene } from "./draw.ts";
+import { boxMenu } from "./box_menu.ts";
+import type { Graph } from "./graph.ts";
 import { readPalette } from "./palette.ts";
 import { startMotion } from "./motion.ts";
 import { depthOf } from "./tree.ts";
@@ -32,12 +24,14 @@ const arrows: Record<string, Direction> = {
 };
 
 /** Everything that lives as long as the canvas does. Returns what ends it. */
-function attach(p: Profile, area: HTMLElement, canvas: HTMLCanvasElement): () => void {
+function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => void {
   const context = canvas.getContext("2d", { alpha: false });
   if (!context) return () => undefined;
-  let palette = readPalette(p);
+  const { p } = g;
+  const skipRoot = g.field === "zoomCallers";
+  let palette = readPalette(p, route.peek().colour);
   let frame = 0;
-  const motion = startMotion(zoom.peek().span, requestDraw);
+  const motion = startMotion(g.zoom.peek().span, requestDraw);
 
   function scene(): Scene {
     return {
@@ -47,10 +41,12 @@ function attach(p: Profile, area: HTMLElement, canvas: HTMLCanvasElement): () =>
       width: area.clientWidth,
       height: area.clientHeight,
       scroll: area.scrollTop,
-      matches: matches.peek(),
-      chosen: chosenNode.peek(),
-      chosenFunction: chosenIndex.peek(),
-      hovered: hovered.peek()?.node ?? -1,
+      upwards: g.upwards.peek(),
+      skipRoot,
+      matches: g.matches.peek(),
+      chosen: g.chosen.peek(),
+      chosenFunction: g.chosenFunction.peek(),
+      hovered: hovered.peek()?.p === p ? (hovered.peek()?.node ?? -1) : -1,
     };
   }
   function draw(now: number): void {
@@ -71,8 +67,10 @@ function attach(p: Profile, area: HTMLElement, canvas: HTMLCanvasElement): () =>
     if (!frame) frame = requestAnimationFrame(draw);
   }
   function revealChosen(): void {
-    const top = depthOf(p.tree, chosenNode.peek()) * ROW;
-    const rows = 3 * ROW; /* keep some of the callers in view */
+    const height = area.clientHeight;
+    const depth = depthOf(p.tree, g.chosen.peek());
+    const top = rowTop({ p, upwards: g.upwards.peek(), skipRoot, height }, depth);
+    const rows = 3 * ROW; /* keep some of the neighbours in view */
     if (top < area.scrollTop + ROW) area.scrollTop = Math.max(0, top - rows);
     else if (top + 2 * ROW > area.scrollTop + area.clientHeight)
       area.scrollTop = top + rows - area.clientHeight;
@@ -81,25 +79,30 @@ function attach(p: Profile, area: HTMLElement, canvas: HTMLCanvasElement): () =>
   size.observe(area);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   function recolour(): void {
-    palette = readPalette(p);
+    palette = readPalette(p, route.peek().colour);
     requestDraw();
   }
   dark.addEventListener("change", recolour);
   area.addEventListener("scroll", requestDraw, { passive: true });
   const ends = [
-    effect(() => motion.go(zoom.value.span)),
+    effect(() => motion.go(g.zoom.value.span)),
     effect(() => {
-      [matches.value, chosenNode.value, chosenIndex.value, hovered.value];
+      [g.matches.value, g.chosen.value, g.chosenFunction.value, hovered.value];
+      requestDraw();
+    }),
+    effect(() => {
+      area.scrollTop = g.upwards.value ? area.scrollHeight : 0;
+      revealChosen();
       requestDraw();
     }),
     effect(() => {
       if (reveal.value) revealChosen();
     }),
     effect(() => {
-      route.value.theme;
+      [route.value.theme, route.value.colour];
       queueMicrotask(recolour);
     }),
-    handlePointer(area, scene),
+    handlePointer(g, area, scene),
   ];
   revealChosen();
   return () => {
@@ -112,7 +115,7 @@ function attach(p: Profile, area: HTMLElement, canvas: HTMLCanvasElement): () =>
 }
 
 /** Mouse, pen and touch. A double click undoes what its first click did, and goes one level up. */
-function handlePointer(area: HTMLElement, scene: () => Scene): () => void {
+function handlePointer(g: Graph, area: HTMLElement, scene: () => Scene): () => void {
   const off = new AbortController();
   const { signal } = off;
   let before = "";
@@ -125,20 +128,26 @@ function handlePointer(area: HTMLElement, scene: () => Scene): () => void {
     if (e.pointerType === "touch") return;
     const box = boxOf(e);
     const was = hovered.peek();
-    if (was?.node === box?.node && was?.count === box?.count) return;
-    hovered.value = box && { node: box.node, count: box.count };
+    if (was?.p === g.p && was.node === box?.node && was.count === box.count) return;
+    hovered.value = box && { p: g.p, node: box.node, count: box.count };
   }
   function onClick(e: MouseEvent): void {
     if (e.detail > 1) {
-      navigate({ zoom: before }, "replace");
-      zoomOut("replace");
+      navigate({ [g.field]: before }, "replace");
+      zoomOut(g, "replace");
       return;
     }
-    before = route.peek().zoom;
+    before = route.peek()[g.field];
     const box = boxOf(e);
     if (!box) return;
-    if (box.count > 1) openRun(box);
-    else zoomTo(box.node);
+    if (box.count > 1) openRun(g, box);
+    else zoomTo(g, box.node);
+  }
+  function onContextMenu(e: MouseEvent): void {
+    const box = boxOf(e);
+    if (!box) return;
+    e.preventDefault();
+    openMenu(boxMenu(g, box), e.clientX, e.clientY, area);
   }
   function onWheel(e: WheelEvent): void {
     const s = scene();
@@ -150,51 +159,78 @@ function handlePointer(area: HTMLElement, scene: () => Scene): () => void {
       const factor = Math.exp(Math.max(-60, Math.min(60, e.deltaY)) / 150);
       const size = Math.min((s.span.to - s.span.from) * factor, s.p.tree.width[0]);
       const part = (at - s.span.from) / (s.span.to - s.span.from);
-      lookAt({ from: at - part * size, to: at - part * size + size });
+      lookAt(g, { from: at - part * size, to: at - part * size + size });
     } else if (Math.abs(sideways) > Math.abs(e.shiftKey ? 0 : e.deltaY)) {
       e.preventDefault();
-      lookAt({ from: s.span.from + sideways * unit, to: s.span.to + sideways * unit });
+      lookAt(g, { from: s.span.from + sideways * unit, to: s.span.to + sideways * unit });
     }
   }
   area.addEventListener("pointermove", onMove, { signal });
   area.addEventListener("pointerleave", () => (hovered.value = undefined), { signal });
   area.addEventListener("click", onClick, { signal });
+  area.addEventListener("contextmenu", onContextMenu, { signal });
   area.addEventListener("wheel", onWheel, { signal, passive: false });
   return () => off.abort();
 }
 
-export function Flame(props: { p: Profile }) {
-  const { p } = props;
+/** Where a menu that is asked for by the keyboard opens: at the chosen box. */
+function openMenuAtChosen(g: Graph, area: HTMLElement): void {
+  const at = area.getBoundingClientRect();
+  const node = g.chosen.peek();
+  const { span } = g.zoom.peek();
+  const depth = depthOf(g.p.tree, node);
+  const part = (g.p.tree.x[node] - span.from) / (span.to - span.from);
+  const scene = {
+    p: g.p,
+    upwards: g.upwards.peek(),
+    skipRoot: g.field === "zoomCallers",
+    height: area.clientHeight,
+  };
+  const x = at.left + Math.min(Math.max(part, 0), 0.9) * at.width;
+  const y = at.top + rowTop(scene, depth) + ROW - area.scrollTop;
+  openMenu(boxMenu(g, { node, count: 1 }), x, Math.max(at.top, y), area);
+}
+
+export function Flame(props: { g: Graph; name: string; id: string }) {
+  const { g, name, id } = props;
   const area = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(
-    () => (area.current && canvas.current ? attach(p, area.current, canvas.current) : undefined),
-    [p],
+    () => (area.current && canvas.current ? attach(g, area.current, canvas.current) : undefined),
+    [g],
   );
+  function onKeyDown(e: KeyboardEvent): void {
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    const direction = arrows[e.key];
+    if (direction) walk(g, direction);
+    else if (e.key === "Enter") zoomTo(g, g.chosen.peek());
+    else if ((e.key === "ContextMenu" || (e.key === "F10" && e.shiftKey)) && area.current)
+      openMenuAtChosen(g, area.current);
+    else return;
+    e.preventDefault();
+  }
   return (
-    <main class="view flame">
-      <Minimap p={p} />
+    <>
       <div
         ref={area}
         class="flame-area"
         tabIndex={0}
         role="application"
         aria-roledescription="flame graph"
-        aria-label="Flame graph: arrow keys walk from frame to frame, Enter zooms, Escape goes up"
-        aria-describedby="flame-twin"
-        onKeyDown={(e) => {
-          if (e.ctrlKey || e.metaKey || e.altKey) return;
-          const direction = arrows[e.key];
-          if (direction) walk(direction);
-          else if (e.key === "Enter") zoomTo(chosenNode.peek());
-          else return;
-          e.preventDefault();
+        aria-label={`${name}: arrow keys walk from frame to frame, Enter zooms, Escape goes up`}
+        aria-describedby={id}
+        onFocus={() => {
+          if (g.field !== "zoom") half.value = g.field === "zoomCallers" ? "callers" : "callees";
         }}
+        onKeyDown={onKeyDown}
       >
         <canvas ref={canvas} class="flame-canvas" aria-hidden="true" />
-        <div class="flame-rows" style={{ height: `${(p.tree.depths + 1) * ROW}px` }} />
+        <div
+          class="flame-rows"
+          style={{ height: `${contentHeight(g.p, g.field === "zoomCallers")}px` }}
+        />
       </div>
-      <Twin p={p} />
-    </main>
+      <Twin g={g} id={id} />
+    </>
   );
 }

@@ -6,8 +6,9 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Profile } from "../data/profile.ts";
-import { matches, route, zoom } from "../state.ts";
+import { route } from "../state.ts";
 import { lookAt } from "./actions.ts";
+import type { Graph } from "./graph.ts";
 import { colourOf, readPalette, type Palette } from "./palette.ts";
 import { visibleBoxes } from "./tree.ts";
 
@@ -26,7 +27,7 @@ function tellingDepths(p: Profile): number {
 
 function drawWhole(
   c: CanvasRenderingContext2D,
-  p: Profile,
+  { p, matches }: Graph,
   palette: Palette,
   pixels: number,
 ): void {
@@ -59,7 +60,7 @@ function drawWhole(
 /** Outside the window everything is veiled. */
 function drawWindow(
   c: CanvasRenderingContext2D,
-  p: Profile,
+  { p, zoom }: Graph,
   palette: Palette,
   pixels: number,
 ): void {
@@ -77,7 +78,8 @@ function drawWindow(
   c.strokeRect(left + 0.5, 0.5, Math.max(right - left - 1, 1), HEIGHT - 1);
 }
 
-function attach(p: Profile, canvas: HTMLCanvasElement): () => void {
+function attach(g: Graph, canvas: HTMLCanvasElement): () => void {
+  const { p, matches, zoom } = g;
   const context = canvas.getContext("2d", { alpha: false });
   if (!context) return () => undefined;
   const picture = document.createElement("canvas"); /* the graph without the window */
@@ -90,19 +92,19 @@ function attach(p: Profile, canvas: HTMLCanvasElement): () => void {
     const pixels = canvas.clientWidth;
     if (!pixels) return;
     const [w, h] = [Math.round(pixels * ratio), Math.round(HEIGHT * ratio)];
-    const palette = readPalette(p);
+    const palette = readPalette(p, route.peek().colour);
     if (stale || picture.width !== w) {
       [picture.width, picture.height] = [w, h];
       const c = picture.getContext("2d", { alpha: false });
       c?.setTransform(ratio, 0, 0, ratio, 0, 0);
-      if (c) drawWhole(c, p, palette, pixels);
+      if (c) drawWhole(c, g, palette, pixels);
       stale = false;
     }
     if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
     context?.setTransform(1, 0, 0, 1, 0, 0);
     context?.drawImage(picture, 0, 0);
     context?.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (context) drawWindow(context, p, palette, pixels);
+    if (context) drawWindow(context, g, palette, pixels);
   }
   function request(): void {
     if (!frame) frame = requestAnimationFrame(draw);
@@ -121,10 +123,10 @@ function attach(p: Profile, canvas: HTMLCanvasElement): () => void {
       request();
     }),
     effect(() => {
-      [matches.value, route.value.theme];
+      [matches.value, route.value.theme, route.value.colour];
       queueMicrotask(redo);
     }),
-    handleDrag(p, canvas),
+    handleDrag(g, canvas),
   ];
   return () => {
     cancelAnimationFrame(frame);
@@ -134,7 +136,8 @@ function attach(p: Profile, canvas: HTMLCanvasElement): () => void {
   };
 }
 
-function handleDrag(p: Profile, canvas: HTMLCanvasElement): () => void {
+function handleDrag(g: Graph, canvas: HTMLCanvasElement): () => void {
+  const { p, zoom } = g;
   const off = new AbortController();
   const { signal } = off;
   let grip = -1; /* where the window was taken, in value units from its left edge */
@@ -151,7 +154,7 @@ function handleDrag(p: Profile, canvas: HTMLCanvasElement): () => void {
       const at = position(e);
       grip = at >= span.from && at < span.to ? at - span.from : size / 2;
       canvas.setPointerCapture(e.pointerId);
-      lookAt({ from: at - grip, to: at - grip + size });
+      lookAt(g, { from: at - grip, to: at - grip + size });
     },
     { signal },
   );
@@ -161,7 +164,7 @@ function handleDrag(p: Profile, canvas: HTMLCanvasElement): () => void {
       if (grip < 0) return;
       const { span } = zoom.peek();
       const from = position(e) - grip;
-      lookAt({ from, to: from + span.to - span.from });
+      lookAt(g, { from, to: from + span.to - span.from });
     },
     { signal },
   );
@@ -169,9 +172,9 @@ function handleDrag(p: Profile, canvas: HTMLCanvasElement): () => void {
   return () => off.abort();
 }
 
-export function Minimap(props: { p: Profile }) {
-  const { p } = props;
+export function Minimap(props: { g: Graph }) {
+  const { g } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => (canvas.current ? attach(p, canvas.current) : undefined), [p]);
+  useEffect(() => (canvas.current ? attach(g, canvas.current) : undefined), [g]);
   return <canvas ref={canvas} class="minimap" aria-hidden="true" />;
 }

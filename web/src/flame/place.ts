@@ -97,6 +97,7 @@ export function findPlace(p: Profile, place: string): number {
       return i;
     }
   }
+  remember(p, place, -1);
   return -1;
 }
 

@@ -192,3 +192,12 @@ function endOfRun(tree: Tree, i: number, end: number, narrow: number, to: number
   }
   return i;
 }
+
+/** The widest of the nodes whose frame fits; 0 if there is none. One pass. */
+export function heaviestNode(tree: Tree, fits: (frame: number) => boolean): number {
+  const { frame, width, count } = tree;
+  let best = 0;
+  for (let i = 1; i < count; i++)
+    if (frame[i] >= 0 && (best === 0 || width[i] > width[best]) && fits(frame[i])) best = i;
+  return best;
+}

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
 // The flame graph as a table, for screen readers and for tests: the way from the root to the chosen
-// frame, and what it calls, heaviest first.
+// frame, and the boxes after that, heaviest first.
 
 import { formatPercent, formatValue } from "../data/format.ts";
-import { nodeName, type Profile } from "../data/profile.ts";
-import { chosenNode, zoom } from "../state.ts";
+import { nodeName } from "../data/profile.ts";
 import { zoomTo } from "./actions.ts";
+import type { Graph } from "./graph.ts";
 import { depthOf, pathTo } from "./tree.ts";
 
 const MAX_CALLEES = 50;
 
-function Row(props: { p: Profile; node: number; role: "caller" | "chosen" | "callee" }) {
-  const { p, node, role } = props;
+function Row(props: { g: Graph; node: number; role: "caller" | "chosen" | "callee" }) {
+  const { g, node, role } = props;
+  const { p } = g;
   const { tree } = p;
-  const { span } = zoom.value;
+  const { span } = g.zoom.value;
   const size = span.to - span.from;
   const left = (tree.x[node] - span.from) / size;
   const unit = p.sampleType.unit;
@@ -27,7 +28,7 @@ function Row(props: { p: Profile; node: number; role: "caller" | "chosen" | "cal
       aria-current={role === "chosen" ? "true" : undefined}
     >
       <th scope="row">
-        <button type="button" tabIndex={-1} onClick={() => zoomTo(node)}>
+        <button type="button" tabIndex={-1} onClick={() => zoomTo(g, node)}>
           {nodeName(p, node)}
         </button>
       </th>
@@ -39,16 +40,17 @@ function Row(props: { p: Profile; node: number; role: "caller" | "chosen" | "cal
   );
 }
 
-export function Twin(props: { p: Profile }) {
-  const { p } = props;
+export function Twin(props: { g: Graph; id: string }) {
+  const { g, id } = props;
+  const { p } = g;
   const { tree } = p;
-  const node = chosenNode.value;
+  const node = g.chosen.value;
   const first = tree.firstChild[node];
   const callees = Math.min(tree.firstChild[node + 1] - first, MAX_CALLEES);
   return (
     <div class="for-readers">
-      <table id="flame-twin">
-        <caption>Callers of {nodeName(p, node)}, outermost first, and what it calls</caption>
+      <table id={id}>
+        <caption>The way from the root to {nodeName(p, node)}, and what comes after it</caption>
         <thead>
           <tr>
             <th scope="col">Function</th>
@@ -60,10 +62,10 @@ export function Twin(props: { p: Profile }) {
         </thead>
         <tbody>
           {pathTo(tree, node).map((n) => (
-            <Row key={n} p={p} node={n} role={n === node ? "chosen" : "caller"} />
+            <Row key={n} g={g} node={n} role={n === node ? "chosen" : "caller"} />
           ))}
           {Array.from({ length: callees }, (_, i) => (
-            <Row key={first + i} p={p} node={first + i} role="callee" />
+            <Row key={first + i} g={g} node={first + i} role="callee" />
           ))}
         </tbody>
       </table>

@@ -3,38 +3,64 @@
 // The top table: what each function costs by itself and with its callees. Only the rows in view are
 // in the document.
 
-import {
-  elementScroll,
-  observeElementOffset,
-  observeElementRect,
-  Virtualizer,
-} from "@tanstack/virtual-core";
-import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useComputed } from "@preact/signals";
 import { formatCount, formatIn, formatPercent } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
 import { findFunction, functionNameOf, frameModuleName, type Profile } from "../data/profile.ts";
-import { chosenFunction, hoveredFunction, matches, navigate, route } from "../state.ts";
+import { boxOfFunction } from "../flame/graph.ts";
+import { functionPattern } from "../data/pattern.ts";
+import {
+  addRefinement,
+  chosenFunction,
+  hoveredFunction,
+  matches,
+  navigate,
+  openCalls,
+  route,
+} from "../state.ts";
+import { openMenu, type Menu } from "../ui/menu.tsx";
+import { useWindow, type RowVirtualizer } from "../ui/window.ts";
 import type { SortKey } from "../route.ts";
 import { scopeEnd } from "../flame/label.ts";
 import { placeOf } from "../flame/place.ts";
 import { topRows, topUnit } from "./rows.ts";
 
-const ROW = 24;
-
-/** The heaviest box of a function, for the flame graph; 0 if it has none. */
-function heaviestNode(p: Profile, fn: number): number {
-  let best = 0;
-  const { frame, width, count } = p.tree;
-  for (let i = 1; i < count; i++)
-    if (frame[i] >= 0 && p.frameFunction[frame[i]] === fn && (!best || width[i] > width[best]))
-      best = i;
-  return best;
+function select(p: Profile, fn: number): void {
+  const at = placeOf(p, boxOfFunction(p, fn));
+  navigate({ selected: functionNameOf(p, fn), at }, "replace");
 }
 
-function select(p: Profile, fn: number): void {
-  const node = heaviestNode(p, fn);
-  navigate({ selected: functionNameOf(p, fn), at: placeOf(p, node) }, "replace");
+function functionMenu(p: Profile, fn: number): Menu {
+  const name = functionNameOf(p, fn);
+  const value = functionPattern(p, fn);
+  const refine = (label: string, key: string, kind: "f" | "i" | "h" | "sf") => ({
+    label,
+    key,
+    act: () => addRefinement({ kind, value }, { selected: name, at: "" }),
+  });
+  const items = [
+    { label: "Callers and callees", key: "Enter", act: () => openCalls(name) },
+    {
+      label: "Show in the flame graph",
+      key: "t",
+      act: () => {
+        select(p, fn);
+        navigate({ view: "flame" }, "push");
+      },
+    },
+    { label: "Copy name", key: "y", act: () => void navigator.clipboard?.writeText(name) },
+  ];
+  if (value === "") return { title: name, items };
+  return {
+    title: name,
+    items: [
+      ...items,
+      refine("Focus", "f", "f"),
+      refine("Ignore", "i", "i"),
+      refine("Hide", "h", "h"),
+      refine("Show from", "", "sf"),
+    ],
+  };
 }
 
 function SortHead(props: { sort: SortKey; label: string; numeric: boolean; span?: number }) {
@@ -89,6 +115,12 @@ function Row(props: { p: Profile; fn: number; unit: string; index: number; chose
       aria-selected={chosen}
       tabIndex={chosen ? 0 : -1}
       onClick={() => select(p, fn)}
+      onDblClick={() => openCalls(name)}
+      onContextMenu={(e) => {
+        const grid = e.currentTarget.closest<HTMLElement>(".top");
+        e.preventDefault();
+        if (grid) openMenu(functionMenu(p, fn), e.clientX, e.clientY, grid);
+      }}
       onPointerEnter={() => (hoveredFunction.value = fn)}
     >
       <Number2 p={p} value={p.functionFlat[fn]} unit={unit} />
@@ -105,34 +137,10 @@ function Row(props: { p: Profile; fn: number; unit: string; index: number; chose
   );
 }
 
-/** What part of the rows is in the document: first and last index, from the virtualizer. */
-function useWindow(count: number) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const virtualizer = useRef<Virtualizer<HTMLDivElement, Element> | null>(null);
-  const version = useSignal(0);
-  if (!virtualizer.current)
-    virtualizer.current = new Virtualizer<HTMLDivElement, Element>({
-      count,
-      getScrollElement: () => scroller.current,
-      estimateSize: () => ROW,
-      overscan: 12,
-      observeElementRect,
-      observeElementOffset,
-      scrollToFn: elementScroll,
-      onChange: () => version.value++,
-    });
-  const v = virtualizer.current;
-  v.setOptions({ ...v.options, count });
-  useEffect(() => v._didMount(), []);
-  useEffect(() => v._willUpdate());
-  version.value;
-  return { scroller, virtualizer: v };
-}
-
 function moveFocus(
   e: KeyboardEvent,
   rows: Int32Array,
-  v: Virtualizer<HTMLDivElement, Element>,
+  v: RowVirtualizer,
   p: Profile,
 ): void {
   const page = 20;
@@ -147,7 +155,7 @@ function moveFocus(
   const step = steps[e.key];
   if (e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.key === "Enter") {
-    navigate({ view: "flame" }, "push");
+    openCalls();
     e.preventDefault();
     return;
   }
@@ -165,10 +173,7 @@ export function TopTable(props: { p: Profile }) {
   const rows = useComputed(() =>
     topRows(p, matches.value, route.value.sort, route.value.reversed),
   ).value;
-  const { scroller, virtualizer } = useWindow(rows.length);
-  const items = virtualizer.getVirtualItems();
-  const before = items.length ? items[0].start : 0;
-  const after = items.length ? virtualizer.getTotalSize() - items[items.length - 1].end : 0;
+  const { scroller, virtualizer, items, before, after } = useWindow(rows.length);
   const unit = topUnit(p);
   const chosen = findFunction(p, chosenFunction.value);
   const inUnit = unit ? ` (${unit})` : "";

@@ -3,8 +3,25 @@
 // Keys that work wherever the focus is, except in fields. What a key does is in actions.ts.
 
 import { useEffect } from "preact/hooks";
-import { chosenFunction, helpOpen, navigate, query, route, search } from "../state.ts";
-import { copyName, copyStack, resetZoom, stepMatch, zoomOut } from "../flame/actions.ts";
+import {
+  activeGraph,
+  chosenFunction,
+  helpOpen,
+  invert,
+  navigate,
+  openCalls,
+  query,
+  route,
+  search,
+} from "../state.ts";
+import {
+  copyName,
+  copyStack,
+  refineChosen,
+  resetZoom,
+  stepMatch,
+  zoomOut,
+} from "../flame/actions.ts";
 
 function isField(target: EventTarget | null): boolean {
   return (
@@ -23,7 +40,9 @@ function focusSearch(): void {
 
 /** One level up of whatever is refined last: zoom, search, selection. */
 function escape(): void {
-  if (zoomOut()) return;
+  const g = activeGraph.value;
+  const drawn = route.value.view === "flame" || route.value.view === "calls";
+  if (g && drawn && zoomOut(g)) return;
   if (query.value) search("");
   else if (chosenFunction.value) navigate({ selected: "", at: "" }, "push");
 }
@@ -33,6 +52,13 @@ const actions: Record<string, () => void> = {
   "?": () => (helpOpen.value = true),
   "0": resetZoom,
   t: () => navigate({ view: route.value.view === "top" ? "flame" : "top" }, "push"),
+  r: () => navigate({ view: route.value.view === "tree" ? "flame" : "tree" }, "push"),
+  c: () => openCalls(),
+  f: () => refineChosen("f"),
+  i: () => refineChosen("i"),
+  h: () => refineChosen("h"),
+  v: invert,
+  o: () => navigate({ upwards: !route.value.upwards }, "push"),
   n: () => stepMatch(1),
   N: () => stepMatch(-1),
   y: copyName,

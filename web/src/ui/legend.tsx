@@ -1,40 +1,119 @@
 // SPDX-License-Identifier: MIT
 //
-// What the colours mean: the modules or packages that cost most by themselves.
+// What the colours mean: the modules, packages or files that cost most by themselves, each a menu of
+// what can be done with all of it; or the steps of self cost.
 
 import { formatPercent } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
+import { fileNamed, quotePattern } from "../data/pattern.ts";
 import type { Profile } from "../data/profile.ts";
+import { groupOf, HEAT_STEPS } from "../flame/palette.ts";
+import type { ColourMode, RefinementKind } from "../route.ts";
+import { addRefinement, route } from "../state.ts";
+import { openMenuBelow } from "./menu.tsx";
 
-const SHOWN = 6;
+const SHOWN = 8;
 
-const cache = new WeakMap<Profile, [string, number][]>();
+interface Group {
+  name: string;
+  self: number;
+  pattern: string; // "" if none means it
+}
+
+const cache = new WeakMap<Profile, Map<ColourMode, Group[]>>();
+
+/** A package's functions begin with its name; a binary is found by its file. */
+function patternOf(p: Profile, fn: number, name: string, mode: ColourMode): string {
+  const frame = p.functionFrame[fn];
+  if (!name || frame < 0) return "";
+  const module = p.facts.strings[p.frameModule[frame]];
+  const isPackage = mode === "module" && !module.endsWith(name);
+  return isPackage ? `^${quotePattern(name)}\\.` : fileNamed(name);
+}
 
 /** Groups by the self cost of their functions, the largest first. */
-function heaviestGroups(p: Profile): [string, number][] {
-  let groups = cache.get(p);
+function heaviestGroups(p: Profile, mode: ColourMode): Group[] {
+  let modes = cache.get(p);
+  if (!modes) cache.set(p, (modes = new Map()));
+  let groups = modes.get(mode);
   if (!groups) {
-    const sums = new Map<string, number>();
+    const byName = new Map<string, Group>();
     for (let i = 0; i < p.functionFlat.length; i++) {
-      const group = p.functionFrame[i] < 0 ? "" : p.frameGroup[p.functionFrame[i]];
-      sums.set(group, (sums.get(group) ?? 0) + Math.abs(p.functionFlat[i]));
+      const name = groupOf(p, p.functionFrame[i], mode);
+      let group = byName.get(name);
+      if (!group)
+        byName.set(name, (group = { name, self: 0, pattern: patternOf(p, i, name, mode) }));
+      group.self += Math.abs(p.functionFlat[i]);
     }
-    groups = [...sums].sort((a, b) => b[1] - a[1]).slice(0, SHOWN);
-    cache.set(p, groups);
+    groups = [...byName.values()]
+      .filter((g) => g.self > 0)
+      .sort((a, b) => b.self - a.self)
+      .slice(0, SHOWN);
+    modes.set(mode, groups);
   }
   return groups;
 }
 
+const kinds: { label: string; kind: RefinementKind }[] = [
+  { label: "Focus", kind: "f" },
+  { label: "Ignore", kind: "i" },
+  { label: "Hide", kind: "h" },
+];
+
+function GroupItem(props: { p: Profile; group: Group; mode: ColourMode }) {
+  const { p, group, mode } = props;
+  const { name, pattern } = group;
+  const inside = (
+    <>
+      <span class={`swatch tone-${toneOf(name)}`} aria-hidden="true" />
+      {name.slice(name.lastIndexOf("/") + 1) || "unknown"}{" "}
+      <span>{formatPercent(group.self, p.total)}</span>
+    </>
+  );
+  if (!pattern) return <li class="legend-item">{inside}</li>;
+  return (
+    <li>
+      <button
+        type="button"
+        class="legend-item"
+        aria-haspopup="menu"
+        title={`${name}: focus, ignore or hide this ${mode}`}
+        onClick={(e) => {
+          const items = kinds.map(({ label, kind }) => ({
+            label,
+            act: () => addRefinement({ kind, value: pattern }),
+          }));
+          openMenuBelow({ title: name, items }, e.currentTarget);
+        }}
+      >
+        {inside}
+      </button>
+    </li>
+  );
+}
+
+function heatLabel(step: number): string {
+  return step === 0 ? `under ${HEAT_STEPS[0] * 100}%` : `from ${HEAT_STEPS[step - 1] * 100}%`;
+}
+
 export function Legend(props: { p: Profile }) {
   const { p } = props;
+  const mode = route.value.colour;
+  if (mode === "self")
+    return (
+      <ul class="legend" aria-label="Colours: self cost of the function">
+        {[...HEAT_STEPS, 1].map((_, i) => (
+          <li key={i} class="legend-item">
+            <span class={`swatch heat-${i}`} aria-hidden="true" />
+            {heatLabel(i)}
+          </li>
+        ))}
+      </ul>
+    );
   return (
-    <ul class="legend" aria-label="Colours: self cost by module">
-      {heaviestGroups(p).map(([group, self]) => (
-        <li key={group}>
-          <span class={`swatch tone-${toneOf(group)}`} aria-hidden="true" />
-          {group.slice(group.lastIndexOf("/") + 1) || "unknown"}
-          <span>{formatPercent(self, p.total)}</span>
-        </li>
+    <ul class="legend" aria-label={`Colours: self cost by ${mode}`}>
+      {heaviestGroups(p, mode).map((group) => (
+        <GroupItem key={group.name} p={p} group={group} mode={mode} />
       ))}
     </ul>
   );

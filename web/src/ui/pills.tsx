@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: MIT
 //
 // The row under the toolbar: every refinement as a pill that can be removed, and what share of the
-// total the search and the zoom leave. The row is always there, so that nothing moves.
+// total these, the search and the zoom leave. The row is always there, so that nothing moves.
 
 import {
+  activeGraph,
+  addRefinement,
   chosenFunction,
   matches,
   navigate,
   pattern,
   profile,
   query,
+  removeRefinement,
   route,
-  zoom,
 } from "../state.ts";
 import { formatPercent, formatValue } from "../data/format.ts";
+import { labelPattern, spellRefinement } from "../data/pattern.ts";
 import { nodeName, type Profile } from "../data/profile.ts";
+import { searchAsPattern } from "../flame/actions.ts";
+import type { Graph } from "../flame/graph.ts";
+import type { RefinementKind } from "../route.ts";
 import { Legend } from "./legend.tsx";
 
-function Pill(props: { kind: string; value: string; onRemove: () => void }) {
-  const { kind, value } = props;
+function Pill(props: { kind: string; id: string; value: string; onRemove: () => void }) {
+  const { kind, id, value } = props;
   return (
-    <li class="pill" data-pill={kind}>
+    <li class="pill" data-pill={id}>
       <span class="pill-kind">{kind}</span>
       <span class="pill-value" title={value}>
         {value}
@@ -32,65 +38,149 @@ function Pill(props: { kind: string; value: string; onRemove: () => void }) {
   );
 }
 
-function zoomName(p: Profile): string {
-  const { zoom: text } = route.value;
+function zoomName(g: Graph): string {
+  const text = route.value[g.field];
   if (text.startsWith("@")) return "a part of the graph";
-  return text.includes("-")
-    ? `calls of ${nodeName(p, zoom.value.node)}`
-    : nodeName(p, zoom.value.node);
+  const name = nodeName(g.p, g.zoom.value.node);
+  return text.includes("-") ? `calls of ${name}` : name;
 }
 
-/** "12.30% of 4.56s matches" */
+function zoomed(g: Graph): boolean {
+  const { span } = g.zoom.value;
+  return route.value[g.field] !== "" && span.to - span.from < g.p.tree.width[0];
+}
+
+/** The share a search has; and what to do with all of it. */
 function Matched(props: { p: Profile }) {
   const { p } = props;
   if (!query.value) return <output id="matched" class="share" />;
   const found = matches.value;
   const whole = formatValue(p.total, p.sampleType.unit);
+  const some = found && pattern.value && found.functionCount > 0;
   const text =
     !found || !pattern.value
       ? "not a regular expression"
       : found.functionCount === 0
         ? "no function matches"
-        : `${formatPercent(found.weight, p.tree.width[0])} of ${whole} matches`;
+        : `${formatPercent(found.weight, p.total)} of ${whole} matches`;
+  const kinds: { label: string; kind: RefinementKind }[] = [
+    { label: "focus", kind: "f" },
+    { label: "ignore", kind: "i" },
+    { label: "hide", kind: "h" },
+  ];
   return (
-    <output id="matched" class="share">
-      {text}
-    </output>
+    <>
+      {some &&
+        kinds.map(({ label, kind }) => (
+          <button
+            key={kind}
+            type="button"
+            class="quiet"
+            aria-label={`${label} what matches`}
+            onClick={() => addRefinement({ kind, value: searchAsPattern() }, { query: "" })}
+          >
+            {label}
+          </button>
+        ))}
+      <output id="matched" class="share">
+        {text}
+      </output>
+    </>
   );
 }
 
 /** "62.10% of 38.2s in view" */
-function InView(props: { p: Profile }) {
-  const { p } = props;
+function InView(props: { g: Graph }) {
+  const { p, zoom } = props.g;
   const { span } = zoom.value;
   const whole = formatValue(p.total, p.sampleType.unit);
-  const share = formatPercent(span.to - span.from, p.tree.width[0]);
+  const share = formatPercent(span.to - span.from, p.total);
   return <span class="share">{`${share} of ${whole} in view`}</span>;
+}
+
+function Left(props: { p: Profile }) {
+  const { p } = props;
+  const whole = formatValue(p.total, p.sampleType.unit);
+  return (
+    <output id="left" class="share">{`${formatPercent(p.facts.left, p.total)} of ${whole} left`}</output>
+  );
+}
+
+function AddLabel(props: { p: Profile }) {
+  const { p } = props;
+  if (p.facts.labels.length === 0) return null;
+  const share = (sum: number): string => formatPercent(sum, p.total);
+  return (
+    <select
+      class="quiet add-label"
+      aria-label="Add a label as a filter"
+      value=""
+      onChange={(e) => {
+        const [key, value] = JSON.parse(e.currentTarget.value) as [string, string];
+        addRefinement({ kind: "tf", value: labelPattern(key, value) });
+        e.currentTarget.value = "";
+      }}
+    >
+      <option value="">+ label</option>
+      {p.facts.labels.map((l) => (
+        <optgroup
+          key={l.key}
+          label={l.count > l.values.length ? `${l.key}: the heaviest of ${l.count}` : l.key}
+        >
+          {l.values.map(({ value, sum }) => (
+            <option key={value} value={JSON.stringify([l.key, value])}>
+              {`${value}  ${share(sum)}`}
+            </option>
+          ))}
+        </optgroup>
+      ))}
+    </select>
+  );
 }
 
 export function Pills() {
   const p = profile.value;
-  if (!p) return <section class="pills" aria-label="Refinements" />;
-  const { span } = zoom.value;
-  const narrowed = route.value.zoom !== "" && span.to - span.from < p.tree.width[0];
-  const zoomed = narrowed && route.value.view === "flame" ? zoomName(p) : "";
+  const { refine, view } = route.value;
+  const g = view === "flame" || view === "calls" ? activeGraph.value : undefined;
+  const zoom = g && zoomed(g) ? zoomName(g) : "";
+  const chosen = chosenFunction.value;
   return (
     <section class="pills" aria-label="Refinements">
-      <ul>
-        {zoomed && (
-          <Pill kind="zoom" value={zoomed} onRemove={() => navigate({ zoom: "" }, "push")} />
+      <ul class="pill-list">
+        {refine.map((r) => {
+          const { kind, value } = spellRefinement(r);
+          return (
+            <Pill
+              key={`${r.kind} ${r.value}`}
+              kind={kind}
+              id={r.kind}
+              value={value}
+              onRemove={() => removeRefinement(r)}
+            />
+          );
+        })}
+        {zoom && g && (
+          <Pill
+            kind="zoom"
+            id="zoom"
+            value={zoom}
+            onRemove={() => navigate({ [g.field]: "" }, "push")}
+          />
         )}
-        {chosenFunction.value && chosenFunction.value !== zoomed && (
+        {chosen && chosen !== zoom && (
           <Pill
             kind="selected"
-            value={chosenFunction.value}
+            id="selected"
+            value={chosen}
             onRemove={() => navigate({ selected: "", at: "" }, "push")}
           />
         )}
       </ul>
-      {!zoomed && !chosenFunction.value && <Legend p={p} />}
-      <Matched p={p} />
-      {zoomed && <InView p={p} />}
+      {p && <AddLabel p={p} />}
+      {p && view !== "top" && view !== "tree" ? <Legend p={p} /> : <span class="legend" />}
+      {p && <Matched p={p} />}
+      {zoom && g && <InView g={g} />}
+      {p && refine.length > 0 && <Left p={p} />}
     </section>
   );
 }

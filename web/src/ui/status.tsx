@@ -3,7 +3,14 @@
 // The bar at the bottom says at once what is under the pointer or the keyboard, in full, and what
 // one has to know of the whole profile: its size, and what was lost.
 
-import { chosenFunction, chosenNode, hovered, hoveredFunction, profile, route } from "../state.ts";
+import {
+  activeGraph,
+  chosenFunction,
+  hovered,
+  hoveredFunction,
+  profile,
+  route,
+} from "../state.ts";
 import { formatCount, formatPercent, formatValue } from "../data/format.ts";
 import { honesty } from "../data/honesty.ts";
 import {
@@ -20,7 +27,7 @@ interface Described {
   place: string;
   module: string;
   inlined: boolean;
-  self: number;
+  self: number | undefined; // in inverted trees it is no one's own cost
   total: number;
 }
 
@@ -67,8 +74,14 @@ function described(p: Profile): Described {
     return fn >= 0 ? describeFunction(p, fn) : describeNode(p, 0);
   }
   const under = hovered.value;
-  if (under && under.count > 1) return describeRun(p, under.node, under.count);
-  return describeNode(p, under ? under.node : chosenNode.value);
+  const g = activeGraph.value;
+  const of = under?.p ?? g?.p ?? p;
+  const d =
+    under && under.count > 1
+      ? describeRun(of, under.node, under.count)
+      : describeNode(of, under ? under.node : (g?.chosen.value ?? 0));
+  if (route.value.inverted || of !== p) d.self = undefined;
+  return d;
 }
 
 function Amount(props: { p: Profile; label: string; value: number }) {
@@ -119,7 +132,7 @@ export function StatusBar() {
         </span>
         <span class="muted module">{d.module}</span>
       </span>
-      <Amount p={p} label="self" value={d.self} />
+      {d.self !== undefined && <Amount p={p} label="self" value={d.self} />}
       <Amount p={p} label="total" value={d.total} />
       <Whole p={p} />
     </footer>

@@ -2,13 +2,32 @@
 //
 // The row at the top: which numbers, which view, the search, and the switches.
 
-import { helpOpen, matches, navigate, pattern, profile, query, route, search } from "../state.ts";
+import {
+  helpOpen,
+  invert,
+  matches,
+  navigate,
+  openCalls,
+  pattern,
+  profile,
+  query,
+  route,
+  search,
+} from "../state.ts";
 import { stepMatch } from "../flame/actions.ts";
-import type { Theme, View } from "../route.ts";
+import type { ColourMode, Theme, View } from "../route.ts";
 
 const views: { view: View; label: string }[] = [
   { view: "flame", label: "Flame" },
+  { view: "tree", label: "Tree" },
   { view: "top", label: "Top" },
+  { view: "calls", label: "Callers" },
+];
+
+const colours: { mode: ColourMode; label: string }[] = [
+  { mode: "module", label: "by module" },
+  { mode: "self", label: "by self" },
+  { mode: "file", label: "by file" },
 ];
 
 function SampleTypes() {
@@ -43,12 +62,65 @@ function Views() {
           key={view}
           type="button"
           aria-current={route.value.view === view ? "page" : undefined}
-          onClick={() => navigate({ view }, "push")}
+          onClick={() => (view === "calls" ? openCalls() : navigate({ view }, "push"))}
         >
           {label}
         </button>
       ))}
     </nav>
+  );
+}
+
+function Toggle(props: { label: string; sign: string; on: boolean; act: () => void }) {
+  const { label, sign, on, act } = props;
+  return (
+    <button
+      type="button"
+      class="icon"
+      title={label}
+      aria-label={label}
+      aria-pressed={on}
+      onClick={act}
+    >
+      {sign}
+    </button>
+  );
+}
+
+/** What the view can be told about its own looks; each is there only where it has an effect. */
+function ViewSwitches() {
+  const { view, upwards, inverted, colour } = route.value;
+  return (
+    <div class="switches view-switches">
+      {(view === "flame" || view === "calls") && (
+        <select
+          class="quiet"
+          aria-label="Colour"
+          value={colour}
+          onChange={(e) => {
+            const mode = colours[e.currentTarget.selectedIndex].mode;
+            navigate({ colour: mode }, "push");
+          }}
+        >
+          {colours.map(({ mode, label }) => (
+            <option key={mode} value={mode}>
+              {label}
+            </option>
+          ))}
+        </select>
+      )}
+      {view === "flame" && (
+        <Toggle
+          label="Root at the bottom (o)"
+          sign="⇅"
+          on={upwards}
+          act={() => navigate({ upwards: !upwards }, "push")}
+        />
+      )}
+      {(view === "flame" || view === "tree") && (
+        <Toggle label="Inverted: begin at the leaves (v)" sign="⟲" on={inverted} act={invert} />
+      )}
+    </div>
   );
 }
 
@@ -124,6 +196,7 @@ export function Toolbar() {
       </h1>
       <SampleTypes />
       <Views />
+      <ViewSwitches />
       <Search />
       <Switches />
     </header>

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// Where profiles come from: the address of what the route asks for, and a few of the last answers,
+// so that Back, and a pill that is put on again, cost nothing.
+
+import { readBody } from "./columns.ts";
+import { makeProfile, type Profile } from "./profile.ts";
+import type { Route } from "../route.ts";
+
+export type Walk = "root" | "leaf" | "callers" | "callees";
+
+/** What a page adds to the parameters of every profile it asks for; "" where there is none. */
+export interface Source {
+  path: string;
+  params: readonly (readonly [string, string])[];
+}
+
+export function profileUrl(source: Source, r: Route, walk: Walk): string {
+  const q = new URLSearchParams();
+  for (const [name, value] of source.params) q.append(name, value);
+  if (r.sampleType) q.set("si", r.sampleType);
+  for (const { kind, value } of r.refine) q.append(kind, value);
+  if (walk !== "root") q.set("walk", walk);
+  if (walk === "callers" || walk === "callees") q.set("fn", r.pivot);
+  const text = q.toString();
+  return text ? `${source.path}?${text}` : source.path;
+}
+
+const KEPT_NODES = 3_000_000;
+const kept = new Map<string, Profile>();
+
+function keep(url: string, p: Profile): void {
+  kept.set(url, p);
+  let nodes = 0;
+  for (const one of kept.values()) nodes += one.tree.count;
+  for (const [oldest, one] of kept) {
+    if (nodes <= KEPT_NODES || oldest === url) break;
+    kept.delete(oldest);
+    nodes -= one.tree.count;
+  }
+}
+
+export function keptProfile(url: string): Profile | undefined {
+  const p = kept.get(url);
+  if (p) {
+    kept.delete(url);
+    kept.set(url, p); /* the newest is the last */
+  }
+  return p;
+}
+
+export function forgetProfiles(): void {
+  kept.clear();
+}
+
+/** Throws an Error with a sentence for the reader. */
+export async function fetchProfile(url: string): Promise<Profile> {
+  let answer: Response;
+  try {
+    answer = await fetch(url);
+  } catch {
+    throw new Error("strobe no longer answers: is it still running?");
+  }
+  if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
+  const p = makeProfile(readBody(await answer.arrayBuffer()));
+  keep(url, p);
+  return p;
+}
