@@ -200,7 +200,8 @@ static void print_result(struct session *s, const struct suite_result *r)
     end_progress(s);
     printf("[%u/%u] %-34s %s", s->done, s->total, s->what, r->status);
     if (*r->error)
-        printf(": %s\n", r->error);
+        printf("%s%s\n", strcmp(r->status, "failed") ? "" : ": ",
+               strcmp(r->status, "failed") ? "" : r->error);
     else
         printf("  %6.2f s  CPU %6.2f s  %5.1f MB  %lld round%s  %llu stacks\n",
                (double)r->wall_ns / 1e9, (double)r->cpu_ns / 1e9, (double)r->peak_bytes / 1e6,
@@ -228,10 +229,9 @@ static int keep(struct session *s, const struct suite_run_name *n, const struct 
     const char *id = suite_run_id(n, &s->a);
     buf_init(&json, &s->a);
     suite_results_json(n, r, &s->machine, &json);
+    struct suite_push_run run = {n, id, r->started_ns, r, profile, &json};
     int err = suite_results_write(s->state, id, &json, e);
-    if (err == 0 && r->profiled)
-        err = suite_push_profile(&s->push, n, profile, e);
-    return err;
+    return err < 0 ? err : suite_push_run(&s->push, &run, e);
 }
 
 static void run_one(struct session *s, const struct suite_job *asked, uint32_t number)
@@ -256,6 +256,10 @@ static void run_one(struct session *s, const struct suite_job *asked, uint32_t n
     }
     job.progress = show_progress;
     job.arg = s;
+    struct suite_push_run begins = {
+        .name = &n, .id = id, .started_ns = suite_now_ns(CLOCK_REALTIME)};
+    if (suite_push_run(&s->push, &begins, &e) < 0)
+        suite_verb_fail(&e);
     err = suite_run(&job, &s->a, &r);
     s->done++;
     s->passed += err == 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The suite as a client of the server's API (docs/api.md). The run's batch and number stay out of
- * the labels but for `run`, so that the series of a program's kind goes on from batch to batch. */
+ * The suite as a client of the server's API (docs/api.md). */
 #include "suite/push.h"
 
 #include "suite/fetch.h"
@@ -11,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PUSH_MS = 30000, FIND_MS = 2000 };
+enum { PUSH_MS = 30000, FIND_MS = 2000, SAID_MAX = 1024, ID_MAX = 48 };
 
 /* The token's file stands beside our own results' folder: STATE/token. */
 static void read_token(struct suite_push *p)
@@ -59,7 +58,7 @@ int suite_push_open(struct suite_push *p, bool wanted, struct err *e)
         read_token(p);
         return 0;
     }
-    if (!set || !*set) { /* nobody, or somebody else */
+    if (!set || !*set) { /* nobody there, or somebody else */
         p->where[0] = 0;
         return 0;
     }
@@ -84,34 +83,101 @@ static char *read_all(const char *path, size_t *size)
     return bytes;
 }
 
-int suite_push_profile(struct suite_push *p, const struct suite_run_name *n, const char *path,
-                       struct err *e)
+/* ---- to a server ---- */
+
+static int post(struct suite_push *p, const char *url, const struct suite_request *body, char *said,
+                struct err *e)
 {
-    char url[1024], said[512];
+    struct suite_request r = *body;
+    r.url = url;
+    r.token = *p->token ? p->token : NULL;
+    r.timeout_ms = PUSH_MS;
+    return send_request(&r, said, SAID_MAX, e);
+}
+
+/* Sends the profile; *id is what the server calls it. */
+static int post_profile(struct suite_push *p, const struct suite_push_run *run, char *id,
+                        struct err *e)
+{
+    const struct suite_run_name *n = run->name;
+    char url[1024], said[SAID_MAX];
     size_t size = 0;
-    if (!*p->where)
-        return 0;
-    char *bytes = read_all(path, &size);
+    char *bytes = read_all(run->profile_path, &size);
     if (!bytes)
-        return err_set(e, -EIO, "cannot read %s", path);
+        return err_set(e, -EIO, "cannot read %s", run->profile_path);
     snprintf(url, sizeof url,
              "%s/api/v1/profiles?service_name=%s&kind=%s&label=suite=strobe&label=input=%s&"
              "label=run=%s",
              p->where, n->program, n->kind, n->input, n->batch);
-    struct suite_request post = {.url = url,
-                                 .body = bytes,
-                                 .body_size = size,
-                                 .token = *p->token ? p->token : NULL,
-                                 .media_type = "application/octet-stream",
-                                 .timeout_ms = PUSH_MS};
-    int status = send_request(&post, said, sizeof said, e);
+    struct suite_request body = {
+        .body = bytes, .body_size = size, .media_type = "application/octet-stream"};
+    int status = post(p, url, &body, said, e);
     free(bytes);
     if (status < 0)
         return status;
     if (status != 200)
         return err_set(e, -EPROTO, "%s answers %d to a profile: %s", p->where, status, said);
-    p->sent++;
+    const char *at = strstr(said, "\"id\":");
+    if (!at || sscanf(at + 5, " \"%47[^\"]\"", id) != 1)
+        id[0] = 0;
     return 0;
+}
+
+static int post_run(struct suite_push *p, const struct suite_push_run *run, const char *profile,
+                    struct err *e)
+{
+    const struct suite_run_name *n = run->name;
+    const struct suite_result *r = run->result;
+    char url[512], said[SAID_MAX], ended[32] = "null";
+    struct arena a;
+    struct buf b;
+    if (p->no_runs)
+        return 0;
+    arena_init(&a);
+    buf_init(&b, &a);
+    if (r)
+        snprintf(ended, sizeof ended, "%lld", (long long)r->ended_ns / 1000000);
+    buf_printf(&b,
+               "{\"id\": \"%s\", \"program\": \"%s\", \"input\": \"%s\", \"kind\": \"%s\", "
+               "\"status\": \"%s\", \"started_ms\": %lld, \"ended_ms\": %s, \"profiles\": [",
+               run->id, n->program, n->input, n->kind, r ? r->status : "running",
+               (long long)run->started_ns / 1000000, ended);
+    if (*profile)
+        buf_printf(&b, "\"%s\"", profile);
+    buf_puts(&b, "], \"metrics\": ");
+    if (run->json)
+        buf_append(&b, run->json->data, run->json->len);
+    else
+        buf_puts(&b, "{}");
+    buf_puts(&b, "}");
+    snprintf(url, sizeof url, "%s/api/v1/runs", p->where);
+    struct suite_request body = {
+        .body = b.data, .body_size = b.len, .media_type = "application/json"};
+    int status = post(p, url, &body, said, e);
+    arena_free(&a);
+    if (status == 404 || status == 405) { /* it is older; the profiles are what matters */
+        p->no_runs = true;
+        return 0;
+    }
+    if (status >= 0 && status != 200)
+        return err_set(e, -EPROTO, "%s answers %d to a run: %s", p->where, status, said);
+    return status < 0 ? status : 0;
+}
+
+static int push_to_server(struct suite_push *p, const struct suite_push_run *run, struct err *e)
+{
+    char id[ID_MAX] = "";
+    int err = run->result && run->result->profiled ? post_profile(p, run, id, e) : 0;
+    return err < 0 ? err : post_run(p, run, id, e);
+}
+
+int suite_push_run(struct suite_push *p, const struct suite_push_run *run, struct err *e)
+{
+    if (!*p->where)
+        return 0;
+    int err = push_to_server(p, run, e);
+    p->sent += err == 0 && run->result;
+    return err;
 }
 
 void suite_push_close(struct suite_push *p)

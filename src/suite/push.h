@@ -1,25 +1,38 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sends profiles of runs to a `strobe serve` that is running, with the labels suite, run and input.
- * Where none runs the profiles are kept as files only. */
+ * Brings runs to where history is kept, beside their own files: to a `strobe serve` that is
+ * running, by its API, else into the store (STATE/strobe.db) under its lock. Profiles get the
+ * labels suite, run (the batch) and input. */
 #ifndef SUITE_PUSH_H
 #define SUITE_PUSH_H
 
 #include "suite/results.h"
 
+#include <stdbool.h>
+
 struct suite_push {
-    char where[256]; /* the server's address; "" when there is none */
+    char where[256]; /* the server's address; "": nowhere */
     char token[256];
+    bool no_runs; /* the server does not take runs, only profiles */
     uint32_t sent;
 };
 
-/* Finds the server: $STROBE_SERVER, else http://127.0.0.1:7070, and its token. -ECONNREFUSED if
- * STROBE_SERVER is set and nobody answers there; without it, no server is no error. With `wanted`
- * false nothing is ever sent. */
+/* A run as it is told: `result` is NULL as long as it runs. */
+struct suite_push_run {
+    const struct suite_run_name *name;
+    const char *id;
+    int64_t started_ns;
+    const struct suite_result *result;
+    const char *profile_path; /* of its profile, if result->profiled */
+    const struct buf *json;   /* what run.json holds; NULL as long as it runs */
+};
+
+/* Finds the server: $STROBE_SERVER, else http://127.0.0.1:7070, and its token; where none is set
+ * and none answers, the store. -ECONNREFUSED if STROBE_SERVER is set and nobody answers there. With
+ * `wanted` false nothing is ever sent. */
 int suite_push_open(struct suite_push *p, bool wanted, struct err *e);
-/* Returns when the server has the profile on its disk. */
-int suite_push_profile(struct suite_push *p, const struct suite_run_name *n, const char *path,
-                       struct err *e);
+/* Returns when it is on disk.  */
+int suite_push_run(struct suite_push *p, const struct suite_push_run *run, struct err *e);
 void suite_push_close(struct suite_push *p);
 
 #endif
