@@ -34,7 +34,7 @@ struct session {
     struct suite_programs all;
     struct suite_machine machine;
     struct suite_push push;
-    uint32_t done, passed, failed, skipped, total;
+    uint32_t done, passed, failed, skipped, unsent, total;
     char what[160]; /* is run now */
     bool tty, shown;
 };
@@ -267,8 +267,7 @@ static void run_one(struct session *s, const struct suite_job *asked, uint32_t n
     print_result(s, &r);
     if (keep(s, &n, &r, job.profile_path, &e) < 0) {
         suite_verb_fail(&e);
-        s->failed += err == 0;
-        s->passed -= err == 0;
+        s->unsent++;
     }
 }
 
@@ -315,11 +314,13 @@ static int run_all(struct session *s)
     printf("%s: %u passed, %u failed", s->args.batch, s->passed, s->failed);
     if (s->skipped)
         printf(", %u skipped", s->skipped);
+    if (s->unsent)
+        printf(", %u not stored", s->unsent);
     printf("; 'strobe suite show %s' shows them%s%s\n", s->args.batch,
            s->push.sent ? "; sent to " : "", s->push.sent ? s->push.where : "");
     if (suite_interrupted)
         return 128 + suite_interrupted;
-    return s->failed || !s->passed ? 1 : 0;
+    return s->failed || s->unsent || !s->passed ? 1 : 0;
 }
 
 int suite_verb_run(int argc, char **argv)

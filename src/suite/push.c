@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The suite as a client of the server's API (docs/api.md). */
+ * The suite as a client of the server's API (docs/api.md). Where none runs the store is the place;
+ * see push_store.c. */
 #include "suite/push.h"
 
 #include "suite/fetch.h"
@@ -40,6 +41,21 @@ static int send_request(const struct suite_request *r, char *said, size_t size, 
     return suite_fetch_end(f, said, size, e);
 }
 
+static int use_store(struct suite_push *p, struct err *e)
+{
+    struct arena a;
+    arena_init(&a);
+    const char *state = suite_state(&a, e);
+    int n = state ? snprintf(p->where, sizeof p->where, "%s", state) : 0;
+    arena_free(&a);
+    char *slash = state ? strrchr(p->where, '/') : NULL;
+    if (!slash || n + 16 > (int)sizeof p->where)
+        return err_set(e, -ENOENT, "no place for the store: set HOME or STATE_DIRECTORY");
+    strcpy(slash, "/strobe.db");
+    p->to_store = true;
+    return 0;
+}
+
 int suite_push_open(struct suite_push *p, bool wanted, struct err *e)
 {
     const char *set = getenv("STROBE_SERVER");
@@ -58,10 +74,8 @@ int suite_push_open(struct suite_push *p, bool wanted, struct err *e)
         read_token(p);
         return 0;
     }
-    if (!set || !*set) { /* nobody there, or somebody else */
-        p->where[0] = 0;
-        return 0;
-    }
+    if (!set || !*set) /* nobody there, or somebody else */
+        return use_store(p, e);
     return status < 0 ? err_prefix(e, "STROBE_SERVER")
                       : err_set(e, -EPROTO, "STROBE_SERVER=%s: no strobe serve answers there", set);
 }
@@ -173,9 +187,9 @@ static int push_to_server(struct suite_push *p, const struct suite_push_run *run
 
 int suite_push_run(struct suite_push *p, const struct suite_push_run *run, struct err *e)
 {
-    if (!*p->where)
+    if (!*p->where || (p->to_store && !run->result)) /* nobody could look at it meanwhile */
         return 0;
-    int err = push_to_server(p, run, e);
+    int err = p->to_store ? suite_push_to_store(p, run, e) : push_to_server(p, run, e);
     p->sent += err == 0 && run->result;
     return err;
 }

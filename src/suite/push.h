@@ -11,8 +11,9 @@
 #include <stdbool.h>
 
 struct suite_push {
-    char where[256]; /* the server's address; "": nowhere */
+    char where[256]; /* the server's address, or the store's file; "": nowhere */
     char token[256];
+    bool to_store;
     bool no_runs; /* the server does not take runs, only profiles */
     uint32_t sent;
 };
@@ -31,8 +32,11 @@ struct suite_push_run {
  * and none answers, the store. -ECONNREFUSED if STROBE_SERVER is set and nobody answers there. With
  * `wanted` false nothing is ever sent. */
 int suite_push_open(struct suite_push *p, bool wanted, struct err *e);
-/* Returns when it is on disk.  */
+/* Returns when it is on disk. A store that another process holds is -EBUSY. */
 int suite_push_run(struct suite_push *p, const struct suite_push_run *run, struct err *e);
+/* Opens the store p->where, writes the run and its profile, closes it: suite_push_run's other half.
+ */
+int suite_push_to_store(struct suite_push *p, const struct suite_push_run *run, struct err *e);
 void suite_push_close(struct suite_push *p);
 
 #endif

@@ -57,6 +57,11 @@ nothing_is_left
 "$strobe" raw "$here/state/suite/b1.good.long.cpu.2/profile.pb.gz" | grep -q 'cpu/nanoseconds' ||
     fail "the profile cannot be read"
 
+[ -s "$here/state/strobe.db" ] || fail "no server runs, and the store was not written"
+suite run good --as b0 --no-push
+[ $status = 0 ] || fail "good runs: $status"
+says "'strobe suite show b0' shows them\$"
+
 suite show b1.good.short.cpu.1
 says 'output verified, exit status 0'
 says '^memory .*MB$'
