@@ -6,8 +6,10 @@
 
 int cmd_folded(int argc, char **argv);
 int cmd_pprof(int argc, char **argv);
+int cmd_push(int argc, char **argv);
 int cmd_raw(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_suite(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_traces(int argc, char **argv);

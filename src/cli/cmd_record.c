@@ -9,6 +9,7 @@
 #include "cli/cmd.h"
 #include "profile/profile.h"
 #include "record/record.h"
+#include "server/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: strobe record [-o FILE] [-F HZ] [-q] [--] PROGRAM [ARG...]\n"
+    "usage: strobe record [-o FILE] [-F HZ] [-q] [--push] [--] PROGRAM [ARG...]\n"
     "\n"
     "Runs a program and writes its CPU profile, with names and lines, for `strobe top`,\n"
     "`strobe web` and any other reader of pprof's format. Programs that it starts are recorded\n"
@@ -31,7 +32,8 @@ static const char usage[] =
     "   -o FILE  where the profile goes; %p in it becomes the process id, %e the program's name,\n"
     "            %k the kind (default %e.%p.%k.pb.gz)\n"
     "   -F HZ    samples a second of CPU time, 1 to 10000 (default $STROBE_HZ or 100)\n"
-    "   -q       print nothing but errors\n";
+    "   -q       print nothing but errors\n"
+    "   --push   send it to the server as well, as `strobe push` does\n";
 
 enum { TICK_MS = 100, PROGRESS_AFTER_MS = 1000 };
 
@@ -40,7 +42,7 @@ struct args {
     int hz;
     enum shm_backend backend;
     uint64_t seed;
-    bool quiet;
+    bool quiet, push;
     char **argv;
 };
 
@@ -104,8 +106,8 @@ static int parse_args(struct args *a, int argc, char **argv)
             fputs(usage, stdout);
             return 1;
         }
-        if (!strcmp(arg, "-q")) {
-            a->quiet = true;
+        if (!strcmp(arg, "-q") || !strcmp(arg, "--push")) {
+            *(arg[1] == 'q' ? &a->quiet : &a->push) = true;
             continue;
         }
         if (strncmp(arg, "-o", 2) && strncmp(arg, "-F", 2))
@@ -237,6 +239,27 @@ static int run(struct recorder *r, const struct args *a, struct err *e)
     return 0;
 }
 
+/* Sends the profile to the server under the program's name. */
+static int push(const struct profile *p, const struct args *a, struct err *e)
+{
+    const char *slash = strrchr(a->argv[0], '/');
+    struct arena arena = {0};
+    struct buf bytes;
+    buf_init(&bytes, &arena);
+    int err = profile_encode_gzip(p, &bytes, e);
+    struct client_push c = {.service_name = slash ? slash + 1 : a->argv[0],
+                            .kind = "cpu",
+                            .bytes = bytes.data,
+                            .size = bytes.len};
+    if (err == 0)
+        err = client_push(&c, e);
+    if (err >= 0 && !a->quiet)
+        fprintf(stderr, "strobe: pushed to %s as cpu{service_name=\"%s\"}\n", client_server(NULL),
+                c.service_name);
+    arena_free(&arena);
+    return err < 0 ? err : 0;
+}
+
 static int finish(struct recorder *r, const struct args *a, struct err *e)
 {
     char path[PATH_MAX];
@@ -245,14 +268,16 @@ static int finish(struct recorder *r, const struct args *a, struct err *e)
     int err = record_finish(r, &p, e);
     if (err == 0)
         err = profile_write_file(&p, path, e);
-    if (err == 0 && !a->quiet) {
+    if (err == 0 && !a->quiet)
         summarize(r, path);
+    int push_err = err == 0 && a->push ? push(&p, a, e) : 0;
+    if (err == 0 && !a->quiet) {
         cmd_record_print_top(&p);
         if (p.sample_count)
             fprintf(stderr, "strobe: all of it: strobe web %s\n", path);
     }
     profile_free(&p);
-    return err;
+    return err ? err : push_err;
 }
 
 static int shell_status(int wait_status)

@@ -128,7 +128,7 @@ int address_listen(const struct address *a, char *url, size_t url_size, struct e
         if (fd >= 0)
             close(fd);
         return err_set(e, -code, "cannot listen on %s: %s%s", url, strerror(code),
-                       code == EADDRINUSE ? "; leave -http out to take a free port" : "");
+                       code == EADDRINUSE ? "; take another port, or 0 for a free one" : "");
     }
     print_url(&bound, url, url_size);
     return fd;

@@ -5,6 +5,7 @@
 #include "web/json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 void json_init(struct json *j, struct buf *out)
@@ -65,6 +66,12 @@ static void begin_value(struct json *j, const char *key)
     }
 }
 
+void json_key(struct json *j, const char *key)
+{
+    begin_value(j, key);
+    j->comma = false;
+}
+
 static void open_level(struct json *j, const char *key, char bracket)
 {
     begin_value(j, key);
@@ -118,6 +125,57 @@ void json_int(struct json *j, const char *key, int64_t v)
 {
     begin_value(j, key);
     buf_printf(j->out, "%" PRId64, v);
+}
+
+void json_double(struct json *j, const char *key, double v)
+{
+    begin_value(j, key);
+    if (!isfinite(v))
+        buf_puts(j->out, "null");
+    else
+        buf_printf(j->out, "%.15g", v);
+}
+
+void json_null(struct json *j, const char *key)
+{
+    begin_value(j, key);
+    buf_puts(j->out, "null");
+}
+
+/* Whether brackets outside of strings match, strings end, and all is one object or array. */
+static bool text_is_whole(const char *s)
+{
+    char open[64];
+    size_t depth = 0;
+    bool quoted = false;
+    if (*s != '{' && *s != '[')
+        return false;
+    for (; *s; s++) {
+        if (quoted) {
+            if (*s == '\\' && s[1])
+                s++;
+            else if (*s == '"')
+                quoted = false;
+        } else if (*s == '"') {
+            quoted = true;
+        } else if (*s == '{' || *s == '[') {
+            if (depth == sizeof open)
+                return false;
+            open[depth++] = *s == '{' ? '}' : ']';
+        } else if (*s == '}' || *s == ']') {
+            if (open[--depth] != *s)
+                return false;
+            if (!depth)
+                return !s[1 + strspn(s + 1, " \t\r\n")];
+        }
+    }
+    return false;
+}
+
+void json_text(struct json *j, const char *key, const char *text)
+{
+    begin_value(j, key);
+    buf_puts(j->out, text_is_whole(text) ? text : "null");
 }
 
 void json_bool(struct json *j, const char *key, bool v)

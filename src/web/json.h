@@ -17,6 +17,8 @@ struct json {
 };
 
 void json_init(struct json *j, struct buf *out);
+/* Begins a value whose writer knows no key: the next call is with NULL. */
+void json_key(struct json *j, const char *key);
 void json_object(struct json *j, const char *key);
 void json_object_end(struct json *j);
 void json_array(struct json *j, const char *key);
@@ -26,6 +28,11 @@ void json_cstr(struct json *j, const char *key, const char *s);
 void json_str(struct json *j, const char *key, struct profile_str s);
 /* Readers of JSON take numbers for doubles: beyond 2^53 they see the nearest one. */
 void json_int(struct json *j, const char *key, int64_t v);
+/* Not a number becomes null; whole numbers have no fraction. */
+void json_double(struct json *j, const char *key, double v);
+void json_null(struct json *j, const char *key);
+/* A value that is JSON already, as far as its brackets tell: else null. */
+void json_text(struct json *j, const char *key, const char *text);
 void json_bool(struct json *j, const char *key, bool v);
 
 #endif

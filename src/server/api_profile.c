@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Profiles merged over a range, in the forms that readers want: pprof's own, the page's columns,
+ * folded stacks, and JSON. Merging is the store's business, drawing the web side's and reports'. */
+#include "analyze/flame.h"
+#include "analyze/refine.h"
+#include "base/limits.h"
+#include "report/report.h"
+#include "server/api.h"
+#include "server/labels.h"
+#include "web/view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct answer {
+    struct http_exchange *x;
+    struct store_query query;
+    struct store_merge_info info;
+    struct profile *profile;
+    uint32_t type;
+};
+
+struct format {
+    const char *name;
+    int (*write)(struct answer *a, struct err *e);
+};
+
+/* ---- the forms ---- */
+
+static int write_pprof(struct answer *a, struct err *e)
+{
+    struct buf b;
+    buf_init(&b, a->x->arena);
+    int rc = profile_encode_gzip(a->profile, &b, e);
+    if (rc)
+        return rc;
+    http_reply(a->x, 200, "application/octet-stream", b.data, b.len);
+    http_reply_header(a->x, "Content-Disposition",
+                      arena_printf(a->x->arena, "attachment; filename=\"%s.pb.gz\"",
+                                   a->query.kind && !labels_check(a->query.kind, "x", NULL)
+                                       ? a->query.kind
+                                       : "profile"));
+    return 0;
+}
+
+/* The page's own form takes the page's own parameters; `si` among them is looked at before ours. */
+static int write_columns(struct answer *a, struct err *e)
+{
+    struct profile *p = a->profile;
+    const char *query = http_query(a->x, "query"), *asked = http_query(a->x, "si");
+    if (p->sample_type_count && (!asked || !*asked))
+        p->default_sample_type = p->sample_types[a->type].type;
+    refine_drop_frames(p);
+    view_serve(a->x, p, query ? query : "");
+    return 0;
+}
+
+/* Reports write to descriptors: this one is memory. */
+static int write_folded(struct answer *a, struct err *e)
+{
+    struct report r;
+    struct report_options o = {.values = {.index = a->type}, .ratio = 1};
+    int fd = memfd_create("folded", MFD_CLOEXEC);
+    struct out *out = malloc(sizeof *out);
+    off_t size = -1;
+    int rc = fd < 0 || !out ? -ENOMEM : 0;
+    if (!rc) {
+        struct refine_detail functions = {.function = true, .inlines = true};
+        refine_drop_frames(a->profile);
+        refine_aggregate(a->profile, &functions);
+        out_init(out, fd);
+        report_begin(&r, a->profile, &o);
+        rc = report_folded(&r, out, e);
+        report_end(&r);
+        rc = out_finish(out) || rc ? -EIO : 0;
+        size = lseek(fd, 0, SEEK_END);
+    }
+    char *text = rc || size < 0 ? NULL : arena_alloc(a->x->arena, (size_t)size + 1);
+    ssize_t got = text ? pread(fd, text, (size_t)size, 0) : -1;
+    if (fd >= 0)
+        close(fd);
+    free(out);
+    if (got != size || !text)
+        return err_set(e, -EIO, "the stacks could not be written");
+    http_reply(a->x, 200, "text/plain; charset=utf-8", text, (size_t)size);
+    return 0;
+}
+
+/* ---- JSON ---- */
+
+/* Cumulative values of nodes, and where their children, which are adjacent, begin. */
+struct tree {
+    const struct flame *f;
+    int64_t *cum;
+    uint32_t *first, *count;
+};
+
+static void make_tree(struct tree *t, const struct flame *f, struct arena *a)
+{
+    t->f = f;
+    t->cum = arena_array(a, f->node_count, sizeof *t->cum);
+    t->first = arena_zarray(a, f->node_count, sizeof *t->first);
+    t->count = arena_zarray(a, f->node_count, sizeof *t->count);
+    memcpy(t->cum, f->node_self, f->node_count * sizeof *t->cum);
+    for (uint32_t i = f->node_count; i-- > 1;) {
+        uint32_t parent = f->node_parent[i];
+        t->cum[parent] += t->cum[i];
+        t->first[parent] = i;
+        t->count[parent]++;
+    }
+}
+
+static void open_node(struct json *j, const struct tree *t, uint32_t i)
+{
+    uint32_t frame = t->f->node_frame[i];
+    json_object(j, NULL);
+    if (frame == FLAME_NONE)
+        json_cstr(j, "name", "root");
+    else if (frame == FLAME_LEFT_OUT)
+        json_cstr(j, "name", "(left out)");
+    else
+        json_str(j, "name", t->f->functions[t->f->frames[frame].function].name);
+    json_int(j, "self", t->f->node_self[i]);
+    json_int(j, "total", t->cum[i]);
+    json_array(j, "children");
+}
+
+/* Depth first without recursion: stacks of profiles may be a million frames deep. */
+static void write_tree(struct json *j, const struct tree *t)
+{
+    uint32_t at = 0;
+    open_node(j, t, 0);
+    for (;;) {
+        if (t->count[at]) {
+            at = t->first[at];
+            open_node(j, t, at);
+            continue;
+        }
+        for (;;) {
+            json_array_end(j);
+            json_object_end(j);
+            if (!at)
+                return;
+            uint32_t parent = t->f->node_parent[at];
+            bool last = at + 1 == t->first[parent] + t->count[parent];
+            at = last ? parent : at + 1;
+            if (!last)
+                break;
+        }
+        open_node(j, t, at);
+    }
+}
+
+static void write_facts(struct json *j, const struct answer *a, const struct flame *f)
+{
+    const struct profile *p = a->profile;
+    struct profile_value_type none = {0};
+    struct profile_value_type type = p->sample_type_count ? p->sample_types[a->type] : none;
+    struct profile_str kind = {a->query.kind ? a->query.kind : "", 0};
+    kind.len = (uint32_t)strlen(kind.ptr);
+    json_str(j, "kind", kind);
+    json_str(j, "type", profile_string(p, type.type));
+    json_str(j, "unit", profile_string(p, type.unit));
+    json_int(j, "total", f->total);
+    json_int(j, "profiles", (int64_t)a->info.profiles);
+    json_int(j, "series", (int64_t)a->info.series);
+    api_json_ms(j, "first_ms", a->info.first_ns);
+    api_json_ms(j, "last_ms", a->info.last_ns);
+    api_json_ms(j, "duration_ms", a->info.duration_ns);
+    json_int(j, "lost", a->info.lost_samples);
+    json_bool(j, "rounded", a->info.rounded);
+    json_int(j, "damaged", (int64_t)a->info.damaged);
+    json_array(j, "functions");
+    for (uint32_t i = 0; i < f->function_count; i++) {
+        json_object(j, NULL);
+        json_str(j, "name", f->functions[i].name);
+        json_int(j, "flat", f->functions[i].flat);
+        json_int(j, "cum", f->functions[i].cum);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static int write_json(struct answer *a, struct err *e)
+{
+    struct flame f;
+    struct tree t;
+    refine_drop_frames(a->profile);
+    flame_build(&f, a->profile, a->type, LIMIT_TREE_NODES);
+    struct buf b;
+    struct json j;
+    buf_init(&b, a->x->arena);
+    json_init(&j, &b);
+    json_object(&j, NULL);
+    write_facts(&j, a, &f);
+    make_tree(&t, &f, a->x->arena);
+    json_key(&j, "tree");
+    write_tree(&j, &t);
+    json_object_end(&j);
+    flame_free(&f);
+    api_reply_json(a->x, &b);
+    return 0;
+}
+
+static const struct format formats[] = {
+    {"pprof", write_pprof},
+    {"columns", write_columns},
+    {"folded", write_folded},
+    {"json", write_json},
+    {NULL, NULL},
+};
+
+/* ---- the route ---- */
+
+struct ids {
+    struct store_profile_id id[LIMIT_QUERY_IDS];
+    uint32_t count;
+    struct err *e;
+    int rc;
+};
+
+static bool take_id(void *arg, const char *name, const char *value)
+{
+    struct ids *ids = arg;
+    if (strcmp(name, "id"))
+        return true;
+    if (ids->count == LIMIT_QUERY_IDS)
+        ids->rc = err_set(ids->e, -EINVAL, "more than %d ids", LIMIT_QUERY_IDS);
+    else
+        ids->rc = store_id_parse(value, &ids->id[ids->count++], ids->e);
+    return !ids->rc;
+}
+
+static const struct format *find_format(const char *name)
+{
+    const struct format *f = formats;
+    while (name && *name && f->name && strcmp(f->name, name))
+        f++;
+    return f->name ? f : NULL;
+}
+
+static void add_header(struct http_exchange *x, const char *name, int64_t v)
+{
+    http_reply_header(x, name, arena_printf(x->arena, "%" PRId64, v));
+}
+
+static void add_headers(struct http_exchange *x, const struct store_merge_info *i)
+{
+    const int64_t ms = 1000000;
+    add_header(x, "X-Strobe-Profiles", (int64_t)i->profiles);
+    add_header(x, "X-Strobe-Series", (int64_t)i->series);
+    add_header(x, "X-Strobe-First-Ms", i->first_ns / ms);
+    add_header(x, "X-Strobe-Last-Ms", i->last_ns / ms);
+    add_header(x, "X-Strobe-Duration-Ms", i->duration_ns / ms);
+    add_header(x, "X-Strobe-Lost", i->lost_samples);
+    add_header(x, "X-Strobe-Rounded", i->rounded);
+    add_header(x, "X-Strobe-Damaged", (int64_t)i->damaged);
+}
+
+static void reply(struct answer *a, const struct format *f)
+{
+    const char *type = a->query.type ? a->query.type : http_query(a->x, "type");
+    struct err e = {0};
+    if (!a->info.profiles) {
+        http_reply_error(a->x, 404, "no profile matches in this range");
+        return;
+    }
+    if (!view_find_type(a->profile, type, &a->type)) {
+        http_reply_error(a->x, 404, "these profiles have no sample type '%.100s'", type);
+        return;
+    }
+    int rc = f->write(a, &e);
+    if (rc)
+        api_reply_error(a->x, rc, &e);
+    else
+        add_headers(a->x, &a->info);
+}
+
+void api_profile(struct http_exchange *x)
+{
+    struct server *s = x->app;
+    struct err e = {0};
+    struct answer a = {.x = x};
+    struct profile merged;
+    struct ids *ids = arena_zalloc(x->arena, sizeof *ids);
+    const struct format *f = find_format(http_query(x, "format"));
+    if (!f) {
+        http_reply_error(x, 400, "format has to be pprof, columns, folded or json");
+        return;
+    }
+    if (!api_read_query(x, false, &a.query))
+        return;
+    ids->e = &e;
+    http_query_each(x, take_id, ids);
+    if (ids->rc) {
+        http_reply_error(x, 400, "id: %s", e.msg);
+        return;
+    }
+    struct store_merge_options o = {.ids = ids->id, .id_count = ids->count};
+    int rc = store_merge(s->store, &a.query, &o, &merged, &a.info, &e);
+    if (rc) {
+        api_reply_error(x, rc, &e);
+        return;
+    }
+    a.profile = &merged;
+    reply(&a, f);
+    profile_free(&merged);
+}
