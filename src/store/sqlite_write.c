@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINGER_NS = 500000, UPKEEP_S = 10 };
+enum { LINGER_NS = 4000000, UPKEEP_S = 10 };
 
 /* ---- the transaction ---- */
 
