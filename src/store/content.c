@@ -19,20 +19,19 @@ uint64_t content_hash(uint64_t seed, const void *p, size_t n)
 static void hash_tables(struct content *c)
 {
     const struct profile *p = c->p;
-    for (uint32_t i = 0; i < p->string_count; i++)
-        c->strings[i] = content_hash(c->seed, p->strings[i].ptr, p->strings[i].len);
     for (uint32_t i = 0; i < p->function_count; i++) {
         const struct profile_function *f = &p->functions[i];
-        uint64_t words[] = {1, c->strings[f->name], c->strings[f->system_name], c->strings[f->file],
-                            (uint64_t)f->start_line};
+        uint64_t words[] = {1, content_string(c, f->name), content_string(c, f->system_name),
+                            content_string(c, f->file), (uint64_t)f->start_line};
         c->functions[i] = content_hash(c->seed, words, sizeof words);
     }
     for (uint32_t i = 0; i < p->mapping_count; i++) {
         const struct profile_mapping *m = &p->mappings[i];
         uint64_t flags = (uint64_t)m->has_functions | (uint64_t)m->has_filenames << 1 |
                          (uint64_t)m->has_line_numbers << 2 | (uint64_t)m->has_inline_frames << 3;
-        uint64_t words[] = {2,     m->limit - m->start,    m->offset, c->strings[m->file],
-                            flags, c->strings[m->build_id]};
+        uint64_t words[] = {2,         m->limit - m->start,
+                            m->offset, content_string(c, m->file),
+                            flags,     content_string(c, m->build_id)};
         c->mappings[i] = content_hash(c->seed, words, sizeof words);
     }
 }
@@ -77,10 +76,10 @@ static uint64_t hash_labels(const struct content *c, uint32_t i)
         uint64_t words[] = {h,
                             5,
                             l->str != 0,
-                            c->strings[l->key],
-                            c->strings[l->str],
+                            content_string(c, l->key),
+                            content_string(c, l->str),
                             (uint64_t)l->num,
-                            c->strings[l->num_unit]};
+                            content_string(c, l->num_unit)};
         h = content_hash(c->seed, words, sizeof words);
     }
     return h;
@@ -132,8 +131,8 @@ static void hash_all(struct content *c)
     XXH3_state_t *state = XXH3_createState();
     XXH3_64bits_reset_withSeed(state, c->seed);
     for (uint32_t t = 0; t < types; t++) {
-        uint64_t words[] = {c->strings[c->p->sample_types[t].type],
-                            c->strings[c->p->sample_types[t].unit]};
+        uint64_t words[] = {content_string(c, c->p->sample_types[t].type),
+                            content_string(c, c->p->sample_types[t].unit)};
         XXH3_64bits_update(state, words, sizeof words);
     }
     for (uint32_t i = 0; i < c->sample_count; i++) {
@@ -161,7 +160,7 @@ static uint64_t deepest(const struct profile *p)
 void content_make(struct content *c, const struct profile *p, uint64_t seed)
 {
     *c = (struct content){.p = p, .seed = seed};
-    c->strings = arena_array(&c->arena, p->string_count, sizeof *c->strings);
+    c->strings = arena_zarray(&c->arena, p->string_count, sizeof *c->strings);
     c->functions = arena_array(&c->arena, p->function_count, sizeof *c->functions);
     c->mappings = arena_array(&c->arena, p->mapping_count, sizeof *c->mappings);
     c->locations = arena_array(&c->arena, p->location_count, sizeof *c->locations);

@@ -19,8 +19,9 @@ struct content {
     const struct profile *p;
     struct arena arena;
     uint64_t seed;
-    uint64_t *strings, *functions, *mappings, *locations; /* by index */
-    struct content_sample *samples; /* by stack and labels; distinct, not all zero */
+    uint64_t *strings; /* by index; 0: not asked for yet, see content_string */
+    uint64_t *functions, *mappings, *locations; /* by index */
+    struct content_sample *samples;             /* by stack and labels; distinct, not all zero */
     uint32_t sample_count;
     int64_t *values;
     int64_t *totals; /* by sample type */
@@ -32,5 +33,13 @@ void content_make(struct content *c, const struct profile *p, uint64_t seed);
 void content_free(struct content *c);
 
 uint64_t content_hash(uint64_t seed, const void *p, size_t n);
+
+/* The hash of a string, made at the first call: a profile may hold many that no sample needs. */
+static inline uint64_t content_string(const struct content *c, uint32_t i)
+{
+    if (!c->strings[i])
+        c->strings[i] = content_hash(c->seed, c->p->strings[i].ptr, c->p->strings[i].len);
+    return c->strings[i];
+}
 
 #endif

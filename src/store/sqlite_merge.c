@@ -82,7 +82,7 @@ static void hear(struct merging *m, struct group *g, struct heard h)
     struct heard *last = g->heard_count ? &g->heard[g->heard_count - 1] : NULL;
     if (last && last->header == h.header && last->comments.len == h.comments.len &&
         last->time_ns <= h.time_ns &&
-        memcmp(last->comments.ptr, h.comments.ptr, h.comments.len) == 0)
+        (h.comments.len == 0 || memcmp(last->comments.ptr, h.comments.ptr, h.comments.len) == 0))
         return;
     if (g->heard_count == g->heard_cap) {
         uint32_t cap = g->heard_cap ? g->heard_cap * 2 : 64;

@@ -142,12 +142,12 @@ static int insert(struct symbol_writer *w, enum symbol_table t, uint64_t hash,
 static int put_string(struct symbol_writer *w, const struct content *c, uint32_t i, uint32_t *id)
 {
     struct profile_str s = c->p->strings[i];
-    int rc = find(w, SYMBOL_STRING, c->strings[i], id);
+    int rc = find(w, SYMBOL_STRING, content_string(c, i), id);
     if (rc != SQLITE_OK || *id)
         return rc;
     struct buf body = {.len = s.len};
     body.data = s.len ? arena_strndup(&w->scratch, s.ptr, s.len) : NULL;
-    return insert(w, SYMBOL_STRING, c->strings[i], &body, id);
+    return insert(w, SYMBOL_STRING, content_string(c, i), &body, id);
 }
 
 static int put_function(struct symbol_writer *w, const struct content *c, uint32_t i, uint32_t *id)
