@@ -13,5 +13,7 @@ int ingest_decode(struct profile *p, const void *bytes, size_t size, struct err 
 
 /* POST /api/v1/profiles (docs/api.md). */
 void ingest_post(struct http_exchange *x);
+/* POST /api/v1/runs. */
+void ingest_post_run(struct http_exchange *x);
 
 #endif

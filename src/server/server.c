@@ -44,7 +44,7 @@ static const struct http_route routes[] = {
     {"/api/v1/labels/", api_label_values, NULL},
     {"/api/v1/profile", api_profile, NULL},
     {"/api/v1/profiles", api_profiles, ingest_post},
-    {"/api/v1/runs", api_runs, NULL},
+    {"/api/v1/runs", api_runs, ingest_post_run},
     {"/api/v1/series", api_series, NULL},
     {"/api/v1/status", api_status_of_server, NULL},
     {"/api/v1/targets", api_targets, NULL},
