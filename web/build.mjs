@@ -52,6 +52,7 @@ function bytes(buffer) {
 }
 
 const script = hashed("app", "js", bundle("main.tsx"));
+const serve = hashed("serve", "js", bundle("serve/main.tsx"));
 const style = hashed("app", "css", bundle("app.css"));
 
 function page(name) {
@@ -59,11 +60,12 @@ function page(name) {
   inputs.push(file);
   const text = readFileSync(file, "utf8")
     .replaceAll("{{script}}", script.path)
+    .replaceAll("{{serve}}", serve.path)
     .replaceAll("{{style}}", style.path);
   return { path: `/${name}`, content: Buffer.from(text), ext: "html", immutable: false };
 }
 
-const assets = [page("index.html"), page("404.html"), script, style];
+const assets = [page("index.html"), page("serve.html"), page("404.html"), script, serve, style];
 const parts = ["/* Made by web/build.mjs. */", '#include "web/assets.h"', ""];
 assets.forEach((a, i) => {
   a.gzip = gzipSync(a.content, { level: 9 });

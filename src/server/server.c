@@ -28,13 +28,7 @@ struct served {
 
 static void serve_page(struct http_exchange *x)
 {
-    static const char text[] =
-        "strobe serve is running.\n\n"
-        "Send it a profile:     strobe push -s SERVICE FILE\n"
-        "Scrape a Go program:   strobe serve -c FILE (man strobe-serve)\n"
-        "Read what it has:      /api/v1/series, /api/v1/timeline, /api/v1/profile "
-        "(docs/api.md)\n";
-    http_reply(x, 200, "text/plain; charset=utf-8", text, sizeof text - 1);
+    assets_serve_path(x, "/serve.html", 200);
 }
 
 static const struct http_route routes[] = {

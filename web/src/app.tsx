@@ -19,7 +19,7 @@ import { StatusBar } from "./ui/status.tsx";
 import { Toolbar } from "./ui/toolbar.tsx";
 import { useKeyboard } from "./ui/keyboard.ts";
 
-function View() {
+export function View() {
   const p = profile.value;
   if (failure.value)
     return (

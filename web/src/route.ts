@@ -26,7 +26,12 @@ export interface Refinement {
   value: string; // a regular expression; of tf and ti "key=expression"
 }
 
+/** What the dashboard adds: where and when (serve/place.ts reads it). */
+export const contextNames = ["page", "app", "kind", "range", "until", "span", "by"] as const;
+export type Context = Partial<Record<(typeof contextNames)[number], string>>;
+
 export interface Route {
+  context: Context;
   view: View;
   sampleType: string; // "" is the profile's default
   refine: readonly Refinement[];
@@ -58,7 +63,10 @@ export function routeFromQuery(query: string): Route {
   const text = (name: string): string => q.get(name) ?? "";
   const refine: Refinement[] = [];
   for (const [kind, value] of q) if (isRefinement(kind) && value) refine.push({ kind, value });
+  const context: Context = {};
+  for (const name of contextNames) if (q.get(name)) context[name] = text(name);
   return {
+    context,
     view: oneOf(q.get("view"), ["flame", "tree", "top", "calls"], "flame"),
     sampleType: text("si"),
     refine,
@@ -83,6 +91,7 @@ export function routeToParams(r: Route): URLSearchParams {
   const put = (name: string, value: string, fallback = ""): void => {
     if (value !== fallback) q.set(name, value);
   };
+  for (const name of contextNames) put(name, r.context[name] ?? "");
   put("view", r.view, "flame");
   put("si", r.sampleType);
   for (const { kind, value } of r.refine) q.append(kind, value);

@@ -7,6 +7,7 @@ import { heatOf } from "../src/flame/palette.ts";
 import { heaviestNode } from "../src/flame/tree.ts";
 import { routeFromQuery, routeToQuery } from "../src/route.ts";
 import { hottestPath, treeRows } from "../src/tree/rows.ts";
+import { makeQuery, readPlace, windowOf } from "../src/serve/place.ts";
 import { profileOf, randomProfile } from "./support.ts";
 
 test("an exact pattern means the name, and is spelled as the name", () => {
@@ -73,4 +74,19 @@ test("heat has six steps", () => {
     [0, 0.0005, 0.001, 0.02, 0.05, 0.2, 0.3, 1].map((v) => heatOf(v, 1)),
     [0, 0, 1, 2, 3, 4, 5, 5],
   );
+});
+
+test("a place of the dashboard is read from its address", () => {
+  const r = routeFromQuery("?page=memory&app=api&range=6h&until=1795265997105&span=1795265997105-1795265999105");
+  const place = readPlace(r.context);
+  assert.equal(place.page, "memory");
+  assert.deepEqual(windowOf(place, 0), { from: 1795265997105 - 6 * 3600e3, until: 1795265997105 });
+  assert.deepEqual(place.selection, { from: 1795265997105, until: 1795265999105 });
+  assert.deepEqual(readPlace({}).until, undefined);
+  assert.equal(readPlace({ page: "nonsense", range: "5y" }).range, "1h");
+});
+
+test("a query names kind, type and service, whatever its name", () => {
+  assert.equal(makeQuery("cpu", "", "api"), 'cpu{service_name="api"}');
+  assert.equal(makeQuery("heap", "alloc_space", 'a"b\\'), 'heap/alloc_space{service_name="a\\"b\\\\"}');
 });

@@ -9,7 +9,7 @@ import type { Route } from "../route.ts";
 
 export type Walk = "root" | "leaf" | "callers" | "callees";
 
-/** What a page adds to the parameters of every profile it asks for; "" where there is none. */
+/** What a page adds to the parameters of every profile it asks for. */
 export interface Source {
   path: string;
   params: readonly (readonly [string, string])[];

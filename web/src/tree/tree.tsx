@@ -78,7 +78,7 @@ function Row(props: RowProps) {
       <Cell p={p} value={p.tree.total[node]} unit={unit} />
       <Cell p={p} value={p.tree.self[node]} unit={unit} />
       <td class="name">
-        <span class="indent" style={{ width: `${Math.min(depth, 40) * 12}px` }} />
+        <span class="indent" style={{ "--depth": String(Math.min(depth, 40)) }} />
         <span
           class="twist"
           aria-hidden="true"

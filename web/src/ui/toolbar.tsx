@@ -188,17 +188,29 @@ function Switches() {
   );
 }
 
-export function Toolbar() {
-  return (
-    <header class="toolbar">
-      <h1 class="title" title={profile.value?.facts.title}>
-        {profile.value?.facts.title ?? "strobe"}
-      </h1>
+/** The page's head, or, as a `part` of a page that has one, only the profile view's. */
+export function Toolbar(props: { part?: boolean }) {
+  const controls = (
+    <>
       <SampleTypes />
       <Views />
       <ViewSwitches />
       <Search />
       <Switches />
+    </>
+  );
+  if (props.part)
+    return (
+      <section class="toolbar" aria-label="Profile view">
+        {controls}
+      </section>
+    );
+  return (
+    <header class="toolbar">
+      <h1 class="title" title={profile.value?.facts.title}>
+        {profile.value?.facts.title ?? "strobe"}
+      </h1>
+      {controls}
     </header>
   );
 }
