@@ -185,7 +185,9 @@ test("fits a phone", async ({ serve, page }) => {
   for (const query of ["", "?page=targets", "?page=time"]) {
     await page.goto(`${serve.url}/${query}`);
     await page.waitForTimeout(500);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+      360,
+    );
     await expect(page.getByRole("navigation", { name: "Pages" })).toBeInViewport({ ratio: 1 });
   }
 });

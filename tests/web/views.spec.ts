@@ -61,7 +61,10 @@ test("colours by self and by file have their legends", async ({ open, page }) =>
     "from 30%",
   );
   await colour.selectOption("file");
-  await page.getByRole("button", { name: /^tree\.go|^main\.go|\.go \d/ }).first().click();
+  await page
+    .getByRole("button", { name: /^tree\.go|^main\.go|\.go \d/ })
+    .first()
+    .click();
   await page.getByRole("menuitem", { name: "Focus" }).click();
   await expect(page.locator("[data-pill=f] .pill-value")).toHaveText(/\.(go|s)$/);
 });

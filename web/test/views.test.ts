@@ -77,7 +77,9 @@ test("heat has six steps", () => {
 });
 
 test("a place of the dashboard is read from its address", () => {
-  const r = routeFromQuery("?page=memory&app=api&range=6h&until=1795265997105&span=1795265997105-1795265999105");
+  const r = routeFromQuery(
+    "?page=memory&app=api&range=6h&until=1795265997105&span=1795265997105-1795265999105",
+  );
   const place = readPlace(r.context);
   assert.equal(place.page, "memory");
   assert.deepEqual(windowOf(place, 0), { from: 1795265997105 - 6 * 3600e3, until: 1795265997105 });
@@ -88,5 +90,8 @@ test("a place of the dashboard is read from its address", () => {
 
 test("a query names kind, type and service, whatever its name", () => {
   assert.equal(makeQuery("cpu", "", "api"), 'cpu{service_name="api"}');
-  assert.equal(makeQuery("heap", "alloc_space", 'a"b\\'), 'heap/alloc_space{service_name="a\\"b\\\\"}');
+  assert.equal(
+    makeQuery("heap", "alloc_space", 'a"b\\'),
+    'heap/alloc_space{service_name="a\\"b\\\\"}',
+  );
 });

@@ -56,7 +56,12 @@ export function Calls(props: { p: Profile }) {
   if (!up || !down) return <main class="view" aria-busy="true" aria-label="Loading" />;
   return (
     <main class="view calls">
-      <Half g={up} name="Callers" id="callers-twin" nothing="Nothing calls it: stacks begin here." />
+      <Half
+        g={up}
+        name="Callers"
+        id="callers-twin"
+        nothing="Nothing calls it: stacks begin here."
+      />
       <Heading p={p} fn={fn} />
       <Half g={down} name="Callees" id="callees-twin" nothing="It calls nothing." />
     </main>

@@ -25,7 +25,11 @@ export function boxMenu(g: Graph, box: Pick<Box, "node" | "count">): Menu {
   ];
   if (fn < 0) return { title: name, items };
   items.splice(1, 0, { label: "Callers and callees", key: "c", act: () => openCalls(name) });
-  items.push({ label: "Copy name", key: "y", act: () => void navigator.clipboard?.writeText(name) });
+  items.push({
+    label: "Copy name",
+    key: "y",
+    act: () => void navigator.clipboard?.writeText(name),
+  });
   if (framePattern(p, p.tree.frame[node]) === "") return { title: name, items };
   items.splice(
     2,

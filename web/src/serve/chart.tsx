@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The values of the range over time, as lines. Dragging selects what the profile view shows; a click
+// The values of the range over time, as lines. Dragging selects what the profile view shows; a
+// click
 // selects the profile that is nearest.
 
 import { effect } from "@preact/signals";
@@ -83,7 +84,10 @@ function makePlot(host: HTMLElement, t: Timeline): uPlot {
       x: { range: () => [t.from_ms / 1000, (t.from_ms + t.buckets * t.step_ms) / 1000] },
       y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] },
     },
-    axes: [{ ...axis, values: (_, v) => v.map((n) => timeLabel(t, n)) }, { ...axis, size: 70, values: (_, v) => v.map((n) => spell(t, n, unit)) }],
+    axes: [
+      { ...axis, values: (_, v) => v.map((n) => timeLabel(t, n)) },
+      { ...axis, size: 70, values: (_, v) => v.map((n) => spell(t, n, unit)) },
+    ],
     series: [
       {},
       ...shown.map((line, i) => ({

@@ -66,7 +66,9 @@ function Applications() {
       aria-label="Application"
       class="plain"
       value={app.value}
-      onChange={(e) => go({ app: e.currentTarget.value, kind: "", span: "", by: "" }, { refine: [] })}
+      onChange={(e) =>
+        go({ app: e.currentTarget.value, kind: "", span: "", by: "" }, { refine: [] })
+      }
     >
       {apps.value.map((name) => (
         <option key={name} value={name}>
@@ -98,7 +100,13 @@ function Ranges() {
           </option>
         ))}
       </select>
-      <button type="button" class="icon" aria-label="Earlier" title="Earlier" onClick={() => moved(-half)}>
+      <button
+        type="button"
+        class="icon"
+        aria-label="Earlier"
+        title="Earlier"
+        onClick={() => moved(-half)}
+      >
         ‹
       </button>
       <button
@@ -183,14 +191,22 @@ function ProfileContext() {
         {samples > 0 && ` · ${formatCount(samples)} samples`}
         {lost > 0 && <span class="warning"> · {formatCount(lost)} lost</span>}
       </p>
-      <p class="muted">
-        {spell(from, until)}
-      </p>
+      <p class="muted">{spell(from, until)}</p>
       <p class="context-buttons">
-        <button type="button" class="plain" onClick={() => step(-1)} disabled={!inside.length && !selection}>
+        <button
+          type="button"
+          class="plain"
+          onClick={() => step(-1)}
+          disabled={!inside.length && !selection}
+        >
           ‹ profile
         </button>
-        <button type="button" class="plain" onClick={() => step(1)} disabled={!inside.length && !selection}>
+        <button
+          type="button"
+          class="plain"
+          onClick={() => step(1)}
+          disabled={!inside.length && !selection}
+        >
           profile ›
         </button>
         {selection && (
@@ -306,7 +322,9 @@ function Charted(props: { page: Page }) {
 function Empty() {
   return (
     <Notice title="Nothing has come in yet.">
-      <p>Send a profile, let Go programs be scraped, or run the suite; this page follows by itself.</p>
+      <p>
+        Send a profile, let Go programs be scraped, or run the suite; this page follows by itself.
+      </p>
       <pre>
         {`strobe push -s NAME cpu.pb.gz
 strobe serve -c strobe.yaml

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// What the dashboard has loaded, and when it loads it again. While the range ends now, everything is
+// What the dashboard has loaded, and when it loads it again. While the range ends now, everything
+// is
 // asked for anew every few seconds; an answer that is out of date by then is dropped.
 
 import { batch, computed, effect, signal } from "@preact/signals";
 import { route, source } from "../state.ts";
-import { ask, type Run, type Series, type StoredProfile, type Target, type Timeline } from "./api.ts";
+import {
+  ask,
+  type Run,
+  type Series,
+  type StoredProfile,
+  type Target,
+  type Timeline,
+} from "./api.ts";
 import { makeQuery, pageOf, readPlace, windowOf, type Page, type Window } from "./place.ts";
 
 const REFRESH_MS = 5000;

@@ -137,12 +137,7 @@ function Row(props: { p: Profile; fn: number; unit: string; index: number; chose
   );
 }
 
-function moveFocus(
-  e: KeyboardEvent,
-  rows: Int32Array,
-  v: RowVirtualizer,
-  p: Profile,
-): void {
+function moveFocus(e: KeyboardEvent, rows: Int32Array, v: RowVirtualizer, p: Profile): void {
   const page = 20;
   const steps: Record<string, number> = {
     ArrowDown: 1,

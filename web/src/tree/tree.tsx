@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The call tree as a table. The hottest path is open, and the way to what is chosen; what the reader
+// The call tree as a table. The hottest path is open, and the way to what is chosen; what the
+// reader
 // opens and closes beyond that stays as long as the profile is shown.
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";

@@ -102,7 +102,10 @@ function Left(props: { p: Profile }) {
   const { p } = props;
   const whole = formatValue(p.total, p.sampleType.unit);
   return (
-    <output id="left" class="share">{`${formatPercent(p.facts.left, p.total)} of ${whole} left`}</output>
+    <output
+      id="left"
+      class="share"
+    >{`${formatPercent(p.facts.left, p.total)} of ${whole} left`}</output>
   );
 }
 

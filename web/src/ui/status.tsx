@@ -3,14 +3,7 @@
 // The bar at the bottom says at once what is under the pointer or the keyboard, in full, and what
 // one has to know of the whole profile: its size, and what was lost.
 
-import {
-  activeGraph,
-  chosenFunction,
-  hovered,
-  hoveredFunction,
-  profile,
-  route,
-} from "../state.ts";
+import { activeGraph, chosenFunction, hovered, hoveredFunction, profile, route } from "../state.ts";
 import { formatCount, formatPercent, formatValue } from "../data/format.ts";
 import { honesty } from "../data/honesty.ts";
 import {
