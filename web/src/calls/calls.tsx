@@ -21,7 +21,8 @@ function Heading(props: { p: Profile; fn: number }) {
       <span class="pivot-name">{route.value.pivot}</span>
       <span class="muted">↓ callees</span>
       <span class="pivot-sums">
-        <span class="muted">self</span> {of(p.functionFlat[fn])} <span class="muted">total</span>{" "}
+        <span class="muted">self</span> {of(p.functionFlat[fn])}{" "}
+        <span class="muted">total</span>{" "}
         {of(p.functionCum[fn])}
       </span>
     </h2>

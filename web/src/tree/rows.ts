@@ -4,7 +4,7 @@
 
 import type { Tree } from "../flame/tree.ts";
 
-/** The way down along the heaviest child, as long as it is most of its parent and of what counts. */
+/** The way down along the heaviest child, while it is most of its parent and of what counts. */
 export function hottestPath(tree: Tree, from: number): number[] {
   const path: number[] = [];
   for (let node = from; ;) {
