@@ -197,12 +197,12 @@ static int check_file(struct sqlite_store *s, struct err *e)
 static int prepare(struct sqlite_store *s)
 {
     static const char *const sql[WRITE_STATEMENTS] = {
-        [WRITE_PROFILE] = "INSERT INTO profile(series, time, content, duration, schema, header,"
-                          " samples, lost, totals, comments, body)"
-                          " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        [WRITE_PROFILE] = ("INSERT INTO profile(series, time, content, duration, schema, header,"
+                           " samples, lost, totals, comments, body)"
+                           " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
         [WRITE_FIND_PROFILE] = "SELECT content FROM profile WHERE series = ?1 AND time = ?2",
-        [WRITE_FIND_BLOCKS] = "SELECT meta FROM block WHERE series = ?1 AND slot = ?2"
-                              " AND first <= ?3 AND last >= ?3",
+        [WRITE_FIND_BLOCKS] = ("SELECT meta FROM block WHERE series = ?1 AND slot = ?2"
+                               " AND first <= ?3 AND last >= ?3"),
         [WRITE_SERIES] = "INSERT INTO series(hash, kind, labels, types) VALUES(?1, ?2, ?3, ?4)",
         [WRITE_SERIES_TYPES] = "UPDATE series SET types = ?2 WHERE id = ?1",
     };

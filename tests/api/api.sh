@@ -34,40 +34,40 @@ for backend in auto timer; do
     export STROBE_BACKEND=$backend
     p=$tmp/$backend.pb.gz
     use file "$p"
-    share burn_one 25 42 "$p"
-    share burn_two 58 75 "$p"
+    share burn_one 12 54 "$p"
+    share burn_two 46 88 "$p"
     use writer "$p"
-    share burn_one 25 42 "$p"
-    share burn_two 58 75 "$p"
+    share burn_one 12 54 "$p"
+    share burn_two 46 88 "$p"
     use failing "$p"
-    share burn_two 58 75 "$p"
+    share burn_two 46 88 "$p"
     use twice "$p"
-    share burn_one 90 100 "$p"
+    share burn_one 70 100 "$p"
     use badly "$tmp"
     use threads "$p"
     for name in burn_old burn_new burn_c11; do
-        share $name 25 42 "$p"
+        share $name 12 54 "$p"
     done
     use again "$p"
-    share burn_two 58 75 "$p"
+    share burn_two 46 88 "$p"
     use errno "$p"
     use load "$p"
     mkdir "$tmp/$backend"
     use elsewhere "$tmp/$backend"
-    share burn_one 90 100 "$tmp/$backend/relative.pb.gz"
+    share burn_one 70 100 "$tmp/$backend/relative.pb.gz"
 
     pids=$(timeout 60 "$use" fork "$tmp/$backend/fork.%p.pb.gz") || bad "$backend: fork"
     what="$backend: fork"
     same "$what: files" 2 "$(ls "$tmp/$backend" | grep -c fork)"
-    share burn_one 25 42 "$tmp/$backend/fork.${pids% *}.pb.gz"
-    share burn_two 58 75 "$tmp/$backend/fork.${pids% *}.pb.gz"
-    share burn_child 90 100 "$tmp/$backend/fork.${pids#* }.pb.gz"
+    share burn_one 12 54 "$tmp/$backend/fork.${pids% *}.pb.gz"
+    share burn_two 46 88 "$tmp/$backend/fork.${pids% *}.pb.gz"
+    share burn_child 70 100 "$tmp/$backend/fork.${pids#* }.pb.gz"
     share burn_one 0 5 "$tmp/$backend/fork.${pids#* }.pb.gz"
     # Without %p the file is the parent's alone.
     timeout 60 "$use" fork "$p" >/dev/null || bad "$backend: fork without %p"
     what="$backend: fork without %p"
     share burn_child 0 0 "$p"
-    share burn_two 58 75 "$p"
+    share burn_two 46 88 "$p"
 
     # SIGALRM comes from the kernel, not from a process.
     for end in exit:7 _exit:7 _Exit:7 quick_exit:7 abort:134 segv:139 term:143 alarm:142 reset:143 \
@@ -76,7 +76,7 @@ for backend in auto timer; do
         rm -f "$p"
         sh -c '"$@"; exit $?' sh timeout 60 "$use" end "$p" "${end%:*}" >/dev/null 2>&1
         same "$what: status" "${end#*:}" "$?"
-        share burn_one 80 100 "$p"
+        share burn_one 60 100 "$p"
     done
 done
 unset STROBE_BACKEND

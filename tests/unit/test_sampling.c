@@ -46,7 +46,7 @@ __attribute__((noinline)) static void burn_here(int ms)
     volatile unsigned sum = 0;
     do {
         for (unsigned i = 0; i < 10000; i++)
-            sum += i;
+            sum = sum + i;
     } while (cpu_s(CLOCK_THREAD_CPUTIME_ID) < end);
 }
 
