@@ -82,10 +82,14 @@ static void count_sample(uint64_t points, uint32_t flags)
         atomic_fetch_add_explicit(&rt.depth_points, points, memory_order_relaxed);
 }
 
-static void lose_in_shm(uint64_t points)
+/* Points that no sample will stand for are counted where the profile's writer looks. */
+static void lose(uint64_t points)
 {
-    atomic_fetch_add_explicit(&rt.process->lost_samples, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&rt.process->lost_points, points, memory_order_relaxed);
+    bool shared = rt.process != NULL;
+    _Atomic uint64_t *samples = shared ? &rt.process->lost_samples : &rt.table->lost_samples;
+    _Atomic uint64_t *lost = shared ? &rt.process->lost_points : &rt.table->lost_points;
+    atomic_fetch_add_explicit(samples, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(lost, points, memory_order_relaxed);
 }
 
 static void fill_record(struct shm_record *r, uint32_t bytes, uint16_t type)
@@ -103,7 +107,7 @@ static struct shm_chunk *take_chunk(uint64_t points)
     uint32_t bytes = sizeof(struct shm_sample) + LIMIT_STACK_DEPTH * 8;
     struct shm_chunk *c = shm_chunk_take(rt.shm, bytes, rt.pid);
     if (!c)
-        lose_in_shm(points);
+        lose(points);
     return c;
 }
 
@@ -220,10 +224,7 @@ static void take_sample(struct thread *t, const struct unwind_regs *regs, uint64
     struct scratch *s = scratch_take();
     struct stacktab_key key = {0};
     if (!s) {
-        if (rt.process)
-            lose_in_shm(points);
-        else
-            atomic_fetch_add_explicit(&rt.table->lost_points, points, memory_order_relaxed);
+        lose(points);
         return;
     }
     /* The walk may note a module, which takes a chunk of its own: walk first. */
@@ -286,8 +287,10 @@ void runtime_sample_here(struct thread *t, uint64_t points, const void *caller,
     struct scratch *s = scratch_take();
     struct stacktab_key key = {0};
     struct unwind_regs regs;
-    if (!s)
+    if (!s) {
+        lose(points);
         return;
+    }
     regs_here(&regs);
     walk(t, &regs, s, &key);
     key.depth = (uint16_t)hide_ourselves(s->pcs, key.depth, caller, pseudo);
