@@ -30,6 +30,19 @@ void api_reply_error(struct http_exchange *x, int rc, const struct err *e)
     http_reply_error(x, api_status(rc), "%s", e->msg);
 }
 
+void api_open_json(struct http_exchange *x, struct json *j, struct buf *b)
+{
+    buf_init(b, x->arena);
+    json_init(j, b);
+    json_object(j, NULL);
+}
+
+void api_close_json(struct http_exchange *x, struct json *j, struct buf *b)
+{
+    json_object_end(j);
+    api_reply_json(x, b);
+}
+
 void api_reply_json(struct http_exchange *x, struct buf *b)
 {
     buf_putc(b, '\n');

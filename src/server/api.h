@@ -25,6 +25,9 @@ struct server {
 int api_status(int rc);
 /* Answers with the status and sentence of an error. */
 void api_reply_error(struct http_exchange *x, int rc, const struct err *e);
+/* Begins an answer that is one JSON object, in the exchange's arena, and ends it: 200. */
+void api_open_json(struct http_exchange *x, struct json *j, struct buf *b);
+void api_close_json(struct http_exchange *x, struct json *j, struct buf *b);
 /* Answers 200 with what was written. */
 void api_reply_json(struct http_exchange *x, struct buf *b);
 

@@ -52,15 +52,12 @@ void api_series(struct http_exchange *x)
     }
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_array(&j, "series");
     for (uint32_t i = 0; i < list.count; i++)
         write_series(&j, &list.series[i]);
     json_array_end(&j);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }
 
 /* {"KEY": ["name", …]} */
@@ -68,15 +65,12 @@ static void reply_names(struct http_exchange *x, const char *key, const struct s
 {
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_array(&j, key);
     for (uint32_t i = 0; i < n->count; i++)
         json_cstr(&j, NULL, n->names[i]);
     json_array_end(&j);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }
 
 void api_labels(struct http_exchange *x)
@@ -152,17 +146,14 @@ void api_profiles(struct http_exchange *x)
     }
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_array(&j, "profiles");
     for (uint32_t i = 0; i < list.count; i++)
         write_profile(&j, &list.profiles[i]);
     json_array_end(&j);
     json_bool(&j, "more", list.more);
     json_int(&j, "damaged", (int64_t)list.damaged);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }
 
 static void write_run(struct json *j, const struct store_run *r)
@@ -207,13 +198,10 @@ void api_runs(struct http_exchange *x)
     }
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_array(&j, "runs");
     for (uint32_t i = 0; i < list.count; i++)
         write_run(&j, &list.runs[i]);
     json_array_end(&j);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }

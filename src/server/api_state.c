@@ -10,15 +10,12 @@ void api_targets(struct http_exchange *x)
     struct server *s = x->app;
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_array(&j, "targets");
     if (s->scraper)
         scrape_write_targets(s->scraper, &j);
     json_array_end(&j);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }
 
 static void write_limit(struct json *j, const char *key, int64_t ns)
@@ -64,13 +61,10 @@ void api_status_of_server(struct http_exchange *x)
     }
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_cstr(&j, "version", STROBE_VERSION);
     json_cstr(&j, "url", http_url(s->http));
     api_json_ms(&j, "started_ms", s->started_ns);
     write_store(&j, &stats);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }

@@ -70,9 +70,7 @@ void api_timeline(struct http_exchange *x)
     }
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_cstr(&j, "unit", t.unit ? t.unit : "");
     json_cstr(&j, "mode", t.mode == STORE_LEVEL ? "level" : "rate");
     api_json_ms(&j, "from_ms", t.from_ns);
@@ -83,8 +81,7 @@ void api_timeline(struct http_exchange *x)
         write_line(&j, &t, &t.lines[i], !o.group_by && !o.total);
     json_array_end(&j);
     json_int(&j, "damaged", (int64_t)t.damaged);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }
 
 static void write_ints(struct json *j, const char *key, const int64_t *values, uint32_t count)
@@ -172,9 +169,7 @@ void api_trend(struct http_exchange *x)
     }
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_array(&j, "points");
     for (uint32_t i = 0; i < t.count; i++) {
         json_object(&j, NULL);
@@ -186,6 +181,5 @@ void api_trend(struct http_exchange *x)
     }
     json_array_end(&j);
     json_int(&j, "damaged", (int64_t)t.damaged);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }

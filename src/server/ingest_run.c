@@ -148,10 +148,7 @@ void ingest_post_run(struct http_exchange *x)
     }
     struct buf b;
     struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    json_object(&j, NULL);
+    api_open_json(x, &j, &b);
     json_cstr(&j, "id", run.id);
-    json_object_end(&j);
-    api_reply_json(x, &b);
+    api_close_json(x, &j, &b);
 }
