@@ -57,8 +57,8 @@
 #define LIMIT_SCRAPE_TRANSFERS    32 /* at once */
 
 /* ---- the suite ---- */
-#define LIMIT_SUITE_SAMPLE_MS     100        /* between looks at what a program uses */
-#define LIMIT_SUITE_SAMPLES       (1u << 17) /* of one run: more than three hours */
+#define LIMIT_SUITE_SAMPLE_MS     100        /* between looks at what a program uses, at first */
+#define LIMIT_SUITE_SAMPLES       (1u << 13) /* of one run; longer ones are looked at less often */
 
 /* ---- the store ---- */
 #define LIMIT_STORE_QUEUE         4096         /* profiles that wait for the disk */

@@ -5,12 +5,13 @@
 
 #include "cli/cmd.h"
 #include "suite/definition.h"
+#include "suite/describe.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char usage[] =
-    "usage: strobe suite list\n"
+    "usage: strobe suite list [--json]\n"
     "       strobe suite run [NAME...] [--input short|long|all] [--kind KIND] [-n N] [--as BATCH]\n"
     "       strobe suite show [RUN|BATCH]\n"
     "       strobe suite compare BATCH BATCH\n"
@@ -25,6 +26,9 @@ static const char usage[] =
     "   --as BATCH     the name of what is run now, for show and compare (default: the time)\n"
     "   --no-push      keep the runs, but send them to no server\n"
     "   -q             no progress\n"
+    "   --progress json\n"
+    "                  a JSON object for each thing that happens, a line each, on standard output\n"
+    "   --json         (list) all that is known of the programs, as one JSON object\n"
     "\n"
     "The manual: man strobe-suite.\n";
 
@@ -53,27 +57,37 @@ static void print_names(const char *head, const struct suite_program *p)
     printf("\n");
 }
 
+static void print_json(const struct suite_programs *all, struct arena *a)
+{
+    struct buf b;
+    struct json j;
+    buf_init(&b, a);
+    json_init(&j, &b);
+    suite_describe(all, a, &j);
+    buf_putc(&b, '\n');
+    fwrite(b.data, 1, b.len, stdout);
+}
+
 int suite_verb_list(int argc, char **argv)
 {
     struct arena a;
     struct err e = {0};
     struct suite_programs all = {0};
-    if (argc > 1)
-        return suite_verb_complain("list: there is nothing to say to '%s'", argv[1]);
+    bool as_json = argc > 1 && !strcmp(argv[1], "--json");
+    if (argc > 1 + as_json)
+        return suite_verb_complain("list: there is nothing to say to '%s'", argv[1 + as_json]);
     arena_init(&a);
     const char *folder = suite_folder(&a, &e);
     int err = folder ? suite_read_folder(folder, &a, &all, &e) : -1;
-    for (uint32_t i = 0; err == 0 && i < all.count; i++) {
+    if (err == 0 && as_json)
+        print_json(&all, &a);
+    for (uint32_t i = 0; err == 0 && !as_json && i < all.count; i++) {
         const struct suite_program *p = all.programs[i];
-        const char *missing = suite_missing(p);
+        const char *missing = suite_describe_missing(p, &a);
         printf("%-11s %s (%s)\n", p->name, p->summary, p->language);
         print_names("            kinds:", p);
-        if (missing) {
-            printf("            %s is not installed: apt-get install", missing);
-            for (uint32_t k = 0; k < p->install.count; k++)
-                printf(" %s", p->install.texts[k]);
-            printf("\n");
-        }
+        if (missing)
+            printf("            %s\n", missing);
     }
     arena_free(&a);
     return err < 0 ? suite_verb_fail(&e) : 0;

@@ -75,23 +75,39 @@ static int make_url(struct exchange *x, const struct client_push *p, struct buf 
     return 0;
 }
 
-static bool is_local(struct exchange *x, const char *server)
+static bool is_local(const char *server)
 {
-    const char *host = strstr(server, "://") + 3;
-    return address_host_is_loopback(arena_strndup(&x->arena, host, strcspn(host, "/?#")));
+    char name[256];
+    const char *host = strstr(server, "://");
+    if (!host)
+        return false;
+    host += 3;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(host, "/?#"), host);
+    return address_host_is_loopback(name);
+}
+
+int client_token(const char *server, char *token, size_t size, struct err *e)
+{
+    char own[STATE_TOKEN_SIZE] = "";
+    const char *set = variable("STROBE_TOKEN");
+    *token = 0;
+    if (!set && is_local(server)) {
+        int rc = state_token_read(own, e);
+        if (rc)
+            return rc == -ENOENT ? 0 : rc;
+        set = own;
+    }
+    snprintf(token, size, "%s", set ? set : "");
+    return 0;
 }
 
 static int add_token(struct exchange *x, const char *server, struct err *e)
 {
-    char own[STATE_TOKEN_SIZE];
-    const char *token = variable("STROBE_TOKEN");
-    if (!token && is_local(x, server)) {
-        int rc = state_token_read(own, e);
-        if (rc && rc != -ENOENT)
-            return rc;
-        token = rc ? NULL : own;
-    }
-    if (token)
+    char token[512];
+    int rc = client_token(server, token, sizeof token, e);
+    if (rc)
+        return rc;
+    if (*token)
         x->headers = curl_slist_append(x->headers,
                                        arena_printf(&x->arena, "Authorization: Bearer %s", token));
     return 0;

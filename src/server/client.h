@@ -24,6 +24,10 @@ struct client_push {
  * -ECONNREFUSED when no server answers, else what is wrong, in the server's words. */
 int client_push(const struct client_push *p, struct err *e);
 
+/* The token for `server`: $STROBE_TOKEN, else the state directory's for this machine's addresses;
+ * "" where there is none. An error if it may not be used. */
+int client_token(const char *server, char *token, size_t size, struct err *e);
+
 /* The URL that holds, for messages. */
 const char *client_server(const char *flag);
 

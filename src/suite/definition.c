@@ -121,6 +121,7 @@ static const struct yamldoc_field program_fields[] = {
     {"verify", yamldoc_text, AT(verify), true},
     {"inputs", read_inputs, 0, true},
     {"kinds", read_kinds, 0, true},
+    {"lacks", read_vars, AT(lacks), false},
     {NULL, NULL, 0, false},
 };
 
@@ -143,6 +144,9 @@ static int check_program(const struct suite_program *p, const char *path, struct
         if (p->kinds[i].record != (p->command.count > 0))
             return yamldoc_error(root, e, "%s: commands are recorded, servers asked",
                                  p->kinds[i].name);
+    for (uint32_t i = 0; i < p->lacks.count; i++)
+        if (suite_find_kind(p, p->lacks.vars[i].name))
+            return yamldoc_error(root, e, "%s is given and is lacking", p->lacks.vars[i].name);
     return 0;
 }
 

@@ -53,6 +53,7 @@ struct suite_program {
     uint32_t kind_count;
     struct suite_input *inputs;
     uint32_t input_count;
+    struct suite_vars lacks; /* kinds that it does not give: name and the sentence why */
     struct yamldoc doc;
 };
 

@@ -22,7 +22,7 @@ struct suite_fetch {
     bool done;
     CURLcode result;
     char problem[CURL_ERROR_SIZE];
-    char url[512];
+    char url[512]; /* for messages */
 };
 
 static size_t take(char *data, size_t one, size_t size, void *arg)
@@ -37,7 +37,7 @@ static size_t take(char *data, size_t one, size_t size, void *arg)
 
 static void set_body(struct suite_fetch *f, const struct suite_request *r)
 {
-    char line[512];
+    char line[640];
     if (r->body) {
         curl_easy_setopt(f->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, r->body);

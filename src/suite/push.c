@@ -4,6 +4,8 @@
  * see push_store.c. */
 #include "suite/push.h"
 
+#include "server/client.h"
+#include "server/state.h"
 #include "suite/fetch.h"
 
 #include <errno.h>
@@ -12,23 +14,6 @@
 #include <string.h>
 
 enum { PUSH_MS = 30000, FIND_MS = 2000, SAID_MAX = 1024, ID_MAX = 48 };
-
-/* The token's file stands beside our own results' folder: STATE/token. */
-static void read_token(struct suite_push *p)
-{
-    struct arena a;
-    struct err e;
-    arena_init(&a);
-    const char *state = suite_state(&a, &e);
-    FILE *f = state ? fopen(arena_printf(&a, "%s/../token", state), "re") : NULL;
-    if (f) {
-        if (!fgets(p->token, sizeof p->token, f))
-            p->token[0] = 0;
-        fclose(f);
-    }
-    p->token[strcspn(p->token, "\r\n")] = 0;
-    arena_free(&a);
-}
 
 static int send_request(const struct suite_request *r, char *said, size_t size, struct err *e)
 {
@@ -43,23 +28,14 @@ static int send_request(const struct suite_request *r, char *said, size_t size, 
 
 static int use_store(struct suite_push *p, struct err *e)
 {
-    struct arena a;
-    arena_init(&a);
-    const char *state = suite_state(&a, e);
-    int n = state ? snprintf(p->where, sizeof p->where, "%s", state) : 0;
-    arena_free(&a);
-    char *slash = state ? strrchr(p->where, '/') : NULL;
-    if (!slash || n + 16 > (int)sizeof p->where)
-        return err_set(e, -ENOENT, "no place for the store: set HOME or STATE_DIRECTORY");
-    strcpy(slash, "/strobe.db");
     p->to_store = true;
-    return 0;
+    return state_file(p->where, sizeof p->where, "strobe.db", e);
 }
 
 int suite_push_open(struct suite_push *p, bool wanted, struct err *e)
 {
     const char *set = getenv("STROBE_SERVER");
-    char url[320], said[256];
+    char url[4200], said[256];
     *p = (struct suite_push){0};
     if (!wanted)
         return 0;
@@ -70,10 +46,8 @@ int suite_push_open(struct suite_push *p, bool wanted, struct err *e)
     snprintf(url, sizeof url, "%s/api/v1/status", p->where);
     struct suite_request ask = {.url = url, .timeout_ms = FIND_MS};
     int status = send_request(&ask, said, sizeof said, e);
-    if (status == 200 && strstr(said, "\"version\"")) {
-        read_token(p);
-        return 0;
-    }
+    if (status == 200 && strstr(said, "\"version\""))
+        return client_token(p->where, p->token, sizeof p->token, e);
     if (!set || !*set) /* nobody there, or somebody else */
         return use_store(p, e);
     return status < 0 ? err_prefix(e, "STROBE_SERVER")
@@ -114,7 +88,7 @@ static int post_profile(struct suite_push *p, const struct suite_push_run *run, 
                         struct err *e)
 {
     const struct suite_run_name *n = run->name;
-    char url[1024], said[SAID_MAX];
+    char url[5000], said[SAID_MAX];
     size_t size = 0;
     char *bytes = read_all(run->profile_path, &size);
     if (!bytes)
@@ -142,7 +116,7 @@ static int post_run(struct suite_push *p, const struct suite_push_run *run, cons
 {
     const struct suite_run_name *n = run->name;
     const struct suite_result *r = run->result;
-    char url[512], said[SAID_MAX], ended[32] = "null";
+    char url[4200], said[SAID_MAX], ended[32] = "null";
     struct arena a;
     struct buf b;
     if (p->no_runs)

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 struct suite_push {
-    char where[256]; /* the server's address, or the store's file; "": nowhere */
-    char token[256];
+    char where[4096]; /* the server's address, or the store's file; "": nowhere */
+    char token[512];
     bool to_store;
     bool no_runs; /* the server does not take runs, only profiles */
     uint32_t sent;

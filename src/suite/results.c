@@ -4,6 +4,8 @@
  * crash cut short has no run.json and does not count. */
 #include "suite/results.h"
 
+#include "server/state.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -17,36 +19,16 @@
 
 /* ---- places and names ---- */
 
-static int make_folders(char *path, struct err *e)
-{
-    for (char *p = path + 1;; p++) {
-        if (*p && *p != '/')
-            continue;
-        char at = *p;
-        *p = 0;
-        int failed = mkdir(path, 0700) != 0 && errno != EEXIST;
-        if (failed)
-            return err_set(e, -errno, "cannot make the folder %s: %s", path, strerror(errno));
-        *p = at;
-        if (!at)
-            return 0;
-    }
-}
-
 const char *suite_state(struct arena *a, struct err *e)
 {
-    const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    char *path;
-    if (state && *state == '/')
-        path = arena_printf(a, "%s/suite", state);
-    else if (xdg && *xdg == '/')
-        path = arena_printf(a, "%s/strobe/suite", xdg);
-    else if (home && *home == '/')
-        path = arena_printf(a, "%s/.local/state/strobe/suite", home);
-    else
-        return err_set(e, -ENOENT, "no place for the results: set HOME or STATE_DIRECTORY"), NULL;
-    return make_folders(path, e) < 0 ? NULL : path;
+    char path[PATH_MAX], real[PATH_MAX];
+    if (state_make(e) < 0 || state_file(path, sizeof path, "suite", e) < 0)
+        return NULL;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_set(e, -errno, "cannot make the folder %s: %s", path, strerror(errno)), NULL;
+    if (!realpath(path, real)) /* runs work in folders of their own */
+        return err_set(e, -errno, "cannot find the folder %s: %s", path, strerror(errno)), NULL;
+    return arena_strdup(a, real);
 }
 
 bool suite_batch_ok(const char *batch)
@@ -107,6 +89,19 @@ static void put_machine(struct buf *out, const struct suite_machine *m)
                m->is_virtual ? "true" : "false");
 }
 
+static void put_phases(struct buf *out, const struct suite_result *r)
+{
+    buf_puts(out, "\"phases\": [");
+    for (uint32_t i = 0; i < r->phase_count; i++) {
+        buf_puts(out, i ? ", {" : "{");
+        put_text(out, "name", r->phases[i].name);
+        buf_puts(out, ", ");
+        put_number(out, "at_ms", r->phases[i].at_ns / 1000000);
+        buf_puts(out, "}");
+    }
+    buf_puts(out, "]");
+}
+
 /* Columns instead of objects: a run of ten minutes has six thousand samples. */
 static void put_samples(struct buf *out, const struct suite_result *r)
 {
@@ -153,6 +148,8 @@ void suite_results_json(const struct suite_run_name *n, const struct suite_resul
     buf_printf(out, "\"verified\": %s,\n \"profiled\": %s,\n ", r->verified ? "true" : "false",
                r->profiled ? "true" : "false");
     put_machine(out, m);
+    buf_puts(out, ",\n ");
+    put_phases(out, r);
     buf_puts(out, ",\n ");
     put_samples(out, r);
     buf_puts(out, "}\n");
@@ -284,4 +281,73 @@ int suite_results_read(const char *state, const char *prefix, struct arena *a,
     if (out->count)
         qsort(out->runs, out->count, sizeof *out->runs, by_start);
     return err;
+}
+
+/* ---- what to expect ---- */
+
+enum { EXPECT_RUNS = 3, EXPECT_EXTRA_MS = 2000 };
+
+struct recent {
+    char names[EXPECT_RUNS][NAME_MAX + 1];
+    int64_t written_ns[EXPECT_RUNS]; /* the newest first; 0: none */
+};
+
+static void note_recent(struct recent *r, const char *state, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s/run.json", state, name);
+    if (stat(path, &st) != 0)
+        return;
+    int64_t at = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    size_t i = 0;
+    while (i < EXPECT_RUNS && r->written_ns[i] >= at)
+        i++;
+    if (i == EXPECT_RUNS)
+        return;
+    memmove(&r->written_ns[i + 1], &r->written_ns[i],
+            (EXPECT_RUNS - 1 - i) * sizeof *r->written_ns);
+    memmove(r->names[i + 1], r->names[i], (EXPECT_RUNS - 1 - i) * sizeof *r->names);
+    r->written_ns[i] = at;
+    snprintf(r->names[i], sizeof r->names[i], "%s", name);
+}
+
+/* BATCH.PROGRAM.INPUT.KIND.N: the middle is that of the job. */
+static bool is_run_of(const char *name, const char *middle)
+{
+    const char *at = strchr(name, '.');
+    size_t n = strlen(middle);
+    return at && !strncmp(at, middle, n) && at[n] && !at[n + strspn(at + n, "0123456789")];
+}
+
+static void find_recent(struct recent *r, const char *state, const struct suite_job *job)
+{
+    char middle[NAME_MAX + 1];
+    DIR *dir = opendir(state);
+    snprintf(middle, sizeof middle, ".%s.%s.%s.", job->program->name, job->input->name,
+             job->kind->name);
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (is_run_of(d->d_name, middle))
+            note_recent(r, state, d->d_name);
+    if (dir)
+        closedir(dir);
+}
+
+int64_t suite_results_expected_ms(const char *state, const struct suite_job *job)
+{
+    struct recent recent = {0};
+    struct arena a;
+    int64_t sum = 0, count = 0;
+    arena_init(&a);
+    find_recent(&recent, state, job);
+    for (size_t i = 0; i < EXPECT_RUNS && recent.written_ns[i]; i++) {
+        struct suite_kept k = {0};
+        const char *path = arena_printf(&a, "%s/%s/run.json", state, recent.names[i]);
+        if (read_run(path, &a, &k, NULL) || strcmp(k.status, "passed"))
+            continue;
+        sum += (k.ended_ns - k.started_ns) / 1000000;
+        count++;
+    }
+    arena_free(&a);
+    return count ? sum / count : job->input->duration_ms + EXPECT_EXTRA_MS;
 }

@@ -15,8 +15,8 @@ struct suite_run_name {
     uint32_t number; /* from 1 */
 };
 
-/* STATE/suite, made if it is not there; STATE is $STATE_DIRECTORY, $XDG_STATE_HOME/strobe or
- * ~/.local/state/strobe. In the arena; NULL with an error. */
+/* STATE/suite (server/state.h), made if it is not there. Absolute, in the arena; NULL with an
+ * error. */
 const char *suite_state(struct arena *a, struct err *e);
 
 const char *suite_run_id(const struct suite_run_name *n, struct arena *a);
@@ -45,6 +45,10 @@ struct suite_kept_list {
     struct suite_kept *runs; /* by start */
     uint32_t count;
 };
+
+/* What a run like this took in all, by the newest runs that passed; else what its definition lets
+ * expect. */
+int64_t suite_results_expected_ms(const char *state, const struct suite_job *job);
 
 /* All runs whose id is `prefix` or begins with it and a dot; all there are if it is NULL. */
 int suite_results_read(const char *state, const char *prefix, struct arena *a,

@@ -20,13 +20,36 @@
 
 /* ---- time passes ---- */
 
+/* Every second one is enough from now on. */
+static void thin_samples(struct run *r)
+{
+    struct suite_result *o = r->out;
+    for (uint32_t i = 1; 2 * i < o->sample_count; i++)
+        o->samples[i] = o->samples[2 * i];
+    o->sample_count = (o->sample_count + 1) / 2;
+    r->sample_every_ns *= 2;
+}
+
+/* What the program uses now, as the last two samples have it. */
+static void note_use(struct run *r)
+{
+    const struct suite_result *o = r->out;
+    const struct suite_sample *last = o->samples + o->sample_count - 1, *before = last - 1;
+    r->now.rss_bytes = last->rss_bytes;
+    if (o->sample_count > 1 && last->at_ns > before->at_ns)
+        r->now.cpu_percent =
+            100.0 * (double)(last->cpu_ns - before->cpu_ns) / (double)(last->at_ns - before->at_ns);
+}
+
 static void take_sample(struct run *r)
 {
     struct suite_result *o = r->out;
     int64_t now = suite_now_ns(CLOCK_MONOTONIC);
-    if (!r->program || now < r->next_sample_ns || o->sample_count >= LIMIT_SUITE_SAMPLES)
+    if (!r->program || now < r->next_sample_ns)
         return;
-    r->next_sample_ns = now + LIMIT_SUITE_SAMPLE_MS * 1000000ll;
+    if (o->sample_count >= LIMIT_SUITE_SAMPLES)
+        thin_samples(r);
+    r->next_sample_ns = now + r->sample_every_ns;
     struct suite_use use = suite_use_of(r->program, r->recorded);
     if (!use.rss_bytes)
         return; /* it has just ended */
@@ -43,6 +66,16 @@ static void take_sample(struct run *r)
         (struct suite_sample){now - r->began_ns, use.cpu_ns, use.rss_bytes};
     if (use.rss_bytes > o->peak_bytes)
         o->peak_bytes = use.rss_bytes;
+    note_use(r);
+}
+
+static void tell_progress(struct run *r)
+{
+    int64_t now = suite_now_ns(CLOCK_MONOTONIC);
+    if (!r->job->progress || now < r->next_progress_ns)
+        return;
+    r->next_progress_ns = now + LIMIT_SUITE_SAMPLE_MS * 1000000ll;
+    r->job->progress(r->job->arg, &r->now);
 }
 
 bool suite_run_tick(struct run *r, struct suite_fetch *f, int ms)
@@ -55,13 +88,24 @@ bool suite_run_tick(struct run *r, struct suite_fetch *f, int ms)
         nanosleep(&t, NULL);
     }
     take_sample(r);
+    tell_progress(r);
     return done;
 }
 
-void suite_run_phase(const struct run *r, const char *phase, double done)
+void suite_run_phase(struct run *r, const char *phase, double done)
 {
-    if (r->job->progress)
-        r->job->progress(r->job->arg, phase, done);
+    struct suite_result *o = r->out;
+    bool begins = !r->now.phase || strcmp(r->now.phase, phase);
+    r->now.phase = phase;
+    r->now.done = done;
+    if (begins && o->phase_count < SUITE_PHASES_MAX)
+        o->phases[o->phase_count++] =
+            (struct suite_phase){phase, suite_now_ns(CLOCK_MONOTONIC) - r->began_ns};
+    if (begins)
+        r->next_progress_ns = 0;
+    if (!r->program) /* it has ended, or has not begun */
+        r->now.cpu_percent = -1, r->now.rss_bytes = -1;
+    tell_progress(r);
 }
 
 /* ---- scripts ---- */
@@ -217,6 +261,8 @@ int suite_run(const struct suite_job *job, struct arena *a, struct suite_result 
     struct run r = {.job = job, .out = out, .a = a, .e = &e};
     *out = (struct suite_result){.started_ns = suite_now_ns(CLOCK_REALTIME), .exit_status = -1};
     r.began_ns = suite_now_ns(CLOCK_MONOTONIC);
+    r.sample_every_ns = LIMIT_SUITE_SAMPLE_MS * 1000000ll;
+    r.now = (struct suite_progress){.done = -1, .cpu_percent = -1, .rss_bytes = -1};
     int err = work(&r);
     suite_run_phase(&r, "cleaning up", -1);
     clean_up(&r);

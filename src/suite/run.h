@@ -12,6 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { SUITE_PHASES_MAX = 16 };
+
+/* A part of a run, and when it began. */
+struct suite_phase {
+    const char *name;
+    int64_t at_ns; /* since the run's start */
+};
+
 struct suite_sample {
     int64_t at_ns;     /* since the run's start */
     int64_t cpu_ns;    /* used by the program so far */
@@ -30,8 +38,18 @@ struct suite_result {
     bool verified;                /* its output was right */
     bool profiled;                /* the profile's file is there and sound */
     uint64_t profile_samples;
-    struct suite_sample *samples; /* every LIMIT_SUITE_SAMPLE_MS; in the arena */
+    struct suite_sample *samples; /* every LIMIT_SUITE_SAMPLE_MS or a multiple; in the arena */
     uint32_t sample_count, sample_room;
+    struct suite_phase phases[SUITE_PHASES_MAX];
+    uint32_t phase_count;
+};
+
+/* What is happening just now. */
+struct suite_progress {
+    const char *phase;  /* "loading" */
+    double done;        /* 0.4 of the phase; < 0 when that is not known */
+    double cpu_percent; /* of one CPU, by the program; < 0: not known */
+    int64_t rss_bytes;  /* < 0: not known */
 };
 
 struct suite_job {
@@ -40,9 +58,8 @@ struct suite_job {
     const struct suite_kind *kind;
     const char *suites;       /* folder of the definitions */
     const char *profile_path; /* where the profile goes */
-    /* Called when a phase begins and about ten times a second: "loading", 0.4 of it done; < 0 when
-     * that is not known. May be NULL. */
-    void (*progress)(void *arg, const char *phase, double done);
+    /* Called when a phase begins and about ten times a second. May be NULL. */
+    void (*progress)(void *arg, const struct suite_progress *now);
     void *arg;
 };
 

@@ -115,10 +115,10 @@ static int take_report(struct run *r, const struct report *in)
 static int wait_recorder(struct run *r)
 {
     int status = 0;
+    suite_run_phase(r, "running", -1);
     while (!suite_ended(r->program, &status)) {
         if (suite_interrupted)
             return err_set(r->e, -EINTR, "stopped");
-        suite_run_phase(r, "running", -1);
         suite_run_tick(r, NULL, 10);
     }
     r->program = 0;

@@ -25,7 +25,9 @@ struct run {
     struct suite_vars vars; /* WORK, ports, what the input sets */
     const char *log, *output;
     int64_t began_ns; /* CLOCK_MONOTONIC */
-    int64_t next_sample_ns;
+    int64_t next_sample_ns, sample_every_ns;
+    int64_t next_progress_ns;
+    struct suite_progress now;
     pid_t program; /* 0: not running */
     bool recorded; /* the program is below `program`, which is the recorder */
 };
@@ -33,7 +35,8 @@ struct run {
 /* Waits at most `ms`, on `f` if there is one, and samples the program's use. True if `f` is done.
  * -EINTR is for the caller to see in suite_interrupted. */
 bool suite_run_tick(struct run *r, struct suite_fetch *f, int ms);
-void suite_run_phase(const struct run *r, const char *phase, double done);
+/* `phase` is a literal: it is kept. */
+void suite_run_phase(struct run *r, const char *phase, double done);
 /* Runs a script to its end. */
 int suite_run_script(struct run *r, const char *name, const char *script);
 /* Puts what the log ends with behind the message. */

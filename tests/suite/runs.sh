@@ -49,6 +49,10 @@ suite list
 [ $status = 0 ] || fail "list: $status"
 says '^good  *a test'
 says 'no-such-program-here is not installed: apt-get install pack-a pack-b'
+suite list --json
+says '"name":"absent",.*"installed":false,"missing":"no-such-program-here"'
+says '"name":"good",.*"kinds":\[{"name":"cpu","view":"cpu","how":"by the recorder'
+says '"name":"good",.*"views":{"cpu":null,"memory":".*"}'
 
 suite run good --input all -n 2 --as b1
 [ $status = 0 ] || fail "good runs: $status"
@@ -85,11 +89,43 @@ suite run dies --as b4
 says 'failed: the server ended by itself.*cannot listen'
 suite run absent good --as b5
 [ $status = 0 ] || fail "a program that is not installed fails the others: $status"
-says 'absent is skipped: no-such-program-here is not installed; apt-get install pack-a pack-b'
+says 'absent is skipped: no-such-program-here is not installed: apt-get install pack-a pack-b'
 says '1 passed, 0 failed, 1 skipped'
 suite run absent --as b6
 [ $status = 1 ] || fail "nothing was run: $status"
 nothing_is_left
+
+# ---- for programs ----
+"$strobe" suite run good absent fails --as j1 --no-push --progress json >"$here/events" \
+    2>"$here/out" && fail "a failed run is no failure"
+says 'absent is skipped'
+says 'good short cpu  *passed'
+cp "$here/events" "$here/out"
+[ "$(head -1 "$here/out" | cut -c 1-16)" = '{"event":"plan",' ] || fail "no plan comes first"
+says '"runs":\[{"id":"j1.fails.short.cpu.1",.*{"id":"j1.good.short.cpu.1",.*"expected_ms":[0-9]'
+says '"skipped":\[{"program":"absent","why":".*apt-get install pack-a pack-b"}\]'
+says '{"event":"begin","id":"j1.good.short.cpu.1"}'
+says '"id":"j1.good.short.cpu.1","step":"running"'
+says '{"event":"end","id":"j1.good.short.cpu.1","status":"passed","error":""}'
+says '"event":"end","id":"j1.fails.short.cpu.1","status":"failed","error":"the program.*no luck'
+says '{"event":"done","passed":1,"failed":1,"skipped":1,"not_stored":0,"stopped":false,"error":""}'
+[ "$(tail -1 "$here/out" | cut -c 1-16)" = '{"event":"done",' ] || fail "done is not the last"
+if command -v python3 >/dev/null; then
+    python3 -c 'import json, sys
+for line in sys.stdin: json.loads(line)' <"$here/events" || fail "a line is no JSON"
+fi
+definition slow <<'END'
+needs: [sleep]
+command: [sleep, "100"]
+verify: "true"
+inputs: {short: {duration: 1s}}
+kinds: {cpu: {record: true}}
+END
+# Who reads goes away, and the run ends.
+"$strobe" suite run slow --as j2 --no-push --progress json 2>"$here/out" | head -3 >"$here/events"
+nothing_is_left
+suite show j2
+says '^stopped at'
 
 suite run nobody
 [ $status = 2 ] || fail "an unknown program: $status"
