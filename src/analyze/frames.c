@@ -195,3 +195,17 @@ void graph_node_name(const struct graph_frames *f, uint32_t node, struct buf *ou
         buf_printf(out, i->object ? "[%.*s]" : "%.*s", (int)base.len, base.ptr);
     }
 }
+
+void graph_node_fields(const struct graph_frames *f, uint32_t node, struct buf *out)
+{
+    const struct graph_info *i = &f->infos[node];
+    const struct names_item *items = f->names.items;
+    buf_putc(out, '{');
+    buf_append(out, items[i->name].ptr, items[i->name].len);
+    buf_printf(out, "  %llu ", (unsigned long long)i->address);
+    buf_append(out, items[i->file].ptr, items[i->file].len);
+    buf_printf(out, " %lld %lld %lld ", (long long)i->start_line, (long long)i->line,
+               (long long)i->column);
+    buf_append(out, items[i->object].ptr, items[i->object].len);
+    buf_putc(out, '}');
+}

@@ -13,6 +13,7 @@
 #define ANALYZE_GRAPH_H
 
 #include "analyze/names.h"
+#include "analyze/node_tags.h"
 #include "profile/profile.h"
 
 #define GRAPH_NONE UINT32_MAX
@@ -42,6 +43,8 @@ void graph_frames_free(struct graph_frames *f);
 
 /* The printable name: address, function, file:line:column, or what there is. */
 void graph_node_name(const struct graph_frames *f, uint32_t node, struct buf *out);
+/* All fields, as Go prints the struct: what orders nodes of one name. */
+void graph_node_fields(const struct graph_frames *f, uint32_t node, struct buf *out);
 
 struct graph_edge {
     uint32_t src, dest;
@@ -103,19 +106,42 @@ uint32_t *graph_edges_in(const struct graph *g, uint32_t node, struct arena *are
 uint32_t *graph_edges_out(const struct graph *g, uint32_t node, struct arena *arena,
                           uint32_t *count);
 
+/* ---- the tree: call_tree.c ---- */
+
+/* Sums with a node for each path from the root. `f` is changed: its nodes are those of the tree
+ * from now on, a parent before its children, and loc_first and line_nodes are gone. If `leaf_of` is
+ * given, it gets each sample's last node, GRAPH_NONE where the sample counts nowhere; room for all
+ * samples is the caller's. Free as a graph. */
+void graph_make_tree(struct graph *g, const struct profile *p, struct graph_frames *f,
+                     const struct graph_options *o, uint32_t *leaf_of);
+/* Takes the shown nodes that are not kept out of the tree: their callees become their callers',
+ * by residual edges, or roots. */
+void graph_trim_tree(struct graph *g, const uint8_t *kept);
+
+/* ---- for drawing: drawn.c ---- */
+
+/* How much the node says in a picture: its weight, less where one call leads in and one out. */
+int64_t graph_entropy(const struct graph *g, uint32_t node);
+/* Removes residual edges whose ends are connected without them. */
+void graph_remove_redundant(struct graph *g);
+
 /* ---- the choice: trim.c ---- */
 
 struct graph_limits {
     struct graph_values values;
     bool object_names, drop_negative, by_cum;
+    bool call_tree;     /* a node for each path */
+    bool drawn;         /* by entropy; labels count as nodes and are in `tags` */
     int64_t node_count; /* <= 0: no limit */
     double node_fraction, edge_fraction;
+    const char *bytes_unit, *unit; /* of drawn: of the label "bytes", and the one to print it in */
 };
 
 struct graph_trimmed {
     struct graph_frames frames;
-    struct graph graph;   /* with edges; shown nodes in the report's order */
-    uint32_t orig_count;  /* nodes before node_count cut them */
+    struct node_tags tags; /* of a drawn graph */
+    struct graph graph;    /* with edges; shown nodes in the report's order */
+    uint32_t orig_count;   /* nodes before node_count cut them */
     uint32_t dropped_nodes, dropped_edges;
 };
 

@@ -6,11 +6,16 @@
  * went ends at the next node that is kept.
  *
  * Node weights do not depend on which others are kept. So nodes are chosen from a pass without
- * edges, and only what is kept is summed with edges, once. */
+ * edges, and only what is kept is summed with edges, once; twice where the order of a drawing looks
+ * at edges. A call tree is made once, and nodes are taken out of it. */
 #include "analyze/graph.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { DRAWN_TAGS_MAX = 4 }; /* of a node, as dotgraph.go has it */
+
+enum order { BY_FLAT, BY_CUM, BY_ENTROPY };
 
 struct node_key {
     int64_t first, second; /* both descending */
@@ -24,7 +29,23 @@ static int compare_names(struct names_item a, struct names_item b)
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-static int by_rank(const void *a, const void *b)
+/* Nodes of the same name differ in what is not printed. */
+static int compare_fields(const struct graph_frames *f, uint32_t a, uint32_t b)
+{
+    struct arena scratch;
+    struct buf x, y;
+    arena_init(&scratch);
+    buf_init(&x, &scratch);
+    buf_init(&y, &scratch);
+    graph_node_fields(f, a, &x);
+    graph_node_fields(f, b, &y);
+    int order = compare_names((struct names_item){x.data, (uint32_t)x.len},
+                              (struct names_item){y.data, (uint32_t)y.len});
+    arena_free(&scratch);
+    return order;
+}
+
+static int by_rank(const void *a, const void *b, void *frames)
 {
     const struct node_key *x = a, *y = b;
     if (x->first != y->first)
@@ -34,11 +55,14 @@ static int by_rank(const void *a, const void *b)
         return order;
     if (x->second != y->second)
         return x->second > y->second ? -1 : 1;
+    order = compare_fields(frames, x->node, y->node);
+    if (order)
+        return order;
     return x->node < y->node ? -1 : 1;
 }
 
-/* By flat or cum, descending without sign; then by name. */
-static void sort_nodes(struct graph *g, bool by_cum)
+/* By flat, cum or entropy, descending without sign; then by name. */
+static void sort_nodes(struct graph *g, enum order order)
 {
     struct arena scratch;
     arena_init(&scratch);
@@ -50,15 +74,18 @@ static void sort_nodes(struct graph *g, bool by_cum)
         int64_t flat = graph_abs(g->flat[n]), cum = graph_abs(g->cum[n]);
         size_t at = names.len;
         graph_node_name(g->frames, n, &names);
+        int64_t first = order == BY_FLAT  ? flat
+                        : order == BY_CUM ? cum
+                                          : graph_abs(graph_entropy(g, n));
         keys[i] = (struct node_key){
-            by_cum ? cum : flat, by_cum ? flat : cum, {NULL, (uint32_t)(names.len - at)}, n};
+            first, order == BY_FLAT ? cum : flat, {NULL, (uint32_t)(names.len - at)}, n};
     }
     const char *at = names.data;
     for (uint32_t i = 0; i < g->shown_count; i++) {
         keys[i].name.ptr = at;
         at += keys[i].name.len;
     }
-    qsort(keys, g->shown_count, sizeof *keys, by_rank);
+    qsort_r(keys, g->shown_count, sizeof *keys, by_rank, (void *)g->frames);
     for (uint32_t i = 0; i < g->shown_count; i++)
         g->shown[i] = keys[i].node;
     arena_free(&scratch);
@@ -93,22 +120,164 @@ static uint32_t cut_nodes(struct graph *g, int64_t least)
     return before - kept;
 }
 
-/* Sums again, with edges, what is kept of `nodes`; all if nothing was cut. */
-static void remake(struct graph_trimmed *t, const struct profile *p,
-                   const struct graph_limits *limits, const struct graph *nodes, bool cut)
+/* Marks of the nodes shown. */
+static uint8_t *mark_shown(const struct graph *g, struct arena *arena)
 {
-    struct graph_options o = {.values = limits->values,
-                              .drop_negative = limits->drop_negative,
-                              .edges = true};
+    uint8_t *marks = arena_zarray(arena, g->frames->node_count, 1);
+    for (uint32_t i = 0; i < g->shown_count; i++)
+        marks[g->shown[i]] = 1;
+    return marks;
+}
+
+/* Sums again, with edges, what is kept of `nodes`; all if nothing was cut. */
+static void remake(struct graph *g, const struct profile *p, const struct graph_limits *limits,
+                   const struct graph *nodes, bool cut)
+{
+    struct graph_options o = {
+        .values = limits->values, .drop_negative = limits->drop_negative, .edges = true};
     struct arena scratch;
     arena_init(&scratch);
-    if (cut) {
-        uint8_t *kept = arena_zarray(&scratch, t->frames.node_count, 1);
-        for (uint32_t i = 0; i < nodes->shown_count; i++)
-            kept[nodes->shown[i]] = 1;
-        o.kept = kept;
+    if (cut)
+        o.kept = mark_shown(nodes, &scratch);
+    struct graph made;
+    graph_make(&made, p, nodes->frames, &o);
+    *g = made;
+    arena_free(&scratch);
+}
+
+static int64_t sum_flat(const struct graph *g)
+{
+    int64_t total = 0;
+    for (uint32_t i = 0; i < g->shown_count; i++)
+        total += g->flat[g->shown[i]];
+    return total;
+}
+
+/* ---- drawn graphs ---- */
+
+static int64_t count_tags(const struct node_tags *t, uint32_t node)
+{
+    int64_t count = 0;
+    for (uint32_t i = t->first ? t->first[node] : NODE_TAG_NONE; i != NODE_TAG_NONE;
+         i = t->tags[i].next)
+        count += t->tags[i].flat && node_tags_counts(t, &t->tags[i]);
+    return count;
+}
+
+/* How many nodes fit when each costs its labels as well. */
+static uint32_t fitting_nodes(const struct graph_trimmed *t, const struct graph_limits *limits)
+{
+    const struct graph *g = &t->graph;
+    int64_t left = limits->node_count, count = 0;
+    for (uint32_t i = 0; limits->drawn && i < g->shown_count; i++) {
+        int64_t tags = count_tags(&t->tags, g->shown[i]);
+        count += 1 + (tags < DRAWN_TAGS_MAX ? tags : DRAWN_TAGS_MAX);
+        if (count >= limits->node_count) {
+            left = i + 1;
+            break;
+        }
     }
-    graph_make(&t->graph, p, &t->frames, &o);
+    return left < g->shown_count ? (uint32_t)left : g->shown_count;
+}
+
+/* Keeps the first `count` nodes shown. */
+static void keep_first(struct graph_trimmed *t, const struct profile *p,
+                       const struct graph_limits *limits, uint32_t count)
+{
+    if (!limits->call_tree) {
+        struct graph before = t->graph;
+        before.shown_count = count;
+        remake(&t->graph, p, limits, &before, true);
+        graph_free(&before);
+        return;
+    }
+    struct arena scratch;
+    arena_init(&scratch);
+    uint32_t shown = t->graph.shown_count;
+    t->graph.shown_count = count;
+    uint8_t *kept = mark_shown(&t->graph, &scratch);
+    t->graph.shown_count = shown;
+    graph_trim_tree(&t->graph, kept);
+    arena_free(&scratch);
+}
+
+/* The second and last step of newTrimmedGraph, where edges and labels matter for the choice. */
+static void choose_by_edges(struct graph_trimmed *t, const struct profile *p,
+                            const struct graph_limits *limits, int64_t least_edge)
+{
+    enum order order = limits->drawn ? BY_ENTROPY : limits->by_cum ? BY_CUM : BY_FLAT;
+    sort_nodes(&t->graph, order);
+    if (limits->node_count > 0) {
+        cut_edges(t, least_edge);
+        uint32_t count = fitting_nodes(t, limits);
+        if (count < t->graph.shown_count) {
+            keep_first(t, p, limits, count);
+            sort_nodes(&t->graph, order);
+        }
+        t->dropped_edges = 0; /* pprof tells of those only that are dropped last */
+    }
+    cut_edges(t, least_edge);
+    if (limits->drawn)
+        graph_remove_redundant(&t->graph);
+}
+
+static uint32_t *tree_parents(const struct graph *g, struct arena *arena)
+{
+    uint32_t *parent = arena_array(arena, g->frames->node_count, sizeof *parent);
+    for (uint32_t i = 0; i < g->frames->node_count; i++)
+        parent[i] = g->first_in[i] == GRAPH_NONE ? GRAPH_NONE : g->edges[g->first_in[i]].src;
+    return parent;
+}
+
+static void make_tree(struct graph_trimmed *t, const struct profile *p,
+                      const struct graph_limits *limits)
+{
+    struct graph_options o = {.values = limits->values, .drop_negative = limits->drop_negative};
+    struct arena scratch;
+    arena_init(&scratch);
+    uint32_t *leaf_of = limits->drawn ? arena_array(&scratch, p->sample_count, 4) : NULL;
+    graph_make_tree(&t->graph, p, &t->frames, &o, leaf_of);
+    int64_t total = sum_flat(&t->graph), least = cutoff(total, limits->node_fraction);
+    if (limits->drawn) {
+        struct node_tags_paths paths = {.frames = &t->frames,
+                                        .leaf_of = leaf_of,
+                                        .parent = tree_parents(&t->graph, &scratch),
+                                        .node_count = t->frames.node_count,
+                                        .bytes_unit = limits->bytes_unit,
+                                        .unit = limits->unit};
+        node_tags_make(&t->tags, p, &limits->values, &paths);
+        t->tags.least = least;
+    }
+    if (least > 0) {
+        uint32_t shown = t->graph.shown_count;
+        uint8_t *kept = arena_zarray(&scratch, t->frames.node_count, 1);
+        for (uint32_t i = 0; i < shown; i++)
+            kept[t->graph.shown[i]] = graph_abs(t->graph.cum[t->graph.shown[i]]) >= least;
+        graph_trim_tree(&t->graph, kept);
+        t->dropped_nodes = shown - t->graph.shown_count;
+    }
+    t->orig_count = t->graph.shown_count;
+    choose_by_edges(t, p, limits, cutoff(total, limits->edge_fraction));
+    arena_free(&scratch);
+}
+
+static void make_drawn(struct graph_trimmed *t, const struct profile *p,
+                       const struct graph_limits *limits, const struct graph *nodes,
+                       const int64_t least[2])
+{
+    struct arena scratch;
+    arena_init(&scratch);
+    bool cut = t->dropped_nodes > 0;
+    struct node_tags_paths paths = {.frames = &t->frames,
+                                    .node_count = t->frames.node_count,
+                                    .bytes_unit = limits->bytes_unit,
+                                    .unit = limits->unit};
+    if (cut)
+        paths.kept = mark_shown(nodes, &scratch);
+    node_tags_make(&t->tags, p, &limits->values, &paths);
+    t->tags.least = least[0];
+    remake(&t->graph, p, limits, nodes, cut);
+    choose_by_edges(t, p, limits, least[1]);
     arena_free(&scratch);
 }
 
@@ -117,30 +286,39 @@ void graph_trimmed_make(struct graph_trimmed *t, const struct profile *p,
 {
     *t = (struct graph_trimmed){0};
     graph_frames_make(&t->frames, p, limits->object_names);
+    if (limits->call_tree) {
+        make_tree(t, p, limits);
+        return;
+    }
     struct graph_options o = {.values = limits->values, .drop_negative = limits->drop_negative};
     struct graph nodes;
     graph_make(&nodes, p, &t->frames, &o);
-    int64_t total = 0;
-    for (uint32_t i = 0; i < nodes.shown_count; i++)
-        total += nodes.flat[nodes.shown[i]];
-    int64_t least = cutoff(total, limits->node_fraction);
-    if (least > 0)
-        t->dropped_nodes = cut_nodes(&nodes, least);
+    int64_t total = sum_flat(&nodes);
+    int64_t least[2] = {cutoff(total, limits->node_fraction), cutoff(total, limits->edge_fraction)};
+    if (least[0] > 0)
+        t->dropped_nodes = cut_nodes(&nodes, least[0]);
     t->orig_count = nodes.shown_count;
+    if (limits->drawn) {
+        make_drawn(t, p, limits, &nodes, least);
+        graph_free(&nodes);
+        return;
+    }
     bool cut = t->dropped_nodes > 0;
+    enum order order = limits->by_cum ? BY_CUM : BY_FLAT;
     if (limits->node_count > 0 && limits->node_count < nodes.shown_count) {
-        sort_nodes(&nodes, limits->by_cum);
+        sort_nodes(&nodes, order);
         nodes.shown_count = (uint32_t)limits->node_count;
         cut = true;
     }
-    remake(t, p, limits, &nodes, cut);
+    remake(&t->graph, p, limits, &nodes, cut);
     graph_free(&nodes);
-    sort_nodes(&t->graph, limits->by_cum);
-    cut_edges(t, cutoff(total, limits->edge_fraction));
+    sort_nodes(&t->graph, order);
+    cut_edges(t, least[1]);
 }
 
 void graph_trimmed_free(struct graph_trimmed *t)
 {
+    node_tags_free(&t->tags);
     graph_free(&t->graph);
     graph_frames_free(&t->frames);
 }

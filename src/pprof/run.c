@@ -260,6 +260,7 @@ static int make_options(struct run *r, struct report_options *o, struct err *e)
         .compact_labels = s->compact_labels,
         .by_cum = !strcmp(s->sort, "cum"),
         .drop_negative = s->drop_negative,
+        .call_tree = s->call_tree,
         .node_count = s->nodecount,
         .node_fraction = s->nodefraction,
         .edge_fraction = s->edgefraction,

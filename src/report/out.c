@@ -15,6 +15,7 @@ void out_init(struct out *o, int fd)
     o->fd = fd;
     o->open = NULL;
     o->context = NULL;
+    o->text = NULL;
     o->error = 0;
     o->len = 0;
 }
@@ -26,9 +27,20 @@ void out_init_late(struct out *o, int (*open)(void *context), void *context)
     o->context = context;
 }
 
+void out_init_text(struct out *o, struct buf *text)
+{
+    out_init(o, -1);
+    o->text = text;
+}
+
 static void flush(struct out *o)
 {
     size_t at = 0;
+    if (o->text) {
+        buf_append(o->text, o->data, o->len);
+        o->len = 0;
+        return;
+    }
     if (o->fd < 0 && !o->error) {
         o->fd = o->open(o->context);
         o->error = o->fd < 0 ? -o->fd : 0;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where a report goes: a descriptor behind a buffer. Writing never fails loudly; the first error is
- * kept, later writes do nothing, and out_finish tells. Reports of any size need the same memory,
- * and their first bytes leave when the first buffer is full. */
+ * Where a report goes: a descriptor, or memory, behind a buffer. Writing never fails loudly; the
+ * first error is kept, later writes do nothing, and out_finish tells. Reports of any size need the
+ * same memory, and their first bytes leave when the first buffer is full. */
 #ifndef REPORT_OUT_H
 #define REPORT_OUT_H
+
+#include "base/buf.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +17,7 @@ struct out {
     int fd;                     /* -1 until `open` is called */
     int (*open)(void *context); /* a descriptor or a negative errno; NULL when fd is given */
     void *context;
+    struct buf *text; /* where it goes instead of a descriptor, or NULL */
     int error; /* 0 or a positive errno */
     size_t len;
     char data[OUT_SIZE];
@@ -23,6 +26,8 @@ struct out {
 void out_init(struct out *o, int fd);
 /* Opened by the first write that leaves the buffer, so that a report which fails leaves no file. */
 void out_init_late(struct out *o, int (*open)(void *context), void *context);
+/* Into memory: `text` has all of it after out_finish. */
+void out_init_text(struct out *o, struct buf *text);
 void out_write(struct out *o, const char *s, size_t len);
 void out_puts(struct out *o, const char *s);
 void out_putc(struct out *o, char c);

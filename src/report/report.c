@@ -18,6 +18,7 @@ const struct report_kind report_kinds[] = {
     {"tags", report_tags, false},
     {"comments", report_comments, false},
     {"proto", report_proto, true},
+    {"dot", report_dot, false},
     {NULL, NULL, false},
 };
 
@@ -190,17 +191,34 @@ static void trim_paths(struct report *r)
     }
 }
 
+static struct graph_limits make_limits(const struct report_options *o)
+{
+    return (struct graph_limits){
+        .values = o->values,
+        .drop_negative = o->drop_negative,
+        .by_cum = o->by_cum,
+        .node_count = o->node_count,
+        .node_fraction = o->node_fraction,
+        .edge_fraction = o->edge_fraction,
+    };
+}
+
 void report_graph(struct report *r, struct graph_trimmed *t)
 {
     trim_paths(r);
-    struct graph_limits limits = {
-        .values = r->o.values,
-        .drop_negative = r->o.drop_negative,
-        .by_cum = r->o.by_cum,
-        .node_count = r->o.node_count,
-        .node_fraction = r->o.node_fraction,
-        .edge_fraction = r->o.edge_fraction,
-    };
+    struct graph_limits limits = make_limits(&r->o);
+    graph_trimmed_make(t, r->p, &limits);
+    settle_unit(r, &t->graph);
+}
+
+void report_graph_drawn(struct report *r, struct graph_trimmed *t)
+{
+    trim_paths(r);
+    struct graph_limits limits = make_limits(&r->o);
+    limits.drawn = true;
+    limits.call_tree = r->o.call_tree;
+    limits.bytes_unit = r->o.label_units ? refine_unit(r->o.label_units, "bytes", 5) : "";
+    limits.unit = r->o.unit;
     graph_trimmed_make(t, r->p, &limits);
     settle_unit(r, &t->graph);
 }

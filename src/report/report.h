@@ -21,6 +21,7 @@ struct report_options {
     const char *unit; /* "minimum", "auto" or a unit */
     double ratio;     /* values are multiplied by it */
     bool compact_labels, by_cum, drop_negative;
+    bool call_tree; /* drawings and callgrind: a node for each path */
     int64_t node_count; /* <= 0: all */
     double node_fraction, edge_fraction;
     const char *const *active_filters; /* "focus=x", NULL at the end */
@@ -58,10 +59,15 @@ const char *report_value(struct report *r, int64_t value);
 /* The graph to show, with the options' limits; settles the unit; trims the files' paths. Free with
  * graph_trimmed_free. */
 void report_graph(struct report *r, struct graph_trimmed *t);
+/* The same for a drawing: chosen and ordered so, with labels, a tree if call_tree says it. */
+void report_graph_drawn(struct report *r, struct graph_trimmed *t);
 
-/* File, build id, comments, type, times. */
+/* File, build id, comments, type, times: a line each. */
+void report_profile_labels(struct report *r, struct buf *out);
 void report_profile_header(struct report *r, struct out *out);
-/* All lines above a graph report's own. */
+/* All lines above a graph report's own. For a drawing they are more and never compact, and the
+ * length of the first is returned. */
+size_t report_labels(struct report *r, struct buf *out, const struct graph_trimmed *t, bool drawn);
 void report_header(struct report *r, struct out *out, const struct graph_trimmed *t);
 
 int report_top(struct report *r, struct out *out, struct err *e);
@@ -71,6 +77,7 @@ int report_folded(struct report *r, struct out *out, struct err *e);
 int report_tree(struct report *r, struct out *out, struct err *e); /* and peek */
 int report_tags(struct report *r, struct out *out, struct err *e);
 int report_comments(struct report *r, struct out *out, struct err *e);
+int report_dot(struct report *r, struct out *out, struct err *e);
 int report_proto(struct report *r, struct out *out, struct err *e);
 
 #endif
