@@ -59,6 +59,16 @@
 /* ---- the suite ---- */
 #define LIMIT_SUITE_SAMPLE_MS     100        /* between looks at what a program uses, at first */
 #define LIMIT_SUITE_SAMPLES       (1u << 13) /* of one run; longer ones are looked at less often */
+#define LIMIT_SUITE_LINES         200        /* of its output that the page shows */
+#define LIMIT_SUITE_LINE          (1u << 20) /* bytes of an event; a plan names every run */
+#define LIMIT_RUN_POINTS          600        /* of the graph of one run */
+#define LIMIT_RUNS                10000      /* of one list */
+
+/* ---- programs that the server runs ---- */
+#define LIMIT_DOT_MS              20000       /* for drawing a call graph */
+#define LIMIT_DOT_OUTPUT          (32u << 20) /* bytes of the drawing */
+#define LIMIT_DOT_MEMORY          (2ull << 30)
+#define LIMIT_DOT_NODES           1000 /* functions of one drawing */
 
 /* ---- the store ---- */
 #define LIMIT_STORE_QUEUE         4096         /* profiles that wait for the disk */

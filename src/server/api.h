@@ -9,6 +9,7 @@
 #include "web/http.h"
 #include "web/json.h"
 
+struct runner;
 struct scraper;
 
 /* What a route finds behind http_exchange.app. */
@@ -16,6 +17,7 @@ struct server {
     const struct config *config;
     struct store *store;
     struct scraper *scraper; /* NULL while there are no targets */
+    struct runner *runner;
     struct http_server *http;
     char token[65], token_path[4096];
     int64_t started_ns;
@@ -43,17 +45,22 @@ bool api_read_step(struct http_exchange *x, int64_t *step_ns);
 void api_json_ms(struct json *j, const char *key, int64_t ns);
 void api_json_series(struct json *j, const char *key, uint64_t series);
 
-/* Routes, by file: api_lists.c, api_time.c, api_profile.c, api_state.c. */
+/* Routes, by file: api_lists.c, api_runs.c, api_time.c, api_profile.c, api_state.c, api_suite.c. */
 void api_series(struct http_exchange *x);
 void api_labels(struct http_exchange *x);
 void api_label_values(struct http_exchange *x);
 void api_profiles(struct http_exchange *x);
 void api_runs(struct http_exchange *x);
+void api_run(struct http_exchange *x);
 void api_timeline(struct http_exchange *x);
 void api_top(struct http_exchange *x);
 void api_trend(struct http_exchange *x);
 void api_profile(struct http_exchange *x);
 void api_targets(struct http_exchange *x);
 void api_status_of_server(struct http_exchange *x);
+void api_suite(struct http_exchange *x);
+void api_suite_current(struct http_exchange *x);
+void api_suite_start(struct http_exchange *x);
+void api_suite_cancel(struct http_exchange *x);
 
 #endif

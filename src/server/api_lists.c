@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What there is: series, labels and their values, profiles, runs of the suite. */
+ * What there is: series, labels and their values, profiles. */
 #include "base/limits.h"
 #include "server/api.h"
 
@@ -153,55 +153,5 @@ void api_profiles(struct http_exchange *x)
     json_array_end(&j);
     json_bool(&j, "more", list.more);
     json_int(&j, "damaged", (int64_t)list.damaged);
-    api_close_json(x, &j, &b);
-}
-
-static void write_run(struct json *j, const struct store_run *r)
-{
-    json_object(j, NULL);
-    json_cstr(j, "id", r->id);
-    json_cstr(j, "program", r->program);
-    json_cstr(j, "input", r->input);
-    json_cstr(j, "kind", r->kind);
-    json_cstr(j, "status", r->status);
-    api_json_ms(j, "started_ms", r->started_ns);
-    if (r->ended_ns)
-        api_json_ms(j, "ended_ms", r->ended_ns);
-    else
-        json_null(j, "ended_ms");
-    json_text(j, "metrics", r->metrics);
-    json_array(j, "profiles");
-    for (uint32_t i = 0; i < r->profile_count; i++) {
-        char id[STORE_ID_TEXT_MAX];
-        store_id_format(r->profiles[i], id);
-        json_cstr(j, NULL, id);
-    }
-    json_array_end(j);
-    json_object_end(j);
-}
-
-void api_runs(struct http_exchange *x)
-{
-    struct server *s = x->app;
-    struct store_run_list list;
-    struct err e = {0};
-    struct store_run_query q = {.id = http_query(x, "id"),
-                                .program = http_query(x, "program"),
-                                .input = http_query(x, "input"),
-                                .kind = http_query(x, "kind")};
-    if (!api_read_count(x, "limit", 10000, &q.limit))
-        return;
-    int rc = store_list_runs(s->store, &q, x->arena, &list, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
-        return;
-    }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_array(&j, "runs");
-    for (uint32_t i = 0; i < list.count; i++)
-        write_run(&j, &list.runs[i]);
-    json_array_end(&j);
     api_close_json(x, &j, &b);
 }

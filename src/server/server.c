@@ -2,11 +2,13 @@
  *
  * The server's parts and its table of routes. Starting goes from the store upwards and ending the
  * other way, so that nobody is asked who is not there: what was acknowledged is on disk before, and
- * what is being received is answered while the store is still open. */
+ * what is being received is answered while the store is still open. Runs of the suite are ended
+ * first: they still tell us how they ended. */
 #include "server/server.h"
 #include "base/limits.h"
 #include "server/api.h"
 #include "server/ingest.h"
+#include "server/runner.h"
 #include "server/scrape.h"
 #include "server/state.h"
 #include "server/when.h"
@@ -39,8 +41,13 @@ static const struct http_route routes[] = {
     {"/api/v1/profile", api_profile, NULL},
     {"/api/v1/profiles", api_profiles, ingest_post},
     {"/api/v1/runs", api_runs, ingest_post_run},
+    {"/api/v1/runs/", api_run, NULL},
     {"/api/v1/series", api_series, NULL},
     {"/api/v1/status", api_status_of_server, NULL},
+    {"/api/v1/suite", api_suite, NULL},
+    {"/api/v1/suite/runs", NULL, api_suite_start},
+    {"/api/v1/suite/runs/cancel", NULL, api_suite_cancel},
+    {"/api/v1/suite/runs/current", api_suite_current, NULL},
     {"/api/v1/targets", api_targets, NULL},
     {"/api/v1/timeline", api_timeline, NULL},
     {"/api/v1/top", api_top, NULL},
@@ -98,6 +105,8 @@ int server_start(struct server **out, const struct config *c, struct err *e)
         rc = state_file(s->token_path, sizeof s->token_path, "token", e);
     if (!rc)
         rc = open_store(s, c, e);
+    if (!rc)
+        rc = runner_make(&s->runner, e);
     if (!rc && c->job_count)
         rc = scrape_start(&s->scraper, c, s->store, e);
     if (!rc)
@@ -120,7 +129,9 @@ void server_stop(struct server *s)
 {
     if (!s)
         return;
+    runner_end(s->runner); /* what it ran is sent to us */
     http_drain(s->http, DRAIN_MS);
+    runner_free(s->runner);
     scrape_stop(s->scraper);
     store_close(&s->store);
     free(s);

@@ -302,6 +302,7 @@ int http_start(struct http_server **out, const struct http_options *o, struct er
         free(s);
         return fd;
     }
+    *out = s; /* routes may ask for it as soon as there are threads */
     unsigned flags = MHD_USE_ERROR_LOG;
     flags |= o->threads ? MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
                               MHD_USE_POLL | MHD_USE_ITC
@@ -312,10 +313,10 @@ int http_start(struct http_server **out, const struct http_options *o, struct er
                                  MHD_OPTION_THREAD_STACK_SIZE, (size_t)(1u << 20), MHD_OPTION_END);
     if (!s->daemon) {
         address_close(fd);
+        *out = NULL;
         free(s);
         return err_set(e, -EIO, "cannot start the web server on %s", o->address);
     }
-    *out = s;
     return 0;
 }
 
