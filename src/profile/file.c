@@ -4,6 +4,7 @@
  * bytes are released before the inflated ones are decoded, and those when decoding is done: what
  * stays is the profile. */
 #include "base/gzip.h"
+#include "profile/import/import.h"
 #include "profile/profile_internal.h"
 
 #include <errno.h>
@@ -17,11 +18,27 @@
 
 enum { GZIP_LEVEL = 6 };
 
+/* Inflated bytes: profile.proto, or else one of the formats of import/. A file of several profiles
+ * one after another is neither. */
+static int decode_any(struct profile *p, const void *bytes, size_t size, enum profile_input input,
+                      struct err *e)
+{
+    struct err first = {0};
+    int rc = profile_decode_plain(p, bytes, size, input, &first), import_rc = -ENOMSG;
+    if (rc == -EPROTO && strncmp(first.msg, "concatenated", 12) != 0)
+        import_rc = import_profile(p, bytes, size, e);
+    if (import_rc != -ENOMSG)
+        return import_rc;
+    if (rc && e)
+        *e = first;
+    return rc;
+}
+
 /* Decodes what was inflated into `arena`, and frees that. */
 static int decode_inflated(struct profile *p, struct arena *arena, const void *bytes, size_t size,
                            struct err *e)
 {
-    int rc = profile_decode_plain(p, bytes, size, PROFILE_INPUT_CONSUMED, e);
+    int rc = decode_any(p, bytes, size, PROFILE_INPUT_CONSUMED, e);
     arena_free(arena);
     return rc;
 }
@@ -29,8 +46,8 @@ static int decode_inflated(struct profile *p, struct arena *arena, const void *b
 int profile_decode(struct profile *p, const void *bytes, size_t size, bool borrow, struct err *e)
 {
     if (!gzip_is(bytes, size))
-        return profile_decode_plain(p, bytes, size,
-                                    borrow ? PROFILE_INPUT_BORROWED : PROFILE_INPUT_COPIED, e);
+        return decode_any(p, bytes, size, borrow ? PROFILE_INPUT_BORROWED : PROFILE_INPUT_COPIED,
+                          e);
     struct arena arena;
     void *inflated;
     size_t inflated_size;

@@ -127,7 +127,8 @@ void profile_init(struct profile *p);
 /* Frees everything; `p` is an empty profile again. */
 void profile_free(struct profile *p);
 
-/* Decodes `size` bytes, gzip'ed or plain, into `p` (which need not be initialised). The bytes are
+/* Decodes `size` bytes, gzip'ed or plain, into `p` (which need not be initialised): profile.proto,
+ * or one of the formats of import/import.h, recognised by content. The bytes are
  * not referenced afterwards unless `borrow` is set: then plain input must outlive the profile.
  * On error `p` is empty and `e` says what is wrong and at which byte of the inflated data, in
  * pprof's words where it has some; its code tells the stage that failed (see profile_stage):
