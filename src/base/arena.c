@@ -2,10 +2,16 @@
  *
  * Bump allocator. Chunks come straight from mmap and grow with the arena (64 KiB, then as large as
  * all before them, up to 64 MiB), so a large profile costs a few system calls and a small one two.
- * There is no free of a single object: what lives shorter than its arena wants its own. */
+ * There is no free of a single object: what lives shorter than its arena wants its own.
+ *
+ * A server makes several small arenas a request, and mapping them, faulting their pages in and
+ * telling the other CPUs that they are gone costs more than the request itself. Such a program asks
+ * for chunks to be kept (arena_recycle); libstrobe does not. */
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +23,71 @@ struct arena_chunk {
 };
 
 enum { CHUNK_MIN = 64 << 10, CHUNK_MAX = 64 << 20, PAGE = 4096, HEADER = 64 };
+
+/* ---- chunks kept for the next arena: by size, CHUNK_MIN << class ---- */
+
+enum { RECYCLED_CLASSES = 5 };
+
+static struct {
+    _Atomic size_t keep_bytes; /* 0: none are kept */
+    atomic_flag busy;          /* nobody waits for it: there is always mmap */
+    size_t bytes;
+    struct arena_chunk *free[RECYCLED_CLASSES];
+} recycled = {.busy = ATOMIC_FLAG_INIT};
+
+void arena_recycle(size_t keep_bytes)
+{
+    atomic_store(&recycled.keep_bytes, keep_bytes);
+}
+
+/* RECYCLED_CLASSES if it is not one of the sizes that are kept. */
+static unsigned class_of(size_t size)
+{
+    unsigned class = 0;
+    while (class < RECYCLED_CLASSES && size != (size_t)CHUNK_MIN << class)
+        class ++;
+    return class;
+}
+
+static bool lock_recycled(unsigned class)
+{
+    return class < RECYCLED_CLASSES &&
+           atomic_load_explicit(&recycled.keep_bytes, memory_order_relaxed) &&
+           !atomic_flag_test_and_set_explicit(&recycled.busy, memory_order_acquire);
+}
+
+static void *map_chunk(size_t size)
+{
+    unsigned class = class_of(size);
+    struct arena_chunk *c = NULL;
+    if (lock_recycled(class)) {
+        c = recycled.free[class];
+        if (c) {
+            recycled.free[class] = c->next;
+            recycled.bytes -= size;
+        }
+        atomic_flag_clear_explicit(&recycled.busy, memory_order_release);
+    }
+    return c ? c : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void unmap_chunk(struct arena_chunk *c)
+{
+    size_t size = c->size;
+    unsigned class = class_of(size);
+    if (lock_recycled(class)) {
+        bool kept = recycled.bytes + size <= atomic_load(&recycled.keep_bytes);
+        if (kept) {
+            c->next = recycled.free[class];
+            recycled.free[class] = c;
+            recycled.bytes += size;
+        }
+        atomic_flag_clear_explicit(&recycled.busy, memory_order_release);
+        if (kept)
+            return;
+    }
+    munmap(c, size);
+}
 
 void arena_init(struct arena *a)
 {
@@ -34,7 +105,7 @@ void arena_free(struct arena *a)
     struct arena_chunk *next;
     for (struct arena_chunk *c = a->head; c; c = next) {
         next = c->next;
-        munmap(c, c->size);
+        unmap_chunk(c);
     }
     a->head = NULL;
     a->at = a->end = NULL;
@@ -58,8 +129,13 @@ static int add_chunk(struct arena *a, size_t need)
     if (size < need + HEADER)
         size = need + HEADER;
     size = (size + PAGE - 1) & ~(size_t)(PAGE - 1);
-    struct arena_chunk *c =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (unsigned class = 0; class < RECYCLED_CLASSES; class ++)
+        if (size < (size_t)CHUNK_MIN << class) {
+            size = (size_t)CHUNK_MIN
+                   << class; /* a size that is kept; what is over is not touched */
+            break;
+        }
+    struct arena_chunk *c = map_chunk(size);
     if (c == MAP_FAILED)
         return -1;
     c->next = a->head;

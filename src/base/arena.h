@@ -25,6 +25,10 @@ void arena_init_nullable(struct arena *a);
 /* Unmaps everything; the arena is empty and usable again. */
 void arena_free(struct arena *a);
 
+/* From now on up to `keep_bytes` of chunks that arenas give up, of 1 MiB at most each, are kept for
+ * those that come: for programs that make many small arenas from many threads. Any thread. */
+void arena_recycle(size_t keep_bytes);
+
 /* `size` bytes aligned to `align` (a power of two <= 4096), uninitialised or zeroed; 0 is fine. */
 void *arena_alloc_aligned(struct arena *a, size_t size, size_t align);
 void *arena_alloc(struct arena *a, size_t size); /* 16-byte aligned */

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x7374726f, BUSY_MS = 10000 }; /* "stro" */
+enum { APPLICATION_ID = 0x7374726f, BUSY_MS = 10000, RECYCLE_BYTES = 16 << 20 }; /* "stro" */
 
 static const char schema_sql[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -203,6 +203,9 @@ static int prepare(struct sqlite_store *s)
         [WRITE_FIND_PROFILE] = "SELECT content FROM profile WHERE series = ?1 AND time = ?2",
         [WRITE_FIND_BLOCKS] = ("SELECT meta FROM block WHERE series = ?1 AND slot = ?2"
                                " AND first <= ?3 AND last >= ?3"),
+        [WRITE_NEWEST] = ("SELECT max(t) FROM (SELECT max(time) AS t FROM profile WHERE series = ?1"
+                          " UNION ALL SELECT max(last) FROM block INDEXED BY block_series"
+                          " WHERE series = ?1)"),
         [WRITE_SERIES] = "INSERT INTO series(hash, kind, labels, types) VALUES(?1, ?2, ?3, ?4)",
         [WRITE_SERIES_TYPES] = "UPDATE series SET types = ?2 WHERE id = ?1",
     };
@@ -326,6 +329,7 @@ static int sqlite_open(struct store **out, const char *path, const struct store_
     pthread_condattr_t monotonic;
     if (!s || !(s->path = strdup(path)))
         return free(s), err_set(e, -ENOMEM, "opening the store: out of memory");
+    arena_recycle(RECYCLE_BYTES); /* every append and every question makes some */
     s->base.engine = &store_sqlite;
     s->options = *o;
     s->options.holder = s->holder;

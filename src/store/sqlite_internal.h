@@ -11,6 +11,7 @@
 #define STORE_SQLITE_INTERNAL_H
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "store/block.h"
 #include "store/content.h"
 #include "store/query.h"
@@ -108,6 +109,8 @@ struct series {
     struct store_type types[LIMIT_PROFILE_SAMPLE_TYPES];
     uint32_t type_count, default_type;
     bool gone;
+    bool newest_known; /* under the lock, as newest_ns: what is newer cannot be there twice */
+    int64_t newest_ns;
 };
 
 struct pending { /* an append whose transaction is not yet on disk */
@@ -127,6 +130,7 @@ enum write_statement {
     WRITE_PROFILE,
     WRITE_FIND_PROFILE,
     WRITE_FIND_BLOCKS,
+    WRITE_NEWEST,
     WRITE_SERIES,
     WRITE_SERIES_TYPES,
     WRITE_STATEMENTS
@@ -150,6 +154,7 @@ struct sqlite_store {
     uint32_t pending_count, pending_cap;
     struct series **series;
     uint32_t series_count, series_cap;
+    struct map series_by_hash;
     struct arena series_arena;
     struct store_stats counters; /* those "since it was opened" */
     pthread_t committer;

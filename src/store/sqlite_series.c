@@ -86,7 +86,7 @@ static bool read_types(struct series *s, const char *at, const char *end, struct
     return at == end && s->default_type < s->type_count;
 }
 
-static struct series *add(struct sqlite_store *s)
+static struct series *add(struct sqlite_store *s, uint64_t hash)
 {
     if (s->series_count == s->series_cap) {
         uint32_t cap = s->series_cap ? s->series_cap * 2 : 64;
@@ -96,7 +96,10 @@ static struct series *add(struct sqlite_store *s)
         s->series = grown;
         s->series_cap = cap;
     }
-    return s->series[s->series_count++] = arena_zalloc(&s->series_arena, sizeof(struct series));
+    struct series *one = arena_zalloc(&s->series_arena, sizeof *one);
+    one->hash = hash;
+    map_put(&s->series_by_hash, hash, s->series_count);
+    return s->series[s->series_count++] = one;
 }
 
 /* Fills the list anew. Structs of before stay where they are, for those who are reading them. */
@@ -104,24 +107,24 @@ int sqlite_load_series(struct sqlite_store *s, struct err *e)
 {
     sqlite3_stmt *st;
     s->series_count = 0;
+    map_init(&s->series_by_hash, &s->series_arena, 0);
     int rc = sqlite3_prepare_v2(s->db, "SELECT id, hash, kind, labels, types FROM series", -1, &st,
                                 NULL);
     if (rc != SQLITE_OK)
         return sqlite_error(s, s->db, rc, "reading the list of series", e);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct series *one = add(s);
+        struct series *one = add(s, (uint64_t)sqlite3_column_int64(st, 1));
         const char *labels = sqlite3_column_blob(st, 3), *types = sqlite3_column_blob(st, 4);
         const char *kind = (const char *)sqlite3_column_text(st, 2);
         if (!one)
             break;
         one->id = sqlite3_column_int64(st, 0);
-        one->hash = (uint64_t)sqlite3_column_int64(st, 1);
         one->kind = arena_strdup(&s->series_arena, kind ? kind : "");
         if (!labels || !types ||
             !read_labels(one, labels, labels + sqlite3_column_bytes(st, 3), &s->series_arena) ||
             !read_types(one, types, types + sqlite3_column_bytes(st, 4), &s->series_arena)) {
             s->counters.damaged++;
-            s->series_count--; /* its profiles cannot be named */
+            one->gone = true; /* its profiles cannot be named */
         }
     }
     if (rc != SQLITE_DONE)
@@ -134,7 +137,9 @@ int sqlite_load_series(struct sqlite_store *s, struct err *e)
 
 static struct series *find(struct sqlite_store *s, uint64_t hash)
 {
-    for (uint32_t i = 0; i < s->series_count; i++)
+    struct map_probe at = map_find(&s->series_by_hash, hash);
+    uint32_t i;
+    while ((i = map_next(&s->series_by_hash, &at)) != MAP_NONE)
         if (s->series[i]->hash == hash && !s->series[i]->gone)
             return s->series[i];
     return NULL;
@@ -215,10 +220,9 @@ static bool add_types(struct sqlite_store *s, struct series *one, const struct s
 static struct series *make(struct sqlite_store *s, const struct store_append *a, uint64_t hash,
                            const struct store_label *labels, uint32_t count)
 {
-    struct series *one = add(s);
+    struct series *one = add(s, hash);
     if (!one)
         return NULL;
-    one->hash = hash;
     one->kind = arena_strdup(&s->series_arena, a->kind);
     one->labels = arena_array(&s->series_arena, count, sizeof *one->labels);
     one->label_count = count;

@@ -162,6 +162,22 @@ static int64_t slot_of(int64_t time_ns)
     return slot - (time_ns % SQLITE_SLOT_NS < 0);
 }
 
+/* Whether the series may have a profile of this time: usually time goes on, and nothing needs to be
+ * looked for. */
+static bool may_be_there(struct sqlite_store *s, struct series *one, int64_t time_ns)
+{
+    if (!one->newest_known) {
+        sqlite3_stmt *st = s->statements[WRITE_NEWEST];
+        sqlite3_bind_int64(st, 1, one->id);
+        int rc = sqlite3_step(st);
+        bool none = rc == SQLITE_ROW && sqlite3_column_type(st, 0) == SQLITE_NULL;
+        one->newest_ns = none ? INT64_MIN : sqlite3_column_int64(st, 0);
+        one->newest_known = rc == SQLITE_ROW;
+        sqlite3_reset(st);
+    }
+    return !one->newest_known || time_ns <= one->newest_ns;
+}
+
 /* 1: the same profile is there. */
 static int look_for(struct sqlite_store *s, const struct incoming *in, struct arena *a)
 {
@@ -255,12 +271,15 @@ static int put(struct sqlite_store *s, struct incoming *in, int *there)
         return rc;
     in->series = series->id;
     in->id.series = series->hash;
-    *there = look_for(s, in, &in->content.arena);
+    bool is_newest = !may_be_there(s, series, in->id.time_ns);
+    *there = !is_newest && look_for(s, in, &in->content.arena);
     if (*there)
         return SQLITE_OK;
     rc = put_samples(s, in);
     if (rc == SQLITE_OK)
         rc = symbol_put_header(&s->symbols, &in->content, &in->schema, &in->header);
+    if (rc == SQLITE_OK && is_newest)
+        series->newest_ns = in->id.time_ns;
     return rc == SQLITE_OK ? insert(s, in) : rc;
 }
 
