@@ -24,6 +24,11 @@ struct arena_chunk {
 
 enum { CHUNK_MIN = 64 << 10, CHUNK_MAX = 64 << 20, PAGE = 4096, HEADER = 64 };
 
+/* Chunks from this size on ask for huge pages: touching hundreds of megabytes 4 KiB at a time costs
+ * more than reading a profile into them. Never inside a host program, whose memory is not ours to
+ * round up. */
+enum { HUGE_MIN = 8 << 20 };
+
 /* ---- chunks kept for the next arena: by size, CHUNK_MIN << class ---- */
 
 enum { RECYCLED_CLASSES = 5 };
@@ -107,6 +112,7 @@ void arena_free(struct arena *a)
         next = c->next;
         unmap_chunk(c);
     }
+    arena_drop_spare(a);
     a->head = NULL;
     a->at = a->end = NULL;
     a->mapped_bytes = 0;
@@ -119,6 +125,22 @@ static void *out_of_memory(const struct arena *a, size_t size)
     fprintf(stderr, "strobe: out of memory: %zu more bytes were needed, %zu are in use\n", size,
             a->mapped_bytes);
     exit(2);
+}
+
+/* A mapping of `size` bytes, made from the spare one if it is about as large. */
+static struct arena_chunk *new_chunk(struct arena *a, size_t size)
+{
+    struct arena_chunk *c = a->spare;
+    if (c && size / 2 <= c->size && c->size / 2 <= size) {
+        c = mremap(c, c->size, size, MREMAP_MAYMOVE);
+        if (c != MAP_FAILED)
+            a->spare = NULL;
+    } else {
+        c = map_chunk(size);
+    }
+    if (c != MAP_FAILED && size >= HUGE_MIN && !a->null_on_oom)
+        madvise(c, size, MADV_HUGEPAGE);
+    return c;
 }
 
 static int add_chunk(struct arena *a, size_t need)
@@ -135,7 +157,7 @@ static int add_chunk(struct arena *a, size_t need)
                    << class; /* a size that is kept; what is over is not touched */
             break;
         }
-    struct arena_chunk *c = map_chunk(size);
+    struct arena_chunk *c = new_chunk(a, size);
     if (c == MAP_FAILED)
         return -1;
     c->next = a->head;
@@ -225,8 +247,29 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     return p;
 }
 
+void arena_drop_spare(struct arena *a)
+{
+    if (a->spare)
+        munmap(a->spare, a->spare->size);
+    a->spare = NULL;
+}
+
+void arena_inherit(struct arena *a, struct arena *from)
+{
+    struct arena_chunk **largest = &from->head;
+    arena_drop_spare(a);
+    for (struct arena_chunk **c = &from->head; *c; c = &(*c)->next)
+        if ((*c)->size > (*largest)->size)
+            largest = c;
+    a->spare = *largest;
+    if (*largest)
+        *largest = (*largest)->next;
+    arena_free(from);
+}
+
 void arena_adopt(struct arena *a, struct arena *from)
 {
+    arena_drop_spare(from);
     struct arena_chunk *last = from->head;
     if (!last)
         return;

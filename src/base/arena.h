@@ -12,10 +12,11 @@
 struct arena_chunk;
 
 struct arena {
-    struct arena_chunk *head; /* newest first */
-    char *at, *end;           /* free part of the newest chunk; at <= end */
-    size_t mapped_bytes;      /* sum of all chunks' sizes */
-    int null_on_oom;          /* 1: return NULL when memory is out (runtime); 0: say so, exit 2 */
+    struct arena_chunk *head;  /* newest first */
+    struct arena_chunk *spare; /* given by arena_inherit, not in use; NULL mostly */
+    char *at, *end;            /* free part of the newest chunk; at <= end */
+    size_t mapped_bytes;       /* sum of all chunks' sizes */
+    int null_on_oom;           /* 1: return NULL when memory is out (runtime); 0: say so, exit 2 */
 };
 
 /* All-zero is a valid empty arena that exits with a message when memory is out. */
@@ -42,6 +43,12 @@ void *arena_grow(struct arena *a, void *p, size_t old, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n); /* n bytes + NUL */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Empties `from` and keeps its largest piece of memory for a large allocation in `a` to come:
+ * memory that is in the cache and need not be zeroed by the system again. What no allocation has
+ * used is given back by arena_drop_spare, or goes with `a`. */
+void arena_inherit(struct arena *a, struct arena *from);
+void arena_drop_spare(struct arena *a);
 
 /* Moves all memory of `from` into `a`; `from` is empty afterwards. Pointers stay valid. */
 void arena_adopt(struct arena *a, struct arena *from);

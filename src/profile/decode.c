@@ -475,7 +475,6 @@ int profile_decode_plain(struct profile *p, const void *bytes, size_t size,
                          enum profile_input input, struct err *e)
 {
     struct decoder d = {.p = p, .e = e, .base = bytes, .input = input};
-    profile_init(p);
     if (size == 0)
         return err_set(e, -ENODATA, "empty input file");
     d.end = d.base + size;

@@ -206,13 +206,16 @@ static int decode_sample(struct decoder *d, struct wire w, int64_t *value)
     return rc;
 }
 
-/* Gives the pages between two places of the input back. */
-static void give_back(const uint8_t *from, const uint8_t *to)
+/* Gives the pages between two places of the input back; returns where what is kept begins. Pages of
+ * 2 MiB are given back whole, since the system would keep all of one that is needed in part. */
+static const uint8_t *give_back(const uint8_t *from, const uint8_t *to)
 {
-    uintptr_t page = 4096, first = ((uintptr_t)from + page - 1) & ~(page - 1);
+    uintptr_t page = 2 << 20, first = ((uintptr_t)from + page - 1) & ~(page - 1);
     uintptr_t end = (uintptr_t)to & ~(page - 1);
-    if (first < end)
-        madvise((void *)first, end - first, MADV_DONTNEED);
+    if (first >= end)
+        return from;
+    madvise((void *)first, end - first, MADV_DONTNEED);
+    return (const uint8_t *)end;
 }
 
 static int fill_samples(struct decoder *d)
@@ -232,10 +235,8 @@ static int fill_samples(struct decoder *d)
         p->sample_loc_end[i] = p->loc_ref_count;
         p->sample_label_end[i] = p->label_count;
         p->sample_count++;
-        if (consume && range.at - kept >= GIVE_BACK_STEP) {
-            give_back(kept, range.at);
-            kept = range.at;
-        }
+        if (consume && range.at - kept >= GIVE_BACK_STEP)
+            kept = give_back(kept, range.at);
     }
     return 0;
 }

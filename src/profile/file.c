@@ -40,11 +40,13 @@ static int decode_inflated(struct profile *p, struct arena *arena, const void *b
 {
     int rc = decode_any(p, bytes, size, PROFILE_INPUT_CONSUMED, e);
     arena_free(arena);
+    arena_drop_spare(&p->arena);
     return rc;
 }
 
 int profile_decode(struct profile *p, const void *bytes, size_t size, bool borrow, struct err *e)
 {
+    profile_init(p);
     if (!gzip_is(bytes, size))
         return decode_any(p, bytes, size, borrow ? PROFILE_INPUT_BORROWED : PROFILE_INPUT_COPIED,
                           e);
@@ -52,7 +54,6 @@ int profile_decode(struct profile *p, const void *bytes, size_t size, bool borro
     void *inflated;
     size_t inflated_size;
     arena_init(&arena);
-    profile_init(p);
     int rc = gzip_inflate(&arena, bytes, size, &inflated, &inflated_size, e);
     if (rc != 0) {
         arena_free(&arena);
@@ -105,7 +106,7 @@ static int read_all(int fd, struct arena *arena, char **data, size_t *size)
     return 0;
 }
 
-/* Inflates `file` if it is compressed, frees it as soon as it is not needed, and decodes. */
+/* Inflates `file` if it is compressed, and decodes. The file's memory becomes the profile's. */
 static int decode_file(struct profile *p, struct arena *file, char *data, size_t size,
                        struct err *e)
 {
@@ -116,10 +117,11 @@ static int decode_file(struct profile *p, struct arena *file, char *data, size_t
     size_t inflated_size;
     arena_init(&arena);
     int rc = gzip_inflate(&arena, data, size, &inflated, &inflated_size, e);
-    arena_free(file);
+    arena_inherit(&p->arena, file);
     if (rc == 0)
         return decode_inflated(p, &arena, inflated, inflated_size, e);
     arena_free(&arena);
+    profile_free(p);
     return rc;
 }
 

@@ -63,7 +63,7 @@ enum profile_input {
                                bytes are private anonymous memory that nobody reads afterwards */
 };
 
-/* profile_decode for inflated bytes. */
+/* profile_decode for inflated bytes, into an empty profile whose arena may have a spare. */
 int profile_decode_plain(struct profile *p, const void *bytes, size_t size,
                          enum profile_input input, struct err *e);
 
