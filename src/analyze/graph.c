@@ -1,198 +1,156 @@
 /* SPDX-License-Identifier: MIT
  *
- * Summing samples into nodes and edges. This is the hot loop of every graph report: tens of
- * millions of frames for a large profile. So nodes are dense numbers resolved beforehand, "counted
- * already in this sample" is a stamp in the node or edge and not a set, and when only node weights
- * are wanted (to decide what to keep) edges are not touched at all. */
+ * Summing samples into nodes; graph_edges.c sums edges. These are the hot loops of every graph
+ * report: tens of millions of frames for a large profile. So nodes are dense numbers resolved
+ * beforehand, "counted already in this sample" is a stamp in the node and not a set, what counted
+ * already adds 0 instead of being branched around, and the nodes of a stack are all fetched before
+ * the first is added to. */
 #include "analyze/graph.h"
+#include "analyze/graph_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What one frame touches, on one cache line. */
+/* What one frame touches, a quarter of a cache line. */
 struct cell {
-    int64_t cum, cum_div;
+    int64_t cum;
     uint32_t epoch; /* the last sample that counted here */
 };
 
-/* The pair stands in the slot itself: a probe reads one cache line. */
-struct slot {
-    uint32_t src, dest, edge; /* edge GRAPH_NONE when free */
+/* The first node of a location; and where the others begin in `rest`, 0: there is no other. The
+ * last of them has the bit LAST. */
+struct place {
+    uint32_t node, rest;
 };
+
+#define LAST 0x80000000u
+
+enum { BATCH = 256, AHEAD = 16 }; /* frames */
 
 struct adder {
     struct graph *g;
     const struct profile *p;
-    const struct graph_frames *f;
-    const uint8_t *kept;
     struct cell *cells;
-    uint32_t *single; /* by location: its node when it has exactly one, else GRAPH_NONE */
-    struct slot *slots; /* edges by hash */
-    uint32_t slot_mask, edge_cap;
-    uint32_t epoch;
+    struct place *places; /* by location */
+    uint32_t *rest;
+    uint32_t count; /* of batch */
+    uint32_t batch[BATCH];
+    /* of the sample: */
     int64_t weight, div;
+    uint32_t epoch;
 };
 
-static void add_edge_slots(struct adder *a)
+static void add_batch(struct adder *a, bool mean)
 {
-    uint32_t count = a->slots ? (a->slot_mask + 1) * 2 : 4096;
-    free(a->slots);
-    a->slots = malloc((size_t)count * sizeof *a->slots);
-    if (!a->slots)
-        abort(); /* as the arena would; this table is not in it, to be freed early */
-    memset(a->slots, 0xff, (size_t)count * sizeof *a->slots);
-    a->slot_mask = count - 1;
-}
-
-static uint32_t hash_pair(uint32_t src, uint32_t dest)
-{
-    uint64_t h = ((uint64_t)src << 32 | dest) * 0x9e3779b97f4a7c15u;
-    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
-    return (uint32_t)(h >> 32);
-}
-
-static struct slot *edge_slot(const struct adder *a, uint32_t src, uint32_t dest)
-{
-    uint32_t at = hash_pair(src, dest) & a->slot_mask;
-    for (;; at = (at + 1) & a->slot_mask) {
-        struct slot *s = &a->slots[at];
-        if (s->edge == GRAPH_NONE || (s->src == src && s->dest == dest))
-            return s;
+    int64_t weight = a->weight;
+    uint32_t epoch = a->epoch;
+    for (uint32_t i = 0; i < a->count; i++) {
+        struct cell *c = &a->cells[a->batch[i]];
+        bool counted = c->epoch == epoch;
+        c->epoch = epoch;
+        c->cum += counted ? 0 : weight;
+        if (mean && !counted)
+            a->g->cum_div[a->batch[i]] += a->div;
     }
+    a->count = 0;
 }
 
-static struct graph_edge *new_edge(struct adder *a, uint32_t src, uint32_t dest)
+static inline void put(struct adder *a, uint32_t node, bool mean)
 {
-    struct graph *g = a->g;
-    if (g->edge_count > a->slot_mask / 2) {
-        add_edge_slots(a);
-        for (uint32_t i = 0; i < g->edge_count; i++)
-            *edge_slot(a, g->edges[i].src, g->edges[i].dest) =
-                (struct slot){g->edges[i].src, g->edges[i].dest, i};
+    __builtin_prefetch(&a->cells[node], 1);
+    a->batch[a->count++] = node;
+    if (a->count == BATCH)
+        add_batch(a, mean);
+}
+
+static inline __attribute__((always_inline)) void
+add_stack(struct adder *a, const uint32_t *refs, const uint32_t *end, bool mean)
+{
+    uint32_t leaf = a->places[*refs].node;
+    bool ahead = a->p->loc_refs + a->p->loc_ref_count - end >= AHEAD;
+    __builtin_prefetch(&a->g->flat[leaf], 1);
+    for (const uint32_t *at = refs; at < end; at++) {
+        if (ahead)
+            __builtin_prefetch(&a->places[at[AHEAD]]);
+        struct place here = a->places[*at];
+        put(a, here.node, mean);
+        for (const uint32_t *n = a->rest + here.rest; here.rest; n++) {
+            put(a, *n & ~LAST, mean);
+            if (*n & LAST)
+                break;
+        }
     }
-    if (g->edge_count == a->edge_cap) {
-        uint32_t cap = a->edge_cap ? a->edge_cap * 2 : 1024;
-        g->edges = arena_grow(&g->arena, g->edges, (size_t)a->edge_cap * sizeof *g->edges,
-                              (size_t)cap * sizeof *g->edges);
-        a->edge_cap = cap;
-    }
-    uint32_t e = g->edge_count++;
-    *edge_slot(a, src, dest) = (struct slot){src, dest, e};
-    g->edges[e] = (struct graph_edge){
-        .src = src,
-        .dest = dest,
-        .next_in = g->first_in[dest],
-        .next_out = g->first_out[src],
-        .inlined = true,
-    };
-    g->first_in[dest] = e;
-    g->first_out[src] = e;
-    return &g->edges[e];
+    add_batch(a, mean);
+    a->g->flat[leaf] += a->weight;
+    if (mean)
+        a->g->flat_div[leaf] += a->div;
 }
 
-/* An edge counts once a sample; only the first time says whether it is inlined or residual. */
-static void add_edge(struct adder *a, uint32_t src, uint32_t dest, bool residual, bool inlined)
+static void add_samples(struct adder *a, const struct graph_values *v)
 {
-    uint32_t found = edge_slot(a, src, dest)->edge;
-    struct graph_edge *e = found == GRAPH_NONE ? new_edge(a, src, dest) : &a->g->edges[found];
-    if (e->epoch == a->epoch)
-        return;
-    e->epoch = a->epoch;
-    e->weight += a->weight;
-    e->weight_div += a->div;
-    e->residual |= residual;
-    e->inlined &= inlined;
-}
-
-static inline void add_cum(struct adder *a, uint32_t node)
-{
-    struct cell *c = &a->cells[node];
-    if (c->epoch == a->epoch)
-        return;
-    c->epoch = a->epoch;
-    c->cum += a->weight;
-    c->cum_div += a->div;
-}
-
-static void add_flat(struct adder *a, uint32_t node)
-{
-    a->g->flat[node] += a->weight;
-    a->g->flat_div[node] += a->div;
-}
-
-/* Nodes only, all kept. */
-static void add_stack(struct adder *a, uint64_t first, uint64_t last)
-{
-    const struct graph_frames *f = a->f;
-    if (first == last)
-        return;
-    for (uint64_t k = first; k < last; k++) {
-        uint32_t l = a->p->loc_refs[k], node = a->single[l];
-        if (node != GRAPH_NONE) {
-            add_cum(a, node);
+    const struct profile *p = a->p;
+    uint64_t first = 0, last;
+    for (uint32_t i = 0; i < p->sample_count; i++, first = last) {
+        const int64_t *values = p->values + (size_t)i * p->sample_type_count;
+        last = p->sample_loc_end[i];
+        a->weight = values[v->index];
+        a->div = v->mean ? values[0] : 0;
+        a->epoch = i + 1;
+        if (first == last || (!a->weight && !a->div))
             continue;
-        }
-        for (uint32_t n = f->loc_first[l]; n < f->loc_first[l + 1]; n++)
-            add_cum(a, f->line_nodes[n]);
+        if (v->mean)
+            add_stack(a, p->loc_refs + first, p->loc_refs + last, true);
+        else
+            add_stack(a, p->loc_refs + first, p->loc_refs + last, false);
     }
-    add_flat(a, f->line_nodes[f->loc_first[a->p->loc_refs[first]]]);
 }
 
-/* Nodes and edges from the root to the leaf; frames that are not kept leave a residual edge. */
-static void add_path(struct adder *a, uint64_t first, uint64_t last)
+static void place_nodes(struct adder *a, const struct graph_frames *f, struct arena *scratch)
 {
-    const struct graph_frames *f = a->f;
-    uint32_t parent = GRAPH_NONE;
-    bool residual = false;
-    for (uint64_t k = last; k > first; k--) {
-        uint32_t l = a->p->loc_refs[k - 1];
-        uint32_t begin = f->loc_first[l], end = f->loc_first[l + 1];
-        for (uint32_t n = end; n > begin; n--) {
-            uint32_t node = f->line_nodes[n - 1];
-            if (a->kept && !a->kept[node]) {
-                residual = true;
-                continue;
-            }
-            add_cum(a, node);
-            if (parent != GRAPH_NONE && parent != node)
-                add_edge(a, parent, node, residual, n != end);
-            parent = node;
-            residual = false;
-        }
+    uint32_t count = 1;
+    a->places = arena_array(scratch, f->location_count, sizeof *a->places);
+    a->rest = arena_array(scratch, (size_t)f->loc_first[f->location_count] + 1, sizeof *a->rest);
+    for (uint32_t i = 0; i < f->location_count; i++) {
+        uint32_t first = f->loc_first[i], end = f->loc_first[i + 1];
+        a->places[i] = (struct place){f->line_nodes[first], end > first + 1 ? count : 0};
+        for (uint32_t n = first + 1; n < end; n++)
+            a->rest[count++] = f->line_nodes[n] | (n + 1 == end ? LAST : 0);
     }
-    if (parent != GRAPH_NONE && !residual)
-        add_flat(a, parent);
 }
 
-static void begin_graph(struct adder *a, struct graph *g, const struct graph_options *o)
+static void sum_nodes(struct graph *g, const struct profile *p, const struct graph_values *v)
 {
-    uint32_t n = a->f->node_count;
-    g->flat = arena_zarray(&g->arena, n, sizeof *g->flat);
-    g->flat_div = arena_zarray(&g->arena, n, sizeof *g->flat_div);
-    g->cum = arena_zarray(&g->arena, n, sizeof *g->cum);
-    g->cum_div = arena_zarray(&g->arena, n, sizeof *g->cum_div);
-    g->shown = arena_array(&g->arena, n, sizeof *g->shown);
-    a->cells = arena_zarray(&g->arena, n, sizeof *a->cells);
-    if (o->edges) {
-        g->first_in = arena_array(&g->arena, n, sizeof *g->first_in);
-        g->first_out = arena_array(&g->arena, n, sizeof *g->first_out);
-        memset(g->first_in, 0xff, n * sizeof *g->first_in);
-        memset(g->first_out, 0xff, n * sizeof *g->first_out);
-        add_edge_slots(a);
-        return;
-    }
-    a->single = arena_array(&g->arena, a->f->location_count, sizeof *a->single);
-    for (uint32_t i = 0; i < a->f->location_count; i++) {
-        uint32_t first = a->f->loc_first[i];
-        a->single[i] = a->f->loc_first[i + 1] == first + 1 ? a->f->line_nodes[first] : GRAPH_NONE;
-    }
+    struct arena scratch;
+    arena_init(&scratch);
+    struct adder a = {.g = g, .p = p};
+    a.cells = arena_zarray(&scratch, g->frames->node_count, sizeof *a.cells);
+    place_nodes(&a, g->frames, &scratch);
+    add_samples(&a, v);
+    for (uint32_t i = 0; i < g->frames->node_count; i++)
+        g->cum[i] = a.cells[i].cum;
+    arena_free(&scratch);
 }
 
-static void show_nodes(struct graph *g, const struct cell *cells, bool drop_negative)
+/* Weights do not depend on which other nodes are kept. */
+static void copy_nodes(struct graph *g, const struct graph *from)
+{
+    uint32_t n = g->frames->node_count;
+    memcpy(g->flat, from->flat, n * sizeof *g->flat);
+    memcpy(g->flat_div, from->flat_div, n * sizeof *g->flat_div);
+    memcpy(g->cum, from->cum, n * sizeof *g->cum);
+    memcpy(g->cum_div, from->cum_div, n * sizeof *g->cum_div);
+}
+
+static void keep_nodes(struct graph *g, const uint8_t *kept)
+{
+    for (uint32_t i = 0; i < g->frames->node_count; i++)
+        if (!kept[i])
+            g->flat[i] = g->flat_div[i] = g->cum[i] = g->cum_div[i] = 0;
+}
+
+static void show_nodes(struct graph *g, bool drop_negative)
 {
     for (uint32_t i = 0; i < g->frames->node_count; i++) {
-        g->cum[i] = cells[i].cum;
-        g->cum_div[i] = cells[i].cum_div;
         if (!g->cum[i] && !g->flat[i])
             continue;
         if (drop_negative && (g->flat[i] < 0 || (!g->flat[i] && g->cum[i] < 0)))
@@ -204,26 +162,22 @@ static void show_nodes(struct graph *g, const struct cell *cells, bool drop_nega
 void graph_make(struct graph *g, const struct profile *p, const struct graph_frames *f,
                 const struct graph_options *o)
 {
+    uint32_t n = f->node_count;
     *g = (struct graph){.frames = f};
-    struct adder a = {.g = g, .p = p, .f = f, .kept = o->kept};
-    begin_graph(&a, g, o);
-    uint64_t first = 0;
-    uint32_t types = p->sample_type_count;
-    for (uint32_t i = 0; i < p->sample_count; i++) {
-        uint64_t last = p->sample_loc_end[i];
-        a.weight = p->values[(size_t)i * types + o->values.index];
-        a.div = o->values.mean ? p->values[(size_t)i * types] : 0;
-        a.epoch = i + 1;
-        if (a.weight || a.div) {
-            if (o->edges)
-                add_path(&a, first, last);
-            else
-                add_stack(&a, first, last);
-        }
-        first = last;
-    }
-    free(a.slots);
-    show_nodes(g, a.cells, o->drop_negative);
+    g->flat = arena_zarray(&g->arena, n, sizeof *g->flat);
+    g->flat_div = arena_zarray(&g->arena, n, sizeof *g->flat_div);
+    g->cum = arena_zarray(&g->arena, n, sizeof *g->cum);
+    g->cum_div = arena_zarray(&g->arena, n, sizeof *g->cum_div);
+    g->shown = arena_array(&g->arena, n, sizeof *g->shown);
+    if (o->weights)
+        copy_nodes(g, o->weights);
+    else
+        sum_nodes(g, p, &o->values);
+    if (o->kept)
+        keep_nodes(g, o->kept);
+    if (o->edges != GRAPH_NO_EDGES)
+        graph_sum_edges(g, p, o);
+    show_nodes(g, o->drop_negative);
 }
 
 void graph_free(struct graph *g)

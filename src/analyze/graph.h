@@ -50,7 +50,6 @@ struct graph_edge {
     uint32_t src, dest;
     int64_t weight, weight_div;
     uint32_t next_in, next_out; /* of dest's and src's lists, GRAPH_NONE at the end */
-    uint32_t epoch;             /* while summing: the last sample that counted here */
     bool residual;              /* goes over nodes that were not kept */
     bool inlined;               /* dest was inlined into src, always */
     bool removed;               /* cut by weight */
@@ -73,10 +72,18 @@ struct graph_values {
     bool mean; /* divided by value 0 */
 };
 
+/* Edges cost several times what nodes do. */
+enum graph_edges {
+    GRAPH_NO_EDGES,
+    GRAPH_EDGES_TO_INLINED, /* to nodes which are inlined somewhere: all that inline marks need */
+    GRAPH_ALL_EDGES,
+};
+
 struct graph_options {
     struct graph_values values;
-    const uint8_t *kept; /* by node; NULL for all */
-    bool edges;          /* else nodes only, at a fraction of the time */
+    const uint8_t *kept;         /* by node; NULL for all */
+    const struct graph *weights; /* NULL, or of the same frames and values: nodes weigh as here */
+    enum graph_edges edges;
     bool drop_negative;
 };
 
@@ -132,6 +139,7 @@ struct graph_limits {
     bool object_names, drop_negative, by_cum;
     bool call_tree;     /* a node for each path */
     bool drawn;         /* by entropy; labels count as nodes and are in `tags` */
+    bool marks_only;    /* edges only as far as inline marks need them */
     int64_t node_count; /* <= 0: no limit */
     double node_fraction, edge_fraction;
     const char *bytes_unit, *unit; /* of drawn: of the label "bytes", and the one to print it in */

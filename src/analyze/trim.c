@@ -133,8 +133,11 @@ static uint8_t *mark_shown(const struct graph *g, struct arena *arena)
 static void remake(struct graph *g, const struct profile *p, const struct graph_limits *limits,
                    const struct graph *nodes, bool cut)
 {
-    struct graph_options o = {
-        .values = limits->values, .drop_negative = limits->drop_negative, .edges = true};
+    struct graph_options o = {.values = limits->values,
+                              .drop_negative = limits->drop_negative,
+                              .weights = nodes,
+                              .edges =
+                                  limits->marks_only ? GRAPH_EDGES_TO_INLINED : GRAPH_ALL_EDGES};
     struct arena scratch;
     arena_init(&scratch);
     if (cut)

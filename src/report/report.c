@@ -222,3 +222,12 @@ void report_graph_drawn(struct report *r, struct graph_trimmed *t)
     graph_trimmed_make(t, r->p, &limits);
     settle_unit(r, &t->graph);
 }
+
+void report_nodes(struct report *r, struct graph_trimmed *t)
+{
+    trim_paths(r);
+    struct graph_limits limits = make_limits(&r->o);
+    limits.marks_only = true;
+    graph_trimmed_make(t, r->p, &limits);
+    settle_unit(r, &t->graph);
+}

@@ -21,7 +21,7 @@ struct report_options {
     const char *unit; /* "minimum", "auto" or a unit */
     double ratio;     /* values are multiplied by it */
     bool compact_labels, by_cum, drop_negative;
-    bool call_tree; /* drawings and callgrind: a node for each path */
+    bool call_tree;     /* drawings and callgrind: a node for each path */
     int64_t node_count; /* <= 0: all */
     double node_fraction, edge_fraction;
     const char *const *active_filters; /* "focus=x", NULL at the end */
@@ -59,6 +59,8 @@ const char *report_value(struct report *r, int64_t value);
 /* The graph to show, with the options' limits; settles the unit; trims the files' paths. Free with
  * graph_trimmed_free. */
 void report_graph(struct report *r, struct graph_trimmed *t);
+/* The same, with no edges but those to nodes that are inlined somewhere: much less time. */
+void report_nodes(struct report *r, struct graph_trimmed *t);
 /* The same for a drawing: chosen and ordered so, with labels, a tree if call_tree says it. */
 void report_graph_drawn(struct report *r, struct graph_trimmed *t);
 

@@ -35,7 +35,7 @@ static void print_percent(struct out *out, int64_t value, int64_t total)
 int report_top(struct report *r, struct out *out, struct err *e)
 {
     struct graph_trimmed t;
-    report_graph(r, &t);
+    report_nodes(r, &t);
     report_header(r, out, &t);
     out_puts(out, "      flat  flat%   sum%        cum   cum%\n");
     struct buf name;
