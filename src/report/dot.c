@@ -29,6 +29,20 @@ void dot_escape(struct buf *out, const char *s, size_t len)
     }
 }
 
+void dot_put_name(struct dot *d, const char *s, size_t len)
+{
+    if (!d->r->o.escape_all) {
+        out_write(d->out, s, len);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        bool line_end = s[i] == '\\' && i + 1 < len && s[i + 1] == 'n';
+        if (s[i] == '"' || (s[i] == '\\' && !line_end))
+            out_putc(d->out, '\\');
+        out_putc(d->out, s[i]);
+    }
+}
+
 /* ---- colours ---- */
 
 /* uint8(v) as Go does it on amd64: 0 for what is no number. */
@@ -327,7 +341,7 @@ static void put_legend(struct dot *d, struct profile_str name)
     out_putc(d->out, '"');
     if (name.len) {
         out_puts(d->out, " tooltip=\"");
-        out_write(d->out, name.ptr, name.len);
+        dot_put_name(d, name.ptr, name.len);
         out_putc(d->out, '"');
     }
     out_puts(d->out, "] }\n");
@@ -360,7 +374,7 @@ int report_dot(struct report *r, struct out *out, struct err *e)
     buf_init(&d.text, &r->arena);
     out_puts(out, "digraph \"");
     if (name.len)
-        out_write(out, name.ptr, name.len);
+        dot_put_name(&d, name.ptr, name.len);
     else
         out_puts(out, "unnamed");
     out_puts(out, "\" {\nnode [style=filled fillcolor=\"#f8f8f8\"]\n");

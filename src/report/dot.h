@@ -17,6 +17,8 @@ struct dot {
 
 /* Text within quotes: backslashes and quotes escaped, lines ended at the left. */
 void dot_escape(struct buf *out, const char *s, size_t len);
+/* A name as pprof writes it, which is as it is, unless escape_all is set. */
+void dot_put_name(struct dot *d, const char *s, size_t len);
 /* The boxes of a node's labels, at most four and as many below each. Whether there is any. */
 bool dot_tags(struct dot *d, uint32_t node);
 

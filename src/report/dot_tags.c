@@ -161,7 +161,7 @@ static void put_box(struct dot *d, const char *id, struct names_item name, const
 {
     out_puts(d->out, id);
     out_puts(d->out, " [label = \"");
-    out_write(d->out, name.ptr, name.len);
+    dot_put_name(d, name.ptr, name.len);
     out_printf(d->out, "\" id=\"%s\" fontsize=8 shape=box3d tooltip=\"%s\"]\n", id, weight);
 }
 

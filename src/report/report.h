@@ -21,6 +21,7 @@ struct report_options {
     const char *unit; /* "minimum", "auto" or a unit */
     double ratio;     /* values are multiplied by it */
     bool compact_labels, by_cum, drop_negative;
+    bool escape_all; /* drawings: also what pprof does not, so that dot can read any name */
     bool call_tree;     /* drawings and callgrind: a node for each path */
     int64_t node_count; /* <= 0: all */
     double node_fraction, edge_fraction;

@@ -1,39 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
  * Profiles merged over a range, in the forms that readers want: pprof's own, the page's columns,
- * folded stacks, and JSON. Merging is the store's business, drawing the web side's and reports'. */
+ * JSON, and reports (api_report.c). Merging is the store's business, drawing the web side's and
+ * reports'. */
 #include "analyze/flame.h"
 #include "analyze/refine.h"
 #include "base/limits.h"
-#include "report/report.h"
-#include "server/api.h"
+#include "server/api_profile.h"
 #include "server/labels.h"
 #include "web/view.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-struct answer {
-    struct http_exchange *x;
-    struct store_query query;
-    struct store_merge_info info;
-    struct profile *profile;
-    uint32_t type;
-};
-
-struct format {
-    const char *name;
-    int (*write)(struct answer *a, struct err *e);
-};
 
 /* ---- the forms ---- */
 
-static int write_pprof(struct answer *a, struct err *e)
+static int write_pprof(struct api_answer *a, struct err *e)
 {
     struct buf b;
     buf_init(&b, a->x->arena);
@@ -50,7 +33,7 @@ static int write_pprof(struct answer *a, struct err *e)
 }
 
 /* The page's own form takes the page's own parameters; `si` among them is looked at before ours. */
-static int write_columns(struct answer *a, struct err *e)
+static int write_columns(struct api_answer *a, struct err *e)
 {
     struct profile *p = a->profile;
     const char *query = http_query(a->x, "query"), *asked = http_query(a->x, "si");
@@ -58,37 +41,6 @@ static int write_columns(struct answer *a, struct err *e)
         p->default_sample_type = p->sample_types[a->type].type;
     refine_drop_frames(p);
     view_serve(a->x, p, query ? query : "");
-    return 0;
-}
-
-/* Reports write to descriptors: this one is memory. */
-static int write_folded(struct answer *a, struct err *e)
-{
-    struct report r;
-    struct report_options o = {.values = {.index = a->type}, .ratio = 1};
-    int fd = memfd_create("folded", MFD_CLOEXEC);
-    struct out *out = malloc(sizeof *out);
-    off_t size = -1;
-    int rc = fd < 0 || !out ? -ENOMEM : 0;
-    if (!rc) {
-        struct refine_detail functions = {.function = true, .inlines = true};
-        refine_drop_frames(a->profile);
-        refine_aggregate(a->profile, &functions);
-        out_init(out, fd);
-        report_begin(&r, a->profile, &o);
-        rc = report_folded(&r, out, e);
-        report_end(&r);
-        rc = out_finish(out) || rc ? -EIO : 0;
-        size = lseek(fd, 0, SEEK_END);
-    }
-    char *text = rc || size < 0 ? NULL : arena_alloc(a->x->arena, (size_t)size + 1);
-    ssize_t got = text ? pread(fd, text, (size_t)size, 0) : -1;
-    if (fd >= 0)
-        close(fd);
-    free(out);
-    if (got != size || !text)
-        return err_set(e, -EIO, "the stacks could not be written");
-    http_reply(a->x, 200, "text/plain; charset=utf-8", text, (size_t)size);
     return 0;
 }
 
@@ -157,7 +109,7 @@ static void write_tree(struct json *j, const struct tree *t)
     }
 }
 
-static void write_facts(struct json *j, const struct answer *a, const struct flame *f)
+static void write_facts(struct json *j, const struct api_answer *a, const struct flame *f)
 {
     const struct profile *p = a->profile;
     struct profile_value_type none = {0};
@@ -187,7 +139,7 @@ static void write_facts(struct json *j, const struct answer *a, const struct fla
     json_array_end(j);
 }
 
-static int write_json(struct answer *a, struct err *e)
+static int write_json(struct api_answer *a, struct err *e)
 {
     struct flame f;
     struct tree t;
@@ -208,12 +160,11 @@ static int write_json(struct answer *a, struct err *e)
     return 0;
 }
 
-static const struct format formats[] = {
-    {"pprof", write_pprof},
-    {"columns", write_columns},
-    {"folded", write_folded},
-    {"json", write_json},
-    {NULL, NULL},
+static const struct api_format formats[] = {
+    {"pprof", write_pprof},        {"columns", write_columns},
+    {"folded", api_report_folded}, {"text", api_report_text},
+    {"dot", api_report_dot},       {"svg", api_report_svg},
+    {"json", write_json},          {NULL, NULL},
 };
 
 /* ---- the route ---- */
@@ -237,9 +188,9 @@ static bool take_id(void *arg, const char *name, const char *value)
     return !ids->rc;
 }
 
-static const struct format *find_format(const char *name)
+static const struct api_format *find_format(const char *name)
 {
-    const struct format *f = formats;
+    const struct api_format *f = formats;
     while (name && *name && f->name && strcmp(f->name, name))
         f++;
     return f->name ? f : NULL;
@@ -263,9 +214,12 @@ static void add_headers(struct http_exchange *x, const struct store_merge_info *
     add_header(x, "X-Strobe-Damaged", (int64_t)i->damaged);
 }
 
-static void reply(struct answer *a, const struct format *f)
+static void reply(struct api_answer *a, const struct api_format *f)
 {
+    const char *si = http_query(a->x, "si");
     const char *type = a->query.type ? a->query.type : http_query(a->x, "type");
+    if (si && *si)
+        type = si;
     struct err e = {0};
     if (!a->info.profiles) {
         http_reply_error(a->x, 404, "no profile matches in this range");
@@ -286,12 +240,12 @@ void api_profile(struct http_exchange *x)
 {
     struct server *s = x->app;
     struct err e = {0};
-    struct answer a = {.x = x};
+    struct api_answer a = {.x = x};
     struct profile merged;
     struct ids *ids = arena_zalloc(x->arena, sizeof *ids);
-    const struct format *f = find_format(http_query(x, "format"));
+    const struct api_format *f = find_format(http_query(x, "format"));
     if (!f) {
-        http_reply_error(x, 400, "format has to be pprof, columns, folded or json");
+        http_reply_error(x, 400, "format has to be pprof, columns, folded, text, dot, svg or json");
         return;
     }
     if (!api_read_query(x, false, &a.query))

@@ -20,10 +20,10 @@ void api_suite(struct http_exchange *x)
 {
     static const char *const argv[] = {"/proc/self/exe", "suite", "list", "--json", NULL};
     static const char prefix[] = "strobe suite: ";
-    const struct exec_limits limits = {.timeout_ms = LIST_MS, .output_max = LIST_MAX};
+    const struct exec_job job = {.argv = argv, .timeout_ms = LIST_MS, .output_max = LIST_MAX};
     struct exec_output out;
     struct err e = {0};
-    int rc = exec_run(argv, NULL, 0, &limits, x->arena, &out, &e);
+    int rc = exec_run(&job, x->arena, &out, &e);
     if (rc) {
         api_reply_error(x, rc, &e);
         return;

@@ -88,9 +88,9 @@ int exec_start(struct exec_child *c, const char *const *argv, char *const *env, 
 
 struct running {
     struct exec_child c;
-    const char *input;
+    const struct exec_job *job;
+    const char *input; /* what is left of it */
     size_t input_size;
-    const struct exec_limits *limits;
     struct buf out;
     char *said;
     size_t said_size, said_len;
@@ -138,25 +138,25 @@ static void read_some(struct running *r, int *fd, bool output)
 }
 
 /* Until its pipes are closed. */
-static int pump(struct running *r, const char *name, struct err *e)
+static int pump(struct running *r, struct err *e)
 {
-    int64_t end = now_ms() + r->limits->timeout_ms;
+    const char *name = r->job->argv[0];
+    int64_t end = now_ms() + r->job->timeout_ms;
     while (r->c.out >= 0 || r->c.err >= 0) {
         int64_t left = end - now_ms();
         struct pollfd fds[3] = {
             {r->c.in, POLLOUT, 0}, {r->c.out, POLLIN, 0}, {r->c.err, POLLIN, 0}};
         if (left <= 0 || (poll(fds, 3, (int)left) < 0 && errno != EINTR))
             return err_set(e, -ETIMEDOUT, "%s did not end in %d s", name,
-                           r->limits->timeout_ms / 1000);
+                           r->job->timeout_ms / 1000);
         if (r->c.in >= 0 && fds[0].revents)
             write_some(r);
         if (r->c.out >= 0 && fds[1].revents)
             read_some(r, &r->c.out, true);
         if (r->c.err >= 0 && fds[2].revents)
             read_some(r, &r->c.err, false);
-        if (r->out.len > r->limits->output_max)
-            return err_set(e, -EFBIG, "%s wrote more than %zu MB", name,
-                           r->limits->output_max >> 20);
+        if (r->out.len > r->job->output_max)
+            return err_set(e, -EFBIG, "%s wrote more than %zu MB", name, r->job->output_max >> 20);
     }
     return 0;
 }
@@ -176,26 +176,24 @@ static void reap(pid_t pid, int ms, int *status)
         ;
 }
 
-int exec_run(const char *const *argv, const char *input, size_t input_size,
-             const struct exec_limits *limits, struct arena *a, struct exec_output *out,
-             struct err *e)
+int exec_run(const struct exec_job *job, struct arena *a, struct exec_output *out, struct err *e)
 {
-    struct running r = {.input = input, .input_size = input_size, .limits = limits};
+    struct running r = {.job = job, .input = job->input, .input_size = job->input_size};
     *out = (struct exec_output){0};
     r.said = out->said;
     r.said_size = sizeof out->said;
     buf_init(&r.out, a);
-    int rc = exec_start(&r.c, argv, NULL, e);
+    int rc = exec_start(&r.c, job->argv, NULL, e);
     if (rc)
         return rc;
-    if (limits->memory_max)
-        prlimit(r.c.pid, RLIMIT_AS, &(struct rlimit){limits->memory_max, limits->memory_max}, NULL);
+    if (job->memory_max)
+        prlimit(r.c.pid, RLIMIT_AS, &(struct rlimit){job->memory_max, job->memory_max}, NULL);
     fcntl(r.c.in, F_SETFL, O_NONBLOCK);
-    if (!input_size)
+    if (!job->input_size)
         shut(&r.c.in);
-    rc = pump(&r, argv[0], e);
+    rc = pump(&r, e);
     shut(&r.c.in), shut(&r.c.out), shut(&r.c.err);
-    reap(r.c.pid, rc ? 0 : limits->timeout_ms, &out->status);
+    reap(r.c.pid, rc ? 0 : job->timeout_ms, &out->status);
     while (r.said_len && out->said[r.said_len - 1] == ' ')
         out->said[--r.said_len] = 0;
     out->bytes = (char *)buf_cstr(&r.out);

@@ -21,7 +21,10 @@ struct exec_child {
  */
 int exec_start(struct exec_child *c, const char *const *argv, char *const *env, struct err *e);
 
-struct exec_limits {
+struct exec_job {
+    const char *const *argv;
+    const char *input; /* its standard input */
+    size_t input_size;
     int timeout_ms;
     size_t output_max, memory_max; /* bytes; of its output, of its address space (0: any) */
 };
@@ -33,10 +36,8 @@ struct exec_output {
     int status;     /* as from wait */
 };
 
-/* Runs a program to its end, with `input` as its standard input. 0 whatever its status is;
- * -ENOENT, -ETIMEDOUT, -EFBIG: too much output. It is gone when this returns. */
-int exec_run(const char *const *argv, const char *input, size_t input_size,
-             const struct exec_limits *limits, struct arena *a, struct exec_output *out,
-             struct err *e);
+/* Runs a program to its end. 0 whatever its status is; -ENOENT, -ETIMEDOUT, -EFBIG: too much
+ * output. It is gone when this returns. */
+int exec_run(const struct exec_job *job, struct arena *a, struct exec_output *out, struct err *e);
 
 #endif

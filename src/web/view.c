@@ -9,6 +9,7 @@
 #include "web/body.h"
 #include "web/columns.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,15 @@ static int refine(struct profile *p, const struct asked *a, struct err *e)
                 refinements[i].apply(p, refinements[i].name, a->values[i][k], e))
                 return err_prefix(e, "%s=%.100s", refinements[i].name, a->values[i][k]);
     return 0;
+}
+
+int view_refine(struct http_exchange *x, struct profile *p, struct err *e)
+{
+    struct asked asked = {0};
+    http_query_each(x, take_asked, &asked);
+    if (asked.too_many)
+        return err_set(e, -EINVAL, "more than %d refinements of one kind", LIMIT_PAGE_REFINEMENTS);
+    return refine(p, &asked, e) ? -EINVAL : 0;
 }
 
 /* ---- the answer ---- */

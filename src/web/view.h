@@ -23,6 +23,10 @@
  * sample type that is not there, 400 for an expression that is none. `p` stays as it is. */
 void view_serve(struct http_exchange *x, const struct profile *p, const char *title);
 
+/* Applies what `x` asks for (f to ti) to `p`, in place: -EINVAL for an expression that is none, and
+ * for too many. */
+int view_refine(struct http_exchange *x, struct profile *p, struct err *e);
+
 /* Finds a sample type by number, by name, or by name without "inuse_", as pprof's -sample_index;
  * NULL and "" are the default one. False if the profile has none of that name. */
 bool view_find_type(const struct profile *p, const char *asked, uint32_t *type);

@@ -96,7 +96,7 @@ same "a foreign page" 403 "$(status suite/runs -X POST -d '{}' -H 'Origin: http:
     -H "Authorization: Bearer $token")"
 same "GET starts nothing" 405 "$(status suite/runs)"
 same "an unknown program" 400 "$(ask '{"program": "nobody"}')"
-has "is named" "$(cat "$tmp/body")" "there is no program 'nobody'; 'strobe suite list' lists them\"}"
+has "is named" "$(cat "$tmp/body")" "there is no program 'nobody'; 'strobe suite list' lists"
 same "an unknown kind" 400 "$(ask '{"program": "good", "kind": "heap"}')"
 same "an option for a name" 400 "$(ask '{"program": "--no-push"}')"
 same "an unknown key" 400 "$(ask '{"programme": "good"}')"
@@ -136,7 +136,7 @@ same "and no other batch" '{"runs":[]}' "$(get 'runs?batch=2')"
 run=$(get "runs/$id")
 has "a run" "$run" '"run":{"id":"'"$id"'".*"status":"passed"'
 has "with its profile" "$run" \
-    '"details":\[{"id":"[^"]*","kind":"cpu","series":"[0-9a-f]*","service_name":"good","query":"cpu{'
+    '"details":\[{"id":"[^"]*","kind":"cpu","series":"[0-9a-f]*","service_name":"good","query":"cpu'
 has "its phases" "$run" '"phases":\[.*{"name":"running","at_ms":[0-9]*}'
 has "its graph" "$run" '"graph":{"at_ms":\[[0-9].*"cpu_percent":\[[0-9].*"rss_bytes":\[[1-9]'
 if command -v python3 >/dev/null; then
