@@ -4,15 +4,28 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
+int cmd_callgrind(int argc, char **argv);
+int cmd_comments(int argc, char **argv);
+int cmd_complete(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_disasm(int argc, char **argv);
+int cmd_dot(int argc, char **argv);
 int cmd_folded(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_merge(int argc, char **argv);
+int cmd_peek(int argc, char **argv);
 int cmd_pprof(int argc, char **argv);
 int cmd_push(int argc, char **argv);
 int cmd_raw(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_suite(int argc, char **argv);
+int cmd_svg(int argc, char **argv);
+int cmd_tags(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_traces(int argc, char **argv);
+int cmd_tree(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_web(int argc, char **argv);
 

@@ -17,8 +17,8 @@ enum { FLAGS_MAX = 128, CHOICES_MAX = 16, COMMANDS_MAX = 32 };
 static const struct {
     const char *name, *sample_type;
 } value_flags[] = {
-    {"total_delay", "delay"},         {"mean_delay", "delay"},
-    {"contentions", "contentions"},   {"inuse_space", "inuse_space"},
+    {"total_delay", "delay"},           {"mean_delay", "delay"},
+    {"contentions", "contentions"},     {"inuse_space", "inuse_space"},
     {"inuse_objects", "inuse_objects"}, {"alloc_space", "alloc_space"},
     {"alloc_objects", "alloc_objects"},
 };
@@ -31,8 +31,8 @@ struct arguments {
     struct source *source;
     const char *base, *diff_base, *tools, *tls_cert, *tls_key, *tls_ca;
     bool no_browser, values[VALUE_FLAGS];
-    bool choices[CHOICES_MAX];            /* in the order of the tables */
-    bool command_set[COMMANDS_MAX];       /* of commands without parameter */
+    bool choices[CHOICES_MAX];               /* in the order of the tables */
+    bool command_set[COMMANDS_MAX];          /* of commands without parameter */
     const char *command_param[COMMANDS_MAX]; /* of those with one, "" for not given */
 };
 
@@ -190,6 +190,24 @@ static int settle(struct arguments *a, const struct pprof_front *front, struct r
     return settle_bases(a, e);
 }
 
+/* The short verbs' first word where it is no file of the source. */
+static int take_operand(struct arguments *a, const struct pprof_front *front, struct request *r,
+                        struct err *e)
+{
+    struct source *s = &r->source;
+    bool is_base = front->operands == PPROF_BASE_FIRST;
+    if (is_base && (*a->base || *a->diff_base))
+        return 0;
+    if (s->file_count < 2)
+        return err_set(e, -EINVAL,
+                       is_base ? "two profiles are needed: the one before and the one after"
+                               : "a regular expression and a profile are needed");
+    *(is_base ? &a->diff_base : &r->param) = s->files[0];
+    s->files++;
+    s->file_count--;
+    return 0;
+}
+
 static void begin(struct arguments *a, struct request *r)
 {
     const char *tools = getenv("PPROF_TOOLS");
@@ -221,11 +239,15 @@ enum arguments_result arguments_parse(int argc, char **argv, const struct pprof_
     r->source.exact = !front->command;
     add_source_flags(&a);
     add_option_flags(&a);
-    if (!front->command)
+    if (front->command)
+        add_flag(&a, "o", OPTION_STRING, &r->settings.output);
+    else
         add_command_flags(&a);
-    enum flags_result rc = parse_all(&a, argc, argv, front->options_anywhere, e);
+    enum flags_result rc = parse_all(&a, argc, argv, front->command != NULL, e);
     if (rc != FLAGS_OK)
         return rc == FLAGS_HELP ? ARGUMENTS_HELP : ARGUMENTS_USAGE;
+    if (front->operands != PPROF_FILES && take_operand(&a, front, r, e))
+        return ARGUMENTS_USAGE;
     if (!r->source.file_count) {
         err_set(e, -EINVAL, "no profile source specified");
         return ARGUMENTS_USAGE;

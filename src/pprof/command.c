@@ -11,6 +11,7 @@ enum { WHOLE = COMMAND_NO_TRIM | COMMAND_ADDRESSES };
 const struct command commands[] = {
     {"callgrind", "callgrind", WHOLE, false, false, "Outputs a graph in callgrind format"},
     {"comments", "comments", 0, false, false, "Output all profile comments"},
+    {"diff", "diff", COMMAND_TEN_NODES, false, true, "Outputs what changed since a base"},
     {"disasm", "disasm", WHOLE | COMMAND_NO_INLINES, true, false,
      "Output assembly listings annotated with samples"},
     {"dot", "dot", 0, false, false, "Outputs a graph in DOT format"},
@@ -62,7 +63,9 @@ void command_override(const struct command *c, struct settings *s)
     if (c->overrides & COMMAND_INLINES)
         s->noinlines = false;
     if (s->nodecount == -1)
-        s->nodecount = c->overrides & COMMAND_ALL_NODES ? 0 : 80;
+        s->nodecount = c->overrides & COMMAND_ALL_NODES   ? 0
+                       : c->overrides & COMMAND_TEN_NODES ? 10
+                                                          : 80;
     if (!s->trim || (c->overrides & COMMAND_NO_TRIM)) {
         s->nodecount = 0;
         s->nodefraction = 0;

@@ -16,6 +16,7 @@ enum command_override {
     COMMAND_NO_INLINES = 8, /* noinlines on */
     COMMAND_INLINES = 16,   /* noinlines off */
     COMMAND_ALL_NODES = 32, /* nodecount -1 is 0, not 80 */
+    COMMAND_TEN_NODES = 64, /* nodecount -1 is 10 */
 };
 
 struct command {

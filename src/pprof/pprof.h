@@ -6,12 +6,20 @@
 
 #include <stdbool.h>
 
+/* What the words of the command line are that are no options. */
+enum pprof_operands {
+    PPROF_FILES,            /* FILE... */
+    PPROF_EXPRESSION_FIRST, /* RE FILE...: the command's regular expression */
+    PPROF_BASE_FIRST,       /* BEFORE AFTER...: the first is what -diff_base names */
+};
+
 /* Who asks. `strobe pprof` speaks exactly as pprof does; a short verb (`strobe top`) is one command
- * of it with a friendlier front. */
+ * of it with a friendlier front: options may stand behind files, -o is -output, "-" is standard
+ * input. */
 struct pprof_front {
     const char *program; /* before error messages: "pprof", "strobe top" */
     const char *command; /* the only command, or NULL: the flags name it */
-    bool options_anywhere; /* options may stand behind files */
+    enum pprof_operands operands; /* PPROF_FILES with pprof's own front */
     void (*print_help)(void); /* the answer to -h on standard output; NULL: pprof's usage text */
 };
 

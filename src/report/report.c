@@ -19,6 +19,7 @@ const struct report_kind report_kinds[] = {
     {"comments", report_comments, false},
     {"proto", report_proto, true},
     {"dot", report_dot, false},
+    {"diff", report_diff, false},
     {NULL, NULL, false},
 };
 
@@ -36,9 +37,10 @@ static bool text_is(const struct profile *p, uint32_t string, const char *s)
     return t.len == strlen(s) && !memcmp(t.ptr, s, t.len);
 }
 
-/* Whether the sample came from a base (-diff_base): it has the label pprof::base=true. */
-static bool in_base(const struct profile *p, uint32_t sample)
+bool report_in_base(const struct profile *p, uint32_t sample)
 {
+    if (!p->sample_label_end)
+        return false;
     for (uint64_t k = profile_label_first(p, sample); k < p->sample_label_end[sample]; k++)
         if (p->labels[k].str && text_is(p, p->labels[k].key, "pprof::base") &&
             text_is(p, p->labels[k].str, "true"))
@@ -64,7 +66,7 @@ static int64_t sum_total(const struct profile *p, struct graph_values v)
         int64_t value = graph_abs(values[v.index]), d = v.mean ? values[0] : 0;
         total += value;
         div += d;
-        if (based && in_base(p, i)) {
+        if (based && report_in_base(p, i)) {
             base_total += value;
             base_div += d;
         }

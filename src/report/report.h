@@ -65,6 +65,9 @@ void report_nodes(struct report *r, struct graph_trimmed *t);
 /* The same for a drawing: chosen and ordered so, with labels, a tree if call_tree says it. */
 void report_graph_drawn(struct report *r, struct graph_trimmed *t);
 
+/* Whether the sample came from a base (-diff_base): it has the label pprof::base=true. */
+bool report_in_base(const struct profile *p, uint32_t sample);
+
 /* File, build id, comments, type, times: a line each. */
 void report_profile_labels(struct report *r, struct buf *out);
 void report_profile_header(struct report *r, struct out *out);
@@ -82,5 +85,6 @@ int report_tags(struct report *r, struct out *out, struct err *e);
 int report_comments(struct report *r, struct out *out, struct err *e);
 int report_dot(struct report *r, struct out *out, struct err *e);
 int report_proto(struct report *r, struct out *out, struct err *e);
+int report_diff(struct report *r, struct out *out, struct err *e);
 
 #endif
