@@ -8,6 +8,7 @@
  * Node weights do not depend on which others are kept. So nodes are chosen from a pass without
  * edges, and only what is kept is summed with edges, once; twice where the order of a drawing looks
  * at edges. A call tree is made once, and nodes are taken out of it. */
+#include "analyze/gosort.h"
 #include "analyze/graph.h"
 
 #include <stdlib.h>
@@ -45,9 +46,9 @@ static int compare_fields(const struct graph_frames *f, uint32_t a, uint32_t b)
     return order;
 }
 
-static int by_rank(const void *a, const void *b, void *frames)
+static int compare_ranks(const struct node_key *x, const struct node_key *y,
+                         const struct graph_frames *frames)
 {
-    const struct node_key *x = a, *y = b;
     if (x->first != y->first)
         return x->first > y->first ? -1 : 1;
     int order = compare_names(x->name, y->name);
@@ -55,14 +56,24 @@ static int by_rank(const void *a, const void *b, void *frames)
         return order;
     if (x->second != y->second)
         return x->second > y->second ? -1 : 1;
-    order = compare_fields(frames, x->node, y->node);
-    if (order)
-        return order;
-    return x->node < y->node ? -1 : 1;
+    return x->node == y->node ? 0 : compare_fields(frames, x->node, y->node);
 }
 
-/* By flat, cum or entropy, descending without sign; then by name. */
-static void sort_nodes(struct graph *g, enum order order)
+static int by_rank(const void *a, const void *b, void *frames)
+{
+    const struct node_key *x = a, *y = b;
+    int order = compare_ranks(x, y, frames);
+    return order ? order : x->node < y->node ? -1 : 1;
+}
+
+static bool ranks_before(const void *a, const void *b, const void *frames)
+{
+    return compare_ranks(a, b, frames) < 0;
+}
+
+/* By flat, cum or entropy, descending without sign; then by name. `again`: the nodes stand in the
+ * order of an earlier sort, which shows where equal ones end. */
+static void sort_nodes(struct graph *g, enum order order, bool again)
 {
     struct arena scratch;
     arena_init(&scratch);
@@ -85,7 +96,11 @@ static void sort_nodes(struct graph *g, enum order order)
         keys[i].name.ptr = at;
         at += keys[i].name.len;
     }
-    qsort_r(keys, g->shown_count, sizeof *keys, by_rank, (void *)g->frames);
+    if (again)
+        gosort(&(struct gosort){(char *)keys, sizeof *keys, ranks_before, g->frames},
+               g->shown_count);
+    else
+        qsort_r(keys, g->shown_count, sizeof *keys, by_rank, (void *)g->frames);
     for (uint32_t i = 0; i < g->shown_count; i++)
         g->shown[i] = keys[i].node;
     arena_free(&scratch);
@@ -209,13 +224,13 @@ static void choose_by_edges(struct graph_trimmed *t, const struct profile *p,
                             const struct graph_limits *limits, int64_t least_edge)
 {
     enum order order = limits->drawn ? BY_ENTROPY : limits->by_cum ? BY_CUM : BY_FLAT;
-    sort_nodes(&t->graph, order);
+    sort_nodes(&t->graph, order, false);
     if (limits->node_count > 0) {
         cut_edges(t, least_edge);
         uint32_t count = fitting_nodes(t, limits);
         if (count < t->graph.shown_count) {
             keep_first(t, p, limits, count);
-            sort_nodes(&t->graph, order);
+            sort_nodes(&t->graph, order, limits->call_tree);
         }
         t->dropped_edges = 0; /* pprof tells of those only that are dropped last */
     }
@@ -309,13 +324,13 @@ void graph_trimmed_make(struct graph_trimmed *t, const struct profile *p,
     bool cut = t->dropped_nodes > 0;
     enum order order = limits->by_cum ? BY_CUM : BY_FLAT;
     if (limits->node_count > 0 && limits->node_count < nodes.shown_count) {
-        sort_nodes(&nodes, order);
+        sort_nodes(&nodes, order, false);
         nodes.shown_count = (uint32_t)limits->node_count;
         cut = true;
     }
     remake(&t->graph, p, limits, &nodes, cut);
     graph_free(&nodes);
-    sort_nodes(&t->graph, order);
+    sort_nodes(&t->graph, order, false);
     cut_edges(t, least[1]);
 }
 

@@ -26,6 +26,11 @@ struct command {
     bool has_param; /* takes a regular expression */
     bool hidden;    /* ours, not pprof's: not in its usage text */
     const char *description;
+    const char *dot;    /* the report is given to dot for this format; NULL: it is printed */
+    const char *suffix; /* of the file where it goes instead of a terminal or for a viewer */
+    /* Programs that show the file, "web" for a browser; NULL: there is no viewer. */
+    const char *viewer;
+    const char *help; /* in the shell, behind the first line which is the command's own; or NULL */
 };
 
 /* By name; ends with a row whose name is NULL. */

@@ -2,6 +2,7 @@
  *
  * The driver's entry: arguments, sources, one command. What pprof has beyond this version (the
  * shell, the web server, further reports) is refused by name before anything is read. */
+#include "pprof/output.h"
 #include "pprof/pprof_internal.h"
 #include "report/report.h"
 
@@ -105,5 +106,6 @@ int pprof_main(int argc, char **argv, const struct pprof_front *front)
         return fail(front, &e);
     int rc = request.command ? run_command(p, &request, &e) : refuse_shell(&e);
     sources_free(p);
+    output_clean();
     return rc ? fail(front, &e) : 0;
 }

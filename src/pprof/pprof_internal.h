@@ -44,6 +44,7 @@ struct request {
     struct source source;
     const struct command *command; /* NULL when none is named */
     const char *param;             /* the command's regular expression, or NULL */
+    bool in_shell;                 /* typed there */
 };
 
 /* The files of `r` stand in argv, whose order is changed. ARGUMENTS_USAGE: an error that wants the

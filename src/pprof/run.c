@@ -5,15 +5,12 @@
  * filters unless percentages are relative. */
 #include "analyze/refine.h"
 #include "base/gotext.h"
+#include "pprof/output.h"
 #include "pprof/pprof_internal.h"
 #include "report/report.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FILTERS_MAX = 16 };
 
@@ -273,62 +270,6 @@ static int make_options(struct run *r, struct report_options *o, struct err *e)
     return 0;
 }
 
-/* ---- output ---- */
-
-struct target {
-    const char *path;
-    char made[64]; /* the path, where we make it up */
-    bool failed;   /* could not be opened */
-};
-
-static int open_named(void *context)
-{
-    struct target *t = context;
-    ui_errorf("Generating report in %s", t->path);
-    int fd = open(t->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    t->failed = fd < 0;
-    return fd < 0 ? -errno : fd;
-}
-
-/* The first name that is free, for what a terminal could not show. */
-static int open_numbered(void *context)
-{
-    struct target *t = context;
-    t->path = t->made;
-    for (int i = 1; i < 10000; i++) {
-        snprintf(t->made, sizeof t->made, "profile%03d.pb.gz", i);
-        int fd = open(t->made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0)
-            ui_errorf("Generating report in %s", t->made);
-        t->failed = fd < 0;
-        if (fd >= 0 || errno != EEXIST)
-            return fd < 0 ? -errno : fd;
-    }
-    return -EEXIST;
-}
-
-static int print(struct run *r, const struct report_kind *kind, struct err *e)
-{
-    static struct out out;
-    struct target t = {.path = r->s.output};
-    if (*t.path)
-        out_init_late(&out, open_named, &t);
-    else if (kind->is_binary && isatty(STDOUT_FILENO))
-        out_init_late(&out, open_numbered, &t);
-    else
-        out_init(&out, STDOUT_FILENO);
-    int rc = kind->print(&r->report, &out, e);
-    if (rc)
-        return rc;
-    rc = out_finish(&out);
-    if (!rc && out.fd != STDOUT_FILENO && close(out.fd))
-        rc = -errno;
-    if (rc)
-        err_set(e, rc, "%s %s: %s", t.failed ? "open" : "write",
-                *t.path ? t.path : "/dev/stdout", gotext_errno(-rc));
-    return rc;
-}
-
 static int run_steps(struct run *r, const struct request *request, struct err *e)
 {
     struct report_options o;
@@ -349,8 +290,9 @@ static int run_steps(struct run *r, const struct request *request, struct err *e
     if (!r->s.relative_percentages)
         rc = apply_filters(r, e);
     if (!rc) {
+        struct output output = {r->s.output, request->in_shell};
         aggregate(r);
-        rc = print(r, report_find(request->command->report), e);
+        rc = output_report(&r->report, request->command, &output, e);
     }
     report_end(&r->report);
     return rc;

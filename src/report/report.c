@@ -9,18 +9,20 @@
 #include <string.h>
 
 const struct report_kind report_kinds[] = {
-    {"text", report_top, false},
-    {"traces", report_traces, false},
-    {"raw", report_raw, false},
-    {"folded", report_folded, false},
-    {"tree", report_tree, false},
-    {"peek", report_tree, false},
-    {"tags", report_tags, false},
-    {"comments", report_comments, false},
-    {"proto", report_proto, true},
-    {"dot", report_dot, false},
-    {"diff", report_diff, false},
-    {NULL, NULL, false},
+    {"text", report_top},
+    {"traces", report_traces},
+    {"raw", report_raw},
+    {"folded", report_folded},
+    {"tree", report_tree},
+    {"peek", report_tree},
+    {"tags", report_tags},
+    {"comments", report_comments},
+    {"proto", report_proto},
+    {"dot", report_dot},
+    {"diff", report_diff},
+    {"callgrind", report_callgrind},
+    {"topproto", report_topproto},
+    {NULL, NULL},
 };
 
 const struct report_kind *report_find(const char *name)
@@ -94,8 +96,9 @@ const char *report_value(struct report *r, int64_t value)
     return buf_cstr(&r->value);
 }
 
-/* One unit for all nodes: that of the smallest, or a larger one in which it still shows. */
-static void settle_unit(struct report *r, const struct graph *g)
+/* One unit for all nodes: that of the smallest, or a larger one in which it still shows; not so
+ * where values are whole numbers. */
+static void settle_unit(struct report *r, const struct graph *g, bool whole)
 {
     if (strcmp(r->o.unit, "minimum") || !g->shown_count)
         return;
@@ -115,7 +118,7 @@ static void settle_unit(struct report *r, const struct graph *g)
     }
     const char *unit = unit_scale(least, r->o.sample_unit, "minimum").unit;
     const char *most_unit = unit_scale(most, r->o.sample_unit, "minimum").unit;
-    if (strcmp(unit, most_unit) && least * 100 < most)
+    if (!whole && strcmp(unit, most_unit) && least * 100 < most)
         unit = unit_scale(100 * least, r->o.sample_unit, "minimum").unit;
     r->o.unit = *unit ? unit : r->o.sample_unit;
 }
@@ -210,7 +213,7 @@ void report_graph(struct report *r, struct graph_trimmed *t)
     trim_paths(r);
     struct graph_limits limits = make_limits(&r->o);
     graph_trimmed_make(t, r->p, &limits);
-    settle_unit(r, &t->graph);
+    settle_unit(r, &t->graph, false);
 }
 
 void report_graph_drawn(struct report *r, struct graph_trimmed *t)
@@ -222,7 +225,19 @@ void report_graph_drawn(struct report *r, struct graph_trimmed *t)
     limits.bytes_unit = r->o.label_units ? refine_unit(r->o.label_units, "bytes", 5) : "";
     limits.unit = r->o.unit;
     graph_trimmed_make(t, r->p, &limits);
-    settle_unit(r, &t->graph);
+    settle_unit(r, &t->graph, false);
+}
+
+void report_graph_whole(struct report *r, struct graph_trimmed *t)
+{
+    trim_paths(r);
+    struct graph_limits limits = make_limits(&r->o);
+    limits.node_count = 0;
+    limits.node_fraction = limits.edge_fraction = 0;
+    limits.object_names = true;
+    limits.call_tree = r->o.call_tree;
+    graph_trimmed_make(t, r->p, &limits);
+    settle_unit(r, &t->graph, true);
 }
 
 void report_nodes(struct report *r, struct graph_trimmed *t)
@@ -231,5 +246,5 @@ void report_nodes(struct report *r, struct graph_trimmed *t)
     struct graph_limits limits = make_limits(&r->o);
     limits.marks_only = true;
     graph_trimmed_make(t, r->p, &limits);
-    settle_unit(r, &t->graph);
+    settle_unit(r, &t->graph, false);
 }

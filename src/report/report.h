@@ -42,7 +42,6 @@ struct report {
 struct report_kind {
     const char *name;
     int (*print)(struct report *r, struct out *out, struct err *e);
-    bool is_binary; /* nothing for a terminal */
 };
 
 /* Ends with a row whose name is NULL. A report that fails writes nothing. */
@@ -64,6 +63,8 @@ void report_graph(struct report *r, struct graph_trimmed *t);
 void report_nodes(struct report *r, struct graph_trimmed *t);
 /* The same for a drawing: chosen and ordered so, with labels, a tree if call_tree says it. */
 void report_graph_drawn(struct report *r, struct graph_trimmed *t);
+/* Whole, functions of different binaries apart, a tree if call_tree says it; in whole units. */
+void report_graph_whole(struct report *r, struct graph_trimmed *t);
 
 /* Whether the sample came from a base (-diff_base): it has the label pprof::base=true. */
 bool report_in_base(const struct profile *p, uint32_t sample);
@@ -84,6 +85,8 @@ int report_tree(struct report *r, struct out *out, struct err *e); /* and peek *
 int report_tags(struct report *r, struct out *out, struct err *e);
 int report_comments(struct report *r, struct out *out, struct err *e);
 int report_dot(struct report *r, struct out *out, struct err *e);
+int report_callgrind(struct report *r, struct out *out, struct err *e);
+int report_topproto(struct report *r, struct out *out, struct err *e);
 int report_proto(struct report *r, struct out *out, struct err *e);
 int report_diff(struct report *r, struct out *out, struct err *e);
 

@@ -10,7 +10,7 @@ strobe=${1:?usage: differential.sh STROBE [COUNT [SEED]]}
 count=${2:-200}
 seed=${3:-1}
 here=$(cd "$(dirname "$0")" && pwd)
-commands=${COMMANDS:-"-top -text -traces -raw -tree -tags -dot -comments -peek=."}
+commands=${COMMANDS:-"-top -text -traces -raw -tree -tags -dot -comments -peek=. -callgrind -proto -topproto"}
 folders=${PROFILES:-"$here/profiles $here/../../../shared/pprof/profiles"}
 
 command -v pprof >/dev/null || { echo "no pprof in PATH: skipped"; exit 77; }
@@ -69,11 +69,21 @@ BEGIN {
     }
 }' >"$scratch/lines"
 
+# Compressed profiles are compared as what is in them: compressors differ.
+run() {
+    eval "$1" >"$2" 2>"$2.err" </dev/null
+    status=$?
+    if [ "$(head -c 2 "$2" | od -An -tx1)" = " 1f 8b" ]; then
+        gzip -dc "$2" >"$2.plain" && mv "$2.plain" "$2"
+    fi
+    return $status
+}
+
 # pprof orders by maps and unstable sorts: where weights differ in sign only, or nodes in nothing
 # that is printed, two runs of it differ. Such lines are told apart by running it again.
 is_unstable() {
     for again in 1 2 3 4 5 6 7 8; do
-        eval "pprof $1" >"$scratch/again" 2>"$scratch/again.err" </dev/null
+        run "pprof $1" "$scratch/again"
         cmp -s "$scratch/want" "$scratch/again" && cmp -s "$scratch/want.err" "$scratch/again.err" ||
             return 0
     done
@@ -83,9 +93,9 @@ is_unstable() {
 n=0 bad=0 unstable=0
 while IFS= read -r line; do
     n=$((n + 1))
-    eval "pprof $line" >"$scratch/want" 2>"$scratch/want.err" </dev/null
+    run "pprof $line" "$scratch/want"
     want=$?
-    eval "\"$strobe\" pprof $line" >"$scratch/got" 2>"$scratch/got.err" </dev/null
+    run "\"$strobe\" pprof $line" "$scratch/got"
     got=$?
     # Files given twice are told of in any order by pprof, which reads them at the same time.
     if [ $got != $want ] || ! cmp -s "$scratch/want" "$scratch/got" ||

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where a command's report goes: standard output, a file, a picture by dot, a viewer. */
+#ifndef PPROF_OUTPUT_H
+#define PPROF_OUTPUT_H
+
+#include "pprof/command.h"
+#include "report/report.h"
+
+struct output {
+    const char *path; /* of -output, or "" */
+    bool in_shell;    /* viewers run beside it; what is no text goes to files */
+};
+
+/* Prints the command's report. Nothing is written when the report fails. */
+int output_report(struct report *r, const struct command *c, const struct output *o, struct err *e);
+/* Removes the files that viewers were given. */
+void output_clean(void);
+
+#endif
