@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // truth.c's idea in Rust: generics, trait objects and a closure, so that Rust's names are there.
+// The value, in a way that the compiler cannot see through: std::hint::black_box is younger than
+// Debian's compiler.
+#[inline(always)]
+fn opaque<T: Copy>(x: T) -> T {
+    unsafe { std::ptr::read_volatile(&x) }
+}
+
 #[repr(C)]
 struct Timespec {
     sec: i64,
@@ -37,7 +44,7 @@ mod work {
             "burn_mixer"
         }
         fn burn(&mut self) -> u64 {
-            std::hint::black_box(self.burn_mixer()) | 1
+            super::opaque(self.burn_mixer()) | 1
         }
     }
 
@@ -63,7 +70,7 @@ mod work {
             "burn_sorter"
         }
         fn burn(&mut self) -> u64 {
-            std::hint::black_box(self.burn_sorter()) | 1
+            super::opaque(self.burn_sorter()) | 1
         }
     }
 }
@@ -86,7 +93,7 @@ fn main() {
             *ns += now - then;
         }
     }
-    std::hint::black_box(sink);
+    opaque(sink);
     println!("tasks 1");
     for (burner, ns) in &burners {
         println!("truth {} {}", burner.name(), ns);

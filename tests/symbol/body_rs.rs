@@ -3,9 +3,16 @@
 // A Rust program that prints addresses inside of functions of its own, and their names.
 use std::fs;
 
+// The value, in a way that the compiler cannot see through: std::hint::black_box is younger than
+// Debian's compiler.
+#[inline(always)]
+fn opaque<T: Copy>(x: T) -> T {
+    unsafe { std::ptr::read_volatile(&x) }
+}
+
 #[inline(never)]
 fn outer(x: u64) -> u64 {
-    std::hint::black_box(x) + 1
+    opaque(x) + 1
 }
 
 struct Counter {
@@ -15,7 +22,7 @@ struct Counter {
 impl Counter {
     #[inline(never)]
     fn count(&mut self, by: u64) -> u64 {
-        self.n += std::hint::black_box(by);
+        self.n += opaque(by);
         self.n
     }
 }
@@ -27,7 +34,7 @@ trait Shape {
 impl Shape for Counter {
     #[inline(never)]
     fn area(&self) -> u64 {
-        std::hint::black_box(self.n) * 3
+        opaque(self.n) * 3
     }
 }
 
