@@ -40,6 +40,11 @@
 #define LIMIT_MANGLED_NAME        (1u << 13)
 #define LIMIT_DEMANGLED_NAME      (1u << 16)
 
+/* ---- recording ---- */
+#define LIMIT_RECORD_IMAGES       (1u << 20) /* executed or forked */
+#define LIMIT_RECORD_MODULES      (1u << 13) /* of one image */
+#define LIMIT_RECORD_STACKS       (1u << 22) /* that differ, of all images */
+
 /* ---- configuration and definitions ---- */
 #define LIMIT_YAML_BYTES          (4u << 20)
 #define LIMIT_YAML_DEPTH          64

@@ -23,6 +23,14 @@
 /* What a location is, as far as its place in rooted stacks proves it; named in name_roots. */
 enum root_role { ROLE_NONE, ROLE_CALL_MAIN, ROLE_THREAD_START, ROLE_CLONE };
 
+enum { SEEN = 4096 };
+
+struct seen_pc {
+    const struct drain_image *image;
+    uint64_t pc;
+    uint32_t epoch, location;
+};
+
 struct assembly {
     struct recorder *r;
     struct drain *d;
@@ -32,6 +40,7 @@ struct assembly {
     uint32_t role_cap;
     bool labels; /* several images: samples say which */
     uint32_t key_pid, key_exe;
+    struct seen_pc *seen; /* SEEN */
 };
 
 /* ---- stacks ---- */
@@ -70,8 +79,8 @@ static uint32_t mapping_of(struct assembly *a, const struct drain_module *x)
     return profile_build_mapping(&a->build, &m);
 }
 
-static uint32_t location_of(struct assembly *a, const struct drain_image *m, uint64_t pc,
-                            uint32_t epoch)
+static uint32_t find_location(struct assembly *a, const struct drain_image *m, uint64_t pc,
+                              uint32_t epoch)
 {
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
     if (pc > 0 && pc < SHM_PSEUDO_COUNT)
@@ -84,6 +93,16 @@ static uint32_t location_of(struct assembly *a, const struct drain_image *m, uin
             pc = pc - x->start + a->p->mappings[mapping].start;
     }
     return profile_build_location(&a->build, mapping, pc);
+}
+
+/* The same addresses come again and again in the stacks of an image. */
+static uint32_t location_of(struct assembly *a, const struct drain_image *m, uint64_t pc,
+                            uint32_t epoch)
+{
+    struct seen_pc *seen = &a->seen[(pc ^ pc >> 12) % SEEN];
+    if (seen->image != m || seen->pc != pc || seen->epoch != epoch)
+        *seen = (struct seen_pc){m, pc, epoch, find_location(a, m, pc, epoch)};
+    return seen->location;
 }
 
 static void give_role(struct assembly *a, uint32_t location, enum root_role role)
@@ -155,11 +174,13 @@ static void add_image(struct assembly *a, const struct drain_image *m)
 
 static void link_parents(struct drain *d)
 {
-    for (uint32_t i = 0; i < d->image_count; i++)
-        for (uint32_t k = 0; k < d->image_count && d->images[i].parent_slot != DRAIN_NONE; k++)
-            if (k != i && d->images[k].slot == d->images[i].parent_slot &&
-                d->images[k].image == d->images[i].parent_image)
-                d->images[i].parent = k;
+    for (uint32_t i = 0; i < d->image_count; i++) {
+        struct drain_image *m = &d->images[i];
+        uint32_t k = m->parent_slot == DRAIN_NONE
+                         ? DRAIN_NONE
+                         : drain_find_image(d, m->parent_slot, m->parent_image);
+        m->parent = k == i ? DRAIN_NONE : k;
+    }
 }
 
 /* The first mapping of a profile is its program ("File:" in reports): that of the last image which
@@ -315,6 +336,7 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
     struct record_result *x = &r->result;
     profile_init(p);
     profile_build_cpu(&a.build, p, r->period_ns);
+    a.seen = arena_zarray(&a.d->arena, SEEN, sizeof *a.seen);
     link_parents(a.d);
     for (uint32_t i = 0; i < a.d->image_count; i++)
         x->processes += a.d->images[i].stack_count > 0;

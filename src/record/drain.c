@@ -53,13 +53,21 @@ static void *grow(struct drain *d, void *array, uint32_t count, uint32_t *cap, s
 
 /* ---- images ---- */
 
-static uint32_t find_image(struct drain *d, uint32_t slot, uint32_t image)
+uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image)
 {
-    uint64_t hash = hash_mix(hash_mix(1, slot), image);
-    struct map_probe at = map_find(&d->image_map, hash);
+    struct map_probe at = map_find(&d->image_map, hash_mix(hash_mix(1, slot), image));
     for (uint32_t i; (i = map_next(&d->image_map, &at)) != MAP_NONE;)
         if (d->images[i].slot == slot && d->images[i].image == image)
             return i;
+    return DRAIN_NONE;
+}
+
+/* The same, made where there is none; DRAIN_NONE: there are too many. */
+static uint32_t image_of(struct drain *d, uint32_t slot, uint32_t image)
+{
+    uint32_t found = drain_find_image(d, slot, image);
+    if (found != DRAIN_NONE || d->image_count >= LIMIT_RECORD_IMAGES)
+        return found;
     d->images = grow(d, d->images, d->image_count, &d->image_cap, sizeof *d->images);
     struct drain_image *m = &d->images[d->image_count];
     *m = (struct drain_image){.slot = slot,
@@ -69,7 +77,7 @@ static uint32_t find_image(struct drain *d, uint32_t slot, uint32_t image)
                               .exe = "",
                               .pid = atomic_load(&d->shm->processes[slot].pid)};
     map_init(&m->stack_map, &d->arena, 16);
-    map_put(&d->image_map, hash, d->image_count);
+    map_put(&d->image_map, hash_mix(hash_mix(1, slot), image), d->image_count);
     return d->image_count++;
 }
 
@@ -93,7 +101,8 @@ static bool read_module(struct drain *d, const struct shm_record *r, uint32_t i)
     const struct shm_module *s = (const struct shm_module *)r;
     struct drain_image *m = &d->images[i];
     if (r->size < sizeof *s || s->path_len > r->size - sizeof *s ||
-        s->build_id_len > SHM_BUILD_ID_MAX || s->limit <= s->start)
+        s->build_id_len > SHM_BUILD_ID_MAX || s->limit <= s->start ||
+        m->module_count >= LIMIT_RECORD_MODULES)
         return false;
     m->modules = grow(d, m->modules, m->module_count, &m->module_cap, sizeof *m->modules);
     uint8_t *id = arena_alloc(&d->arena, SHM_BUILD_ID_MAX);
@@ -128,7 +137,8 @@ static bool same_stack(const struct drain_stack *a, const struct shm_sample *s, 
            memcmp(a->pcs, s->pcs, s->depth * sizeof *s->pcs) == 0;
 }
 
-static void add_stack(struct drain *d, struct drain_image *m, const struct shm_sample *s)
+/* False: there are too many already, and it is lost. */
+static bool add_stack(struct drain *d, struct drain_image *m, const struct shm_sample *s)
 {
     bool other = s->tid != m->pid;
     uint64_t hash = hash_stack(s, other);
@@ -136,8 +146,13 @@ static void add_stack(struct drain *d, struct drain_image *m, const struct shm_s
     for (uint32_t i; (i = map_next(&m->stack_map, &at)) != MAP_NONE;)
         if (same_stack(&m->stacks[i], s, other)) {
             m->stacks[i].weight += s->weight;
-            return;
+            return true;
         }
+    if (d->stack_count >= LIMIT_RECORD_STACKS) {
+        d->lost_points += s->weight;
+        return false;
+    }
+    d->stack_count++;
     m->stacks = grow(d, m->stacks, m->stack_count, &m->stack_cap, sizeof *m->stacks);
     uint64_t *pcs = arena_alloc(&d->arena, s->depth * sizeof *pcs);
     memcpy(pcs, s->pcs, s->depth * sizeof *pcs);
@@ -150,6 +165,7 @@ static void add_stack(struct drain *d, struct drain_image *m, const struct shm_s
                                                        .reason = s->reason,
                                                        .epoch = s->r.epoch,
                                                        .other_thread = other};
+    return true;
 }
 
 static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
@@ -158,7 +174,8 @@ static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
     if (r->size < sizeof *s || s->depth > LIMIT_STACK_DEPTH ||
         s->depth * sizeof *s->pcs > r->size - sizeof *s || !s->weight)
         return false;
-    add_stack(d, &d->images[i], s);
+    if (!add_stack(d, &d->images[i], s))
+        return true;
     d->samples++;
     d->points += s->weight;
     if (s->flags & SHM_STACK_TRUNCATED) {
@@ -176,7 +193,9 @@ static bool read_record(struct drain *d, const struct shm_record *r)
 {
     if (r->process >= SHM_PROCESSES || r->type < SHM_SAMPLE || r->type > SHM_IMAGE)
         return false;
-    uint32_t i = find_image(d, r->process, r->image);
+    uint32_t i = image_of(d, r->process, r->image);
+    if (i == DRAIN_NONE)
+        return false;
     switch (r->type) {
     case SHM_SAMPLE: return read_sample(d, r, i);
     case SHM_MODULE: return read_module(d, r, i);

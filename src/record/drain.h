@@ -55,6 +55,7 @@ struct drain {
     struct map image_map;
 
     uint64_t samples, points, malformed;
+    uint32_t stack_count; /* of all images */
     uint64_t truncated_points, depth_points, reasons[16];
     /* of slots that were given back */
     uint64_t lost_points, threads_lost, cpu_ended_ns, points_killed;
@@ -72,6 +73,8 @@ void drain_read(struct drain *d);
 void drain_reap(struct drain *d);
 /* The last look: every slot counts as ended. Returns how many processes were still running. */
 uint32_t drain_end(struct drain *d);
+/* The image's index, or DRAIN_NONE. */
+uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image);
 /* Points lost so far, in slots given back and in use. */
 uint64_t drain_lost(const struct drain *d);
 
