@@ -43,6 +43,18 @@ static int is_bare_entry(const struct unwind_cache *cache, const struct unwind_m
     return entry && entry >= first && entry <= at && cfi_find(module, entry, &fde) < 0;
 }
 
+/* A return address that nobody called to: makecontext writes the start of libc's __start_context
+ * below a coroutine's first frame. No function holds the byte before, and no call ends there. */
+static int is_planted_end(const struct unwind_module *module, uintptr_t at)
+{
+    struct cfi_fde fde;
+    struct span text;
+    uintptr_t target;
+    return cfi_find(module, at + 1, &fde) == 0 && fde.start == at + 1 &&
+           module_segment(module, at, &text) &&
+           arch_call_before(&text, at + 1, &target) == ARCH_NO_CALL;
+}
+
 static int is_trampoline(const struct unwind_module *module, uintptr_t at)
 {
     struct span text;
@@ -135,7 +147,7 @@ uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
     if (cache->config.module_seen)
         cache->config.module_seen(cache->config.ctx, &module);
     if (cfi_find(&module, at, &fde) < 0) {
-        if (is_bare_entry(cache, &module, at))
+        if (is_bare_entry(cache, &module, at) || is_planted_end(&module, at))
             return rule_make(RULE_ROOT, 0, 0);
         return is_trampoline(&module, at) ? rule_make(RULE_SIGNAL, 0, 0) : RULE_NONE;
     }
@@ -390,7 +402,7 @@ int frame_step(struct frame *f)
         return step_by_evidence(f, -UNWIND_NO_MODULE);
     int ret = cfi_find(&module, at, &fde);
     if (ret < 0) {
-        if (is_bare_entry(f->cache, &module, at))
+        if (is_bare_entry(f->cache, &module, at) || (!f->exact && is_planted_end(&module, at)))
             return FRAME_ROOT;
         if (is_trampoline(&module, at))
             return step_signal(f);
