@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC        0x31656d7362727473ull /* "strbsme1" */
-#define SHM_VERSION      1u
+#define SHM_VERSION      2u
 #define SHM_CHUNK_BYTES  (32u << 10)
 #define SHM_CHUNK_DATA   (SHM_CHUNK_BYTES - 64u)
 #define SHM_CHUNKS       512u  /* 16 MiB */
@@ -61,6 +61,8 @@ enum shm_pseudo {
     SHM_PSEUDO_EXIT,       /* [exit] */
     SHM_PSEUDO_THREAD_END, /* [thread end]: passed points whose signal came too late */
     SHM_PSEUDO_UNRECORDED, /* [processes not recorded] */
+    SHM_PSEUDO_UNSAMPLED,  /* [threads not sampled] */
+    SHM_PSEUDO_SANDBOXED,  /* [sandboxed, not sampled] */
     SHM_PSEUDO_COUNT
 };
 
@@ -69,6 +71,8 @@ enum shm_pseudo {
         [SHM_PSEUDO_EXEC] = "[exec and dynamic linking]", [SHM_PSEUDO_EXIT] = "[exit]",            \
         [SHM_PSEUDO_THREAD_END] = "[thread end]",                                                  \
         [SHM_PSEUDO_UNRECORDED] = "[processes not recorded]",                                      \
+        [SHM_PSEUDO_UNSAMPLED] = "[threads not sampled]",                                          \
+        [SHM_PSEUDO_SANDBOXED] = "[sandboxed, not sampled]",                                       \
     }
 
 enum shm_sample_flags {
@@ -132,7 +136,9 @@ struct shm_process {
     _Atomic uint64_t cpu_at_end_ns;  /* process CPU clock when the exit hook ran, 0 = it did not */
     _Atomic uint64_t booked_points;  /* sum of weights written */
     _Atomic uint64_t lost_samples, lost_points; /* no chunk was free */
-    uint64_t reserved[2];
+    _Atomic uint32_t sandboxed;                 /* the program forbade sampling: it ended there */
+    _Atomic uint32_t slowed;  /* how often the rate was lowered to keep within the cost allowed */
+    _Atomic uint64_t cost_ns; /* CPU time of our own in the sampled threads */
 };
 
 struct shm_chunk {

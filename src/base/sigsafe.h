@@ -50,6 +50,21 @@ static inline long sigsafe_syscall6(long nr, long a, long b, long c, long d, lon
 #define sigsafe_syscall4(nr, a, b, c, d)                                                           \
     sigsafe_syscall6(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
+/* A counter that runs at a constant rate, the same on all CPUs of nearly all machines: for telling
+ * roughly how much time has passed, never for a result. */
+static inline uint64_t sigsafe_ticks(void)
+{
+#if defined(__x86_64__)
+    uint32_t lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+#else
+    uint64_t t;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+    return t;
+#endif
+}
+
 /* 0 if the clock cannot be read. */
 static inline uint64_t sigsafe_clock_ns(int clock)
 {

@@ -143,7 +143,7 @@ static void run_program(const struct recorder *r, const struct dispositions *old
     set_environment(r);
     give_back_signals(old);
     if (p) {
-        atomic_store(&p->cpu_at_exec_ns, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        atomic_store(&p->cpu_at_exec_ns, 0); /* what it used so far counts as exec's, too */
         atomic_store(&p->state, SHM_EXECING);
     }
     execv(r->program, r->options.argv);

@@ -12,7 +12,6 @@
 #include "runtime/runtime.h"
 
 #include <linux/perf_event.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <ucontext.h>
 
@@ -56,6 +55,13 @@ void runtime_handlers_forget(void)
     atomic_store(&scratch_used, 0);
     atomic_store(&rt.walkers, 0);
     atomic_store(&rt.closers, 0);
+}
+
+void runtime_note_altstack(struct thread *t, const void *base, size_t size)
+{
+    t->alt_lo = t->alt_hi = 0; /* a handler may come between the two */
+    t->alt_lo = (uintptr_t)base;
+    t->alt_hi = (uintptr_t)base + size;
 }
 
 uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns)
@@ -150,6 +156,12 @@ void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, u
 
 static bool readable_bounds(struct thread *t, uint64_t sp, struct unwind_bounds *b)
 {
+    uintptr_t alt_lo = t->alt_lo, alt_hi = t->alt_hi;
+    if (sp >= alt_lo && sp < alt_hi) {
+        *b = (struct unwind_bounds){.lo = sp - alt_lo > RED_ZONE ? sp - RED_ZONE : alt_lo,
+                                    .hi = alt_hi};
+        return true;
+    }
     if (!t->stack_hi)
         t->stack_hi = runtime_stack_end(sp);
     *b = (struct unwind_bounds){.lo = sp - RED_ZONE, .hi = t->stack_hi};
@@ -162,7 +174,8 @@ static void walk_copy(const struct unwind_regs *regs, struct scratch *s, struct 
 {
     uint64_t sp = regs->r[UNWIND_SP] - RED_ZONE;
     size_t got = 0;
-    for (size_t want = SCRATCH_STACK; want >= 1024 && !got; want /= 2) {
+    bool allowed = !(atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_COPY);
+    for (size_t want = SCRATCH_STACK; allowed && want >= 1024 && !got; want /= 2) {
         struct iovec mine = {s->stack, want}, theirs = {(void *)sp, want};
         long n = sigsafe_syscall6(SYS_process_vm_readv, (long)rt.pid, (long)&mine, 1, (long)&theirs,
                                   1, 0);
@@ -340,7 +353,7 @@ static struct thread *thread_of(uint32_t tid)
 int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds)
 {
     (void)ctx;
-    struct thread *t = thread_of((uint32_t)sigsafe_syscall0(SYS_gettid));
+    struct thread *t = thread_of(runtime_tid());
     return t && readable_bounds(t, sp, bounds);
 }
 
@@ -359,9 +372,8 @@ static struct thread *find_thread(const siginfo_t *si)
         sigsafe_copy(&data, (const char *)si + 24, sizeof data);
         t = (struct thread *)(uintptr_t)data;
     } else if (si->si_code == POLL_IN || si->si_code == POLL_HUP) {
-        uint32_t tid = (uint32_t)sigsafe_syscall0(SYS_gettid);
-        t = thread_of(tid);
-        if (t && t->fd != si->si_fd)
+        t = thread_of(runtime_tid());
+        if (t && t->signal_fd != si->si_fd)
             t = NULL;
     }
     if (!t || !in_table(t))
@@ -369,26 +381,66 @@ static struct thread *find_thread(const siginfo_t *si)
     return atomic_load_explicit(&t->used, memory_order_acquire) ? t : &nobody;
 }
 
-static void set_period(struct thread *t)
+/* ---- the clock ---- */
+
+enum { TRUST_MAX = 16 };
+
+/* The clock of a perf event's thread, read by a system call, and what it teaches: how many ticks of
+ * the constant counter a period is, and whether signals come once a period. */
+static uint64_t read_clock(struct thread *t, uint64_t ticks)
 {
-    if (t->fd < 0)
-        return; /* the signal came before the descriptor was noted: at the next one */
-    t->first = false;
-    sigsafe_syscall3(SYS_ioctl, t->fd, PERF_EVENT_IOC_PERIOD, &rt.period_ns);
+    uint64_t now = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t passed = now - t->clock_ns, wanted = (t->unread + 1) * rt.period_ns;
+    bool steady = t->clock_ns && passed > wanted - wanted / 64 && passed < wanted + wanted / 64;
+    if (steady && t->unread == 0) {
+        uint64_t a_period = ticks - t->clock_ticks;
+        uint64_t least = atomic_load_explicit(&rt.ticks_a_period, memory_order_relaxed);
+        if (!least || a_period < least)
+            atomic_store_explicit(&rt.ticks_a_period, a_period, memory_order_relaxed);
+    }
+    t->trust = !steady ? 0 : t->trust < TRUST_MAX ? t->trust * 2 + 1 : TRUST_MAX;
+    t->clock_ns = now;
+    t->unread = 0;
+    return now;
 }
 
-static void handle_tick(struct thread *t, const void *context)
+/* The thread's CPU clock at a signal. Reading it costs as much as walking fifty frames; where the
+ * signals of the thread have come once a period so far, and no more than that can have passed since
+ * the last one, this one is taken for the next point, and the clock is read again some signals
+ * later. What is wrong with that by then is put right by then: points follow the clock. */
+static uint64_t clock_at_signal(struct thread *t, const siginfo_t *si)
+{
+    if (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_CLOCK) {
+        if (t->timer < 0)
+            return t->next_point_ns;
+        t->clock_ns += ((uint64_t)(unsigned)si->si_overrun + 1) * runtime_tick_ns();
+        return t->clock_ns;
+    }
+    if (t->timer >= 0)
+        return t->clock_ns = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t ticks = sigsafe_ticks(), passed = ticks - t->clock_ticks, now;
+    uint64_t a_period = atomic_load_explicit(&rt.ticks_a_period, memory_order_relaxed);
+    if (t->unread < t->trust && passed < a_period + a_period / 2) {
+        t->unread++;
+        now = t->next_point_ns;
+    } else {
+        now = read_clock(t, ticks);
+    }
+    t->clock_ticks = ticks;
+    return now;
+}
+
+static void handle_tick(struct thread *t, const siginfo_t *si, const void *context)
 {
     if (atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
         atomic_load_explicit(&rt.ended, memory_order_relaxed))
         return;
     if (rt.shm && atomic_load_explicit(&rt.shm->stop, memory_order_relaxed))
         return; /* the recorder has gone */
-    if (t->first)
-        set_period(t);
+    runtime_tend_clock(t);
     if (atomic_load(&rt.closers) && atomic_load(&rt.closing_tid) != t->tid)
         return; /* a module may be going away: the points stay for the next signal */
-    uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    uint64_t points = runtime_points_passed(t, clock_at_signal(t, si));
     if (points == 0 && t->timer < 0)
         return; /* a little early: the next signal counts this point */
     struct unwind_regs regs;
@@ -404,6 +456,6 @@ void runtime_handler(int sig, siginfo_t *si, void *context)
         return;
     }
     atomic_fetch_add(&rt.walkers, 1);
-    handle_tick(t, context);
+    handle_tick(t, si, context);
     atomic_fetch_sub(&rt.walkers, 1);
 }

@@ -69,7 +69,10 @@ INTERPOSE int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
     REAL(posix_spawn, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                               const posix_spawnattr_t *, char *const[], char *const[]));
     RESTORED_ENVIRONMENT(envp, env);
-    return real(pid, path, actions, attr, argv, env);
+    signals_for_exec(true);
+    int r = real(pid, path, actions, attr, argv, env);
+    signals_for_exec(false);
+    return r;
 }
 
 INTERPOSE int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -78,7 +81,10 @@ INTERPOSE int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_
     REAL(posix_spawnp, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                                const posix_spawnattr_t *, char *const[], char *const[]));
     RESTORED_ENVIRONMENT(envp, env);
-    return real(pid, file, actions, attr, argv, env);
+    signals_for_exec(true);
+    int r = real(pid, file, actions, attr, argv, env);
+    signals_for_exec(false);
+    return r;
 }
 
 /* A file without #! is a shell script, as POSIX has it for execvp. */

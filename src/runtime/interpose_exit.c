@@ -37,7 +37,8 @@ INTERPOSE void quick_exit(int status)
 void runtime_wait_for_handlers(void)
 {
     for (int i = 0; i < 10000 && atomic_load(&rt.walkers); i++)
-        sigsafe_syscall0(SYS_sched_yield);
+        if (!(atomic_load(&rt.denied) & NEED_ARM))
+            sigsafe_syscall0(SYS_sched_yield);
 }
 
 /* A handler reads the unwind tables of modules: none may be unmapped under it. While dlclose is at
@@ -47,7 +48,7 @@ INTERPOSE int dlclose(void *handle)
     REAL(dlclose, int (*)(void *));
     if (!rt.cache)
         return real(handle);
-    atomic_store(&rt.closing_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
+    atomic_store(&rt.closing_tid, runtime_tid());
     atomic_fetch_add(&rt.closers, 1);
     runtime_wait_for_handlers();
     int r = real(handle);

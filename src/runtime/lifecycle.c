@@ -14,31 +14,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/perf_event.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 extern void *__libc_stack_end; /* ld.so: the stack pointer at the program's entry */
-
-static uint32_t raw_pid(void)
-{
-    return (uint32_t)sigsafe_syscall0(SYS_getpid);
-}
-
-static uint32_t raw_tid(void)
-{
-    return (uint32_t)sigsafe_syscall0(SYS_gettid);
-}
-
-static bool is_sampling(void)
-{
-    return atomic_load(&rt.sink) != SINK_OFF && !atomic_load(&rt.ended);
-}
 
 static uintptr_t main_stack_hi(void)
 {
@@ -55,7 +38,7 @@ static struct thread *begin_self(uint64_t origin_ns, uintptr_t stack_hi)
         return NULL;
     t->stack_hi = stack_hi ? stack_hi : (uintptr_t)pthread_self();
     runtime_set_self(t);
-    if (!runtime_arm(t, raw_tid(), origin_ns)) {
+    if (!runtime_arm(t, runtime_tid(), origin_ns)) {
         runtime_set_self(NULL);
         runtime_thread_release(t);
         return NULL;
@@ -92,7 +75,7 @@ int runtime_begin(enum sink sink)
 {
     uint64_t origin = 0;
     bool at_start = sink == SINK_SHM || !rt.started_by_call;
-    rt.pid = raw_pid();
+    rt.pid = runtime_pid();
     rt.signo = rt.clock.backend == SHM_BACKEND_SIGTRAP ? SIGTRAP : SIGURG;
     if (sink == SINK_SHM && !take_slot(&origin))
         return -ENOSPC;
@@ -106,7 +89,7 @@ int runtime_begin(enum sink sink)
     rt.stack_count = 0;
     atomic_store(&rt.ended, 0);
     atomic_store(&rt.sink, sink);
-    uint32_t tid = raw_tid();
+    uint32_t tid = runtime_tid();
     if (!at_start)
         origin = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     struct thread *t = begin_self(origin, tid == rt.pid ? main_stack_hi() : 0);
@@ -126,18 +109,20 @@ static void drop_threads(void)
     uint32_t high = atomic_load(&rt.threads_high);
     for (uint32_t i = 0; i < high; i++) {
         struct thread *t = &rt.threads[i];
-        if (t->fd >= 0)
-            sigsafe_syscall1(SYS_close, t->fd);
-        t->fd = t->timer = -1; /* POSIX timers are not inherited */
+        t->page = NULL;    /* mappings of events are not inherited, */
+        t->timer = -1;     /* nor are POSIX timers; */
+        runtime_disarm(t); /* descriptors are */
         runtime_thread_release(t);
     }
 }
 
-/* In the child of fork. Its CPU clock starts at 0. */
-static void atfork_child(void)
+/* The child's CPU clock starts at 0. */
+void runtime_forked(void)
 {
-    if (!is_sampling()) {
-        rt.pid = raw_pid();
+    if (runtime_pid() == rt.pid)
+        return;
+    if (!runtime_is_sampling()) {
+        rt.pid = runtime_pid();
         return;
     }
     struct thread *old = runtime_self();
@@ -147,7 +132,7 @@ static void atfork_child(void)
     runtime_handlers_forget();
     threads_forget();
     runtime_set_self(NULL);
-    rt.pid = raw_pid();
+    rt.pid = runtime_pid();
     atomic_store(&rt.sampled_points, 0);
     atomic_store(&rt.truncated_points, 0);
     atomic_store(&rt.depth_points, 0);
@@ -169,12 +154,25 @@ static void atfork_child(void)
 
 /* ---- ends ---- */
 
+/* The caller's entry: a thread made by clone(2) may share its creator's thread-local storage. */
+static struct thread *current_thread(void)
+{
+    struct thread *t = runtime_self();
+    uint32_t tid = runtime_tid();
+    return t && t->tid == tid ? t : runtime_thread_of(tid);
+}
+
+static uint64_t own_clock(void)
+{
+    return atomic_load(&rt.denied) & NEED_CLOCK ? 0 : sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static void end_thread(struct thread *t)
 {
-    if (raw_pid() != rt.pid || !atomic_load(&t->used) || t->tid != raw_tid())
+    if (runtime_pid() != rt.pid || !atomic_load(&t->used) || t->tid != runtime_tid())
         return; /* profiling was stopped meanwhile: the entry is another thread's or nobody's */
-    if (is_sampling()) {
-        uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    if (runtime_is_sampling()) {
+        uint64_t points = runtime_points_passed(t, own_clock());
         if (points && !runtime_sample_last(t, points))
             runtime_sample_thread_end(t, points);
     }
@@ -188,6 +186,11 @@ void runtime_thread_end(struct thread *t)
     threads_lock();
     end_thread(t);
     threads_unlock();
+}
+
+void runtime_raw_thread_end(struct thread *t)
+{
+    end_thread(t);
 }
 
 /* Points of the other threads whose signals had not come. */
@@ -207,34 +210,70 @@ static void book_other_threads(const struct thread *self)
 
 static void book_self(struct thread *self, const void *caller, enum shm_pseudo pseudo)
 {
-    uint64_t points =
-        self ? runtime_points_passed(self, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID)) : 0;
+    uint64_t points = self ? runtime_points_passed(self, own_clock()) : 0;
     if (points && !runtime_sample_last(self, points))
         runtime_sample_here(self, points, caller, pseudo);
 }
 
+/* CPU time of threads that no clock of ours counted: made past us, or ended past us. What chance
+ * alone can make of the threads' phases is not booked (half a period each, three deviations). */
+static void book_unsampled(uint64_t process_ns)
+{
+    uint64_t booked =
+        rt.process ? atomic_load(&rt.process->booked_points) + atomic_load(&rt.process->lost_points)
+                   : atomic_load(&rt.sampled_points) + stacktab_lost(rt.table);
+    uint64_t known = booked * rt.period_ns + rt.process_origin_ns, chance = rt.period_ns;
+    uint64_t threads = atomic_load(&rt.thread_ordinal) + 1;
+    while (chance * chance < rt.period_ns * rt.period_ns * 9 / 4 * threads)
+        chance += rt.period_ns;
+    if (process_ns <= known + chance + process_ns / 100)
+        return;
+    uint64_t pc = SHM_PSEUDO_UNSAMPLED;
+    runtime_sample_pcs(0, (process_ns - known) / rt.period_ns, &pc, 1);
+}
+
 void runtime_end(bool in_signal, const void *caller)
 {
-    if (!is_sampling() || raw_pid() != rt.pid)
+    if (!runtime_is_sampling() || runtime_pid() != rt.pid)
         return;
-    struct thread *self = runtime_self();
+    struct thread *self = current_thread();
+    bool has_clock = !(atomic_load(&rt.denied) & NEED_CLOCK);
     book_self(self, caller, SHM_PSEUDO_EXIT);
     if (atomic_exchange(&rt.ended, 1))
         return;
     if (!in_signal)
         runtime_wait_for_handlers(); /* each thread's last stack is read next */
-    book_other_threads(self);
+    if (has_clock) {
+        book_other_threads(self);
+        book_unsampled(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+    }
     if (rt.shm) {
-        atomic_store(&rt.process->cpu_at_end_ns, sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+        atomic_store(&rt.process->cpu_at_end_ns,
+                     has_clock ? sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0);
         atomic_store(&rt.process->state, SHM_ENDED);
     } else {
         file_end(in_signal);
     }
 }
 
+void runtime_give_up(void)
+{
+    struct thread *self = current_thread();
+    book_self(self, NULL, SHM_PSEUDO_EXIT);
+    if (atomic_exchange(&rt.ended, 1))
+        return;
+    runtime_wait_for_handlers();
+    book_other_threads(self);
+    runtime_disarm_all();
+    if (rt.shm)
+        atomic_store(&rt.process->sandboxed, 1);
+    else
+        file_end(false);
+}
+
 void runtime_pause(const void *caller)
 {
-    struct thread *self = runtime_self();
+    struct thread *self = current_thread();
     threads_lock();
     book_self(self, caller, SHM_PSEUDO_EXIT);
     atomic_store(&rt.sink, SINK_OFF);
@@ -251,23 +290,19 @@ void runtime_pause(const void *caller)
 
 /* ---- exec ---- */
 
-/* An event that overflows inside execve would send its SIGTRAP to the new image, which has no
- * handler for it and would die. */
-static void switch_event(unsigned long on)
-{
-    struct thread *t = runtime_self();
-    if (t && t->fd >= 0)
-        sigsafe_syscall3(SYS_ioctl, t->fd, on, 0);
-}
-
 struct shm_process *runtime_exec_begin(const void *caller)
 {
-    uint32_t pid = raw_pid();
-    if (!is_sampling())
+    if (!runtime_is_sampling())
         return NULL;
+    signals_for_exec(true);
+    uint32_t pid = runtime_pid();
+    struct thread *self = pid == rt.pid ? current_thread() : NULL;
     if (pid == rt.pid) {
-        switch_event(PERF_EVENT_IOC_DISABLE);
-        book_self(runtime_self(), caller, SHM_PSEUDO_EXEC);
+        /* An event that overflows inside execve would send its SIGTRAP to the new image, which has
+         * no handler for it and would die. */
+        if (self)
+            runtime_disarm(self);
+        book_self(self, caller, SHM_PSEUDO_EXEC);
     }
     if (!rt.shm && pid == rt.pid)
         file_save();
@@ -276,19 +311,22 @@ struct shm_process *runtime_exec_begin(const void *caller)
     struct shm_process *p = pid == rt.pid ? rt.process : shm_process_claim(rt.shm, pid);
     if (!p)
         return NULL;
-    atomic_store(&p->cpu_at_exec_ns, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+    /* A child of vfork has booked nothing yet. */
+    atomic_store(&p->cpu_at_exec_ns, pid == rt.pid ? own_clock() : 0);
     atomic_store(&p->state, SHM_EXECING);
     return p;
 }
 
 void runtime_exec_failed(struct shm_process *p)
 {
-    if (!is_sampling())
+    if (!runtime_is_sampling())
         return;
+    signals_for_exec(false);
     if (p)
         atomic_store(&p->state, p == rt.process ? SHM_LIVE : SHM_FREE);
-    if (raw_pid() == rt.pid)
-        switch_event(PERF_EVENT_IOC_ENABLE);
+    struct thread *self = runtime_pid() == rt.pid ? current_thread() : NULL;
+    if (self && !runtime_arm(self, runtime_tid(), 0))
+        runtime_disarm(self);
 }
 
 /* ---- the constructor ---- */
@@ -342,11 +380,11 @@ __attribute__((constructor)) static void start(void)
     if (getauxval(AT_SECURE))
         return;
     int saved = errno;
-    rt.pid = raw_pid();
+    rt.pid = runtime_pid();
     read_names();
     environ_hide();
     if (options_read(&config) == 0) {
-        pthread_atfork(NULL, NULL, atfork_child);
+        pthread_atfork(NULL, NULL, runtime_forked);
         threads_init();
         if (config.record[0])
             begin_under_recorder(&config);

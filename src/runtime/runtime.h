@@ -27,6 +27,16 @@ enum sink {
     SINK_SHM,   /* `strobe record` drains and writes */
 };
 
+/* What we need the kernel for; a sandbox may take it away (sandbox.c). */
+enum runtime_need {
+    NEED_RETURN = 1, /* from a signal handler */
+    NEED_CLOCK = 2,  /* CPU clocks */
+    NEED_IDS = 4,    /* getpid, gettid */
+    NEED_COPY = 8,   /* copies of stacks whose bounds are unknown */
+    NEED_ARM = 16,   /* new clocks for threads, and their end */
+    NEED_FILE = 32,  /* writing a profile */
+};
+
 /* A sampled thread. Fields without note belong to the thread itself and to the handler on it. */
 struct thread {
     _Atomic uint32_t used;
@@ -34,9 +44,18 @@ struct thread {
     _Atomic uint64_t next_point_ns; /* on the thread's CPU clock: the next sampling point */
     _Atomic uintptr_t stack_hi;     /* end of its stack; 0 = not known yet */
     _Atomic int fd;                 /* its perf_event, or -1 */
-    _Atomic int timer;              /* its kernel timer's id, or -1 */
-    _Atomic bool first;             /* the event still has the length of the first interval */
-    _Atomic uintptr_t start;        /* address of its start routine, 0 = unknown */
+    _Atomic(void *) page;           /* a mapping of the event, which keeps it without fd, or NULL */
+    uint64_t event_id;              /* the kernel's number of the event behind fd */
+    int signal_fd;                  /* what its signals carry in si_fd */
+    uint32_t ticks;                 /* signals that came since it was armed */
+    uint64_t clock_ns;              /* its CPU clock when that was read last in its handler, and */
+    uint64_t clock_ticks;           /* sigsafe_ticks() at its last signal */
+    uint32_t unread;                /* signals since clock_ns; */
+    uint32_t trust;                 /* … at most this many, because so far they came on time */
+    _Atomic uintptr_t alt_lo, alt_hi; /* its alternate signal stack */
+    _Atomic int timer;                /* its kernel timer's id, or -1 */
+    _Atomic bool first;               /* the event still has the length of the first interval */
+    _Atomic uintptr_t start;          /* address of its start routine, 0 = unknown */
 };
 
 /* The stack that the last tick of a thread met; tick timers only. */
@@ -62,14 +81,16 @@ struct module {
 };
 
 struct runtime {
-    _Atomic int sink;       /* enum sink */
-    _Atomic int ended;      /* the exit hook ran: handlers do nothing any more */
-    uint32_t pid;           /* of the process that this state describes */
-    int signo;              /* SIGTRAP or SIGURG */
-    struct taskclock clock; /* back end of new threads */
+    _Atomic int sink;        /* enum sink */
+    _Atomic int ended;       /* the exit hook ran: handlers do nothing any more */
+    _Atomic uint32_t denied; /* enum runtime_need: what a sandbox forbids */
+    uint32_t pid;            /* of the process that this state describes */
+    int signo;               /* SIGTRAP or SIGURG */
+    struct taskclock clock;  /* back end of new threads */
     uint64_t period_ns;
-    uint64_t seed;        /* 0: random */
-    bool started_by_call; /* strobe_cpu_start, not the environment or a recorder */
+    uint64_t seed;              /* 0: random */
+    uint64_t process_origin_ns; /* the process's CPU clock when its sampling began */
+    bool started_by_call;       /* strobe_cpu_start, not the environment or a recorder */
     _Atomic uint32_t thread_ordinal;
     _Atomic uint32_t threads_high; /* entries of `threads` ever used */
     _Atomic uint32_t epoch;        /* of the module list */
@@ -88,6 +109,7 @@ struct runtime {
     _Atomic uint32_t closers;     /* dlclose at work */
     _Atomic uint32_t closing_tid; /* the last of them */
 
+    _Atomic uint64_t ticks_a_period; /* of sigsafe_ticks(), the least seen; 0 = not known */
     struct unwind_cache *cache;
     struct stack_map *stacks; /* writable mappings when threads were found that ran already */
     uint32_t stack_count;
@@ -133,6 +155,9 @@ void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint
 /* Appends a record (r.process, r.image, r.epoch are filled in here) followed by `tail`. */
 void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes);
 
+/* Where the calling thread's alternate signal stack lies; size 0: it has none. */
+void runtime_note_altstack(struct thread *t, const void *base, size_t size);
+
 /* The unwinder's hook: the stack of the calling thread, when a frame leads back to it. */
 int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds);
 
@@ -160,6 +185,11 @@ struct thread *runtime_thread_of(uint32_t tid);
  * signal. Falls back to a timer; false if the thread cannot be sampled (counted). */
 bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns);
 void runtime_disarm(struct thread *t);
+/* How much of its CPU time a tick timer lets pass between two signals. */
+uint64_t runtime_tick_ns(void);
+/* What a handler does with its thread's clock at each signal: the first interval is over, or it is
+ * time to let go of the descriptor. Signal-safe. */
+void runtime_tend_clock(struct thread *t);
 /* Arms the threads that exist already, the caller's aside. */
 void runtime_arm_others(void);
 void runtime_disarm_all(void);
@@ -173,11 +203,35 @@ void runtime_end(bool in_signal, const void *caller);
 /* Ends sampling and goes on: strobe_cpu_stop. */
 void runtime_pause(const void *caller);
 void runtime_thread_end(struct thread *t);
+/* The same for a thread that libc does not know: nothing thread-local is touched. */
+void runtime_raw_thread_end(struct thread *t);
 /* The caller is about to execve: undone by runtime_exec_failed. */
 struct shm_process *runtime_exec_begin(const void *caller);
 void runtime_exec_failed(struct shm_process *p);
 
+/* Whether samples are being taken in this process. */
+bool runtime_is_sampling(void);
+/* In a child that was made by fork, _Fork or clone without CLONE_VM; does nothing elsewhere. */
+void runtime_forked(void);
+/* Sampling ends here for good, because the program forbids it; the profile says so. */
+void runtime_give_up(void);
+/* The caller's process and thread, from the kernel where that is allowed. */
+uint32_t runtime_pid(void);
+uint32_t runtime_tid(void);
+
+/* ---- sandbox.c ---- */
+struct sock_fprog;
+/* enum runtime_need: what this filter would not let us do. */
+uint32_t sandbox_denies(const struct sock_fprog *p);
+/* The program is about to install a seccomp filter, or strict mode. */
+void sandbox_begins(bool strict, const struct sock_fprog *p);
+
 /* ---- threads.c ---- */
+/* The alternate stack that the calling thread has of us, or NULL. */
+const stack_t *threads_altstack(void);
+/* A thread that clone(2) makes: replaces its function and argument by ours, which sample it. NULL:
+ * it is left alone. `stack` is where its stack ends. */
+struct thread *threads_adopt(int (**fn)(void *), void **arg, void *stack);
 /* Makes the key whose destructor ends a thread. */
 void threads_init(void);
 /* Held while profiling starts or stops, and while a thread begins or ends, so that each thread is
@@ -223,7 +277,12 @@ int signals_install(bool fatal);
 void signals_forward(int sig, siginfo_t *si, void *context);
 /* Whether the calling thread believes that rt.signo is blocked; a new one inherits it. */
 bool signals_believed_blocked(void);
-void signals_believe_blocked(bool blocked);
+/* In a new thread: what its creator believed. */
+void signals_begin_thread(bool blocked);
+/* Before and after (if it failed, or made a child) a call that starts a new image. */
+void signals_for_exec(bool begin);
+/* sigaltstack(2), noted for the unwinder. */
+int signals_altstack(const stack_t *st, stack_t *old);
 
 /* ---- real.c ---- */
 /* The next definition of one of the functions we interpose; never NULL for libc's own. */

@@ -3,7 +3,13 @@
  * Each thread's clock: an event or a timer of its own that counts the thread's CPU time, with a
  * phase of its own. Inherited or process-wide clocks would give threads a common phase, and short
  * threads none at all (docs/architecture.md, "Sampling"). Runs in the thread that is armed, before
- * its own code, or in the one that starts the profile; raw system calls only. */
+ * its own code, in its handler, or in the one that starts the profile; raw system calls only.
+ *
+ * Programs close all descriptors and count on the lowest numbers, so an event does not keep one: a
+ * mapping of its first page holds it as well, and is made by the main thread at once and by others
+ * when they have lived for some ticks (it costs more than the event itself). Until then the
+ * descriptor stands high, and is never closed or written to without asking the kernel whether it is
+ * still ours. */
 #include "base/sigsafe.h"
 #include "runtime/runtime.h"
 
@@ -13,9 +19,23 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
-enum { FIRST_MIN_NS = 100000, TICK_NS = 1000000, FD_ROOM = 256, DENTS_BYTES = 4096 };
+enum {
+    FIRST_MIN_NS = 100000,
+    TICK_NS = 1000000,
+    FD_ROOM = 256,
+    DENTS_BYTES = 4096,
+    PAGE_BYTES = 4096,
+    SETTLED_TICKS = 8, /* a thread this old keeps its event by a mapping */
+};
+
+/* Of the timer back end: how often a tick of the scheduler is asked for. */
+uint64_t runtime_tick_ns(void)
+{
+    return rt.period_ns < TICK_NS ? rt.period_ns : TICK_NS;
+}
 
 struct thread *runtime_thread_claim(void)
 {
@@ -28,7 +48,9 @@ struct thread *runtime_thread_claim(void)
             continue;
         t->tid = 0;
         t->fd = t->timer = -1;
+        t->page = NULL;
         t->stack_hi = 0;
+        t->alt_lo = t->alt_hi = 0;
         t->start = 0;
         atomic_store(&rt.last[i].ready, 0);
         t->next_point_ns = UINT64_MAX;
@@ -94,6 +116,34 @@ static int own_signals(int fd, uint32_t tid)
     return (int)sigsafe_syscall2(SYS_ioctl, fd, PERF_EVENT_IOC_ENABLE);
 }
 
+/* A descriptor of ours, or one that the program opened since it closed ours? */
+static bool fd_is_ours(const struct thread *t)
+{
+    uint64_t id = 0;
+    return t->fd >= 0 && sigsafe_syscall3(SYS_ioctl, t->fd, PERF_EVENT_IOC_ID, &id) == 0 &&
+           id == t->event_id;
+}
+
+static void drop_fd(struct thread *t)
+{
+    if (fd_is_ours(t))
+        sigsafe_syscall1(SYS_close, t->fd);
+    t->fd = -1;
+}
+
+static void drop_page(void *page)
+{
+    if (page)
+        sigsafe_syscall2(SYS_munmap, page, PAGE_BYTES);
+}
+
+static void map_event(struct thread *t)
+{
+    long p = sigsafe_syscall6(SYS_mmap, 0, PAGE_BYTES, PROT_READ, MAP_SHARED, t->fd, 0);
+    if (p > 0)
+        t->page = (void *)p;
+}
+
 static bool arm_event(struct thread *t, uint32_t tid, uint64_t first_ns)
 {
     int fd = taskclock_open(&rt.clock, tid, first_ns, (uint64_t)(uintptr_t)t);
@@ -102,13 +152,49 @@ static bool arm_event(struct thread *t, uint32_t tid, uint64_t first_ns)
     fd = move_high(fd);
     if (fd < 0)
         return false;
+    t->signal_fd = fd;
     t->fd = fd;
-    if (rt.clock.backend == SHM_BACKEND_SIGNAL && own_signals(fd, tid) < 0) {
+    if (sigsafe_syscall3(SYS_ioctl, fd, PERF_EVENT_IOC_ID, &t->event_id) < 0 ||
+        (rt.clock.backend == SHM_BACKEND_SIGNAL && own_signals(fd, tid) < 0)) {
         sigsafe_syscall1(SYS_close, fd);
         t->fd = -1;
         return false;
     }
     return true;
+}
+
+/* The first interval is over: the next are whole periods. Where the program has closed the
+ * descriptor the event lives on by its mapping, but cannot be told: another takes its place. */
+static void set_period(struct thread *t)
+{
+    if (fd_is_ours(t)) {
+        sigsafe_syscall3(SYS_ioctl, t->fd, PERF_EVENT_IOC_PERIOD, &rt.period_ns);
+        return;
+    }
+    void *old = t->page;
+    t->page = NULL;
+    t->fd = -1;
+    if (arm_event(t, t->tid, rt.period_ns))
+        map_event(t);
+    drop_page(old);
+}
+
+void runtime_tend_clock(struct thread *t)
+{
+    if (t->timer >= 0 || (t->fd < 0 && !t->page) ||
+        (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_ARM))
+        return; /* the signal came before the descriptor was noted: at the next one */
+    t->ticks++;
+    if (t->first) {
+        t->first = false;
+        set_period(t);
+    }
+    if (t->fd < 0 || (!t->page && t->ticks != SETTLED_TICKS))
+        return;
+    if (!t->page && fd_is_ours(t))
+        map_event(t);
+    if (t->page)
+        drop_fd(t);
 }
 
 /* ---- timers ---- */
@@ -117,7 +203,7 @@ static bool arm_event(struct thread *t, uint32_t tid, uint64_t first_ns)
  * where the thread is, so that points which no tick follows have a stack. */
 static bool arm_timer(struct thread *t, uint32_t tid)
 {
-    uint64_t interval_ns = rt.period_ns < TICK_NS ? rt.period_ns : TICK_NS;
+    uint64_t interval_ns = runtime_tick_ns();
     struct sigevent ev;
     sigsafe_zero(&ev, sizeof ev);
     ev.sigev_notify = SIGEV_THREAD_ID;
@@ -150,9 +236,14 @@ bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns)
     if (first < FIRST_MIN_NS)
         first = FIRST_MIN_NS;
     t->first = true;
+    t->ticks = t->unread = t->trust = 0;
+    t->clock_ns = t->clock_ticks = 0;
     t->tid = tid;
-    if (rt.clock.backend != SHM_BACKEND_TIMER && arm_event(t, tid, first))
+    if (rt.clock.backend != SHM_BACKEND_TIMER && arm_event(t, tid, first)) {
+        if (tid == rt.pid)
+            map_event(t);
         return true;
+    }
     t->first = false;
     if (arm_timer(t, tid))
         return true;
@@ -164,11 +255,11 @@ bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns)
 
 void runtime_disarm(struct thread *t)
 {
-    if (t->fd >= 0)
-        sigsafe_syscall1(SYS_close, t->fd);
+    drop_fd(t);
+    drop_page(atomic_exchange(&t->page, NULL));
     if (t->timer >= 0)
         sigsafe_syscall1(SYS_timer_delete, t->timer);
-    t->fd = t->timer = -1;
+    t->timer = -1;
 }
 
 void runtime_disarm_all(void)

@@ -19,14 +19,16 @@ enum { SIGNALS = 65 };
 
 /* Two copies: a handler may read one while the other is written. */
 struct shadow {
-    _Atomic int owned; /* our handler is installed */
-    _Atomic int fatal; /* … whenever the program wants the default action */
+    _Atomic int owned;  /* our handler is installed */
+    _Atomic int fatal;  /* … whenever the program wants the default action */
+    _Atomic int joined; /* our signal was added to its handler's mask: see join_handlers */
     _Atomic int current;
     struct sigaction action[2]; /* what the program believes to be installed */
 };
 
 static struct shadow shadows[SIGNALS];
 static __thread bool believes_blocked __attribute__((tls_model("initial-exec")));
+static __thread bool held __attribute__((tls_model("initial-exec"))); /* see hold_back */
 
 static const int fatal_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGABRT,   SIGBUS,
                                     SIGFPE,  SIGSEGV, SIGPIPE, SIGALRM, SIGTERM,   SIGUSR1,
@@ -60,8 +62,50 @@ static void raise_default(int sig)
     sigsafe_syscall3(SYS_tgkill, sigsafe_syscall0(SYS_getpid), sigsafe_syscall0(SYS_gettid), sig);
 }
 
+/* Blocks or unblocks our signal in the calling thread, really. */
+static void really(int how)
+{
+    uint64_t bit = 1ull << (rt.signo - 1);
+    sigsafe_syscall4(SYS_rt_sigprocmask, how, &bit, NULL, sizeof bit);
+}
+
+/* The program sent itself our signal while it blocks it, and may wait for it with sigwait or
+ * signalfd: so from now on it is blocked indeed, and this one pending again. Samples of ours, which
+ * the program would take for its own, are put off until it unblocks: the points stay. */
+static void hold_back(int sig, siginfo_t *si, ucontext_t *context)
+{
+    struct thread *t = runtime_self();
+    uint64_t bit = 1ull << (sig - 1), mask;
+    struct timespec now = {0, 0};
+    siginfo_t dropped;
+    if (t)
+        runtime_disarm(t);
+    held = true;
+    while (sigsafe_syscall4(SYS_rt_sigtimedwait, &bit, &dropped, &now, sizeof bit) == sig)
+        continue; /* a tick of ours would swallow the signal: one can be pending */
+    memcpy(&mask, &context->uc_sigmask, sizeof mask);
+    mask |= bit;
+    memcpy(&context->uc_sigmask, &mask, sizeof mask);
+    if (si->si_code == SI_TKILL)
+        sigsafe_syscall4(SYS_rt_tgsigqueueinfo, runtime_pid(), runtime_tid(), sig, si);
+    else
+        sigsafe_syscall3(SYS_rt_sigqueueinfo, runtime_pid(), sig, si);
+}
+
+static bool is_blocked_in(const ucontext_t *context, int sig)
+{
+    uint64_t mask;
+    memcpy(&mask, &context->uc_sigmask, sizeof mask);
+    return mask >> (sig - 1) & 1;
+}
+
 void signals_forward(int sig, siginfo_t *si, void *context)
 {
+    /* One that comes though it is blocked indeed comes because sigsuspend or ppoll let it. */
+    if (believes_blocked && si->si_code <= 0 && !is_blocked_in(context, sig)) {
+        hold_back(sig, si, context);
+        return;
+    }
     struct sigaction act = *shadow_action(sig);
     if (act.sa_flags & SA_RESETHAND) {
         struct sigaction dfl = {.sa_handler = SIG_DFL};
@@ -132,9 +176,11 @@ int signals_install(bool with_fatal)
     if (real_sigaction(rt.signo, &ours, NULL) != 0)
         return -errno;
     atomic_store(&shadows[rt.signo].owned, 1);
-    /* The signal may have been blocked by whoever started us. */
-    uint64_t bit = 1ull << (rt.signo - 1);
-    sigsafe_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, &bit, NULL, sizeof bit);
+    /* The signal may have been blocked by whoever started us; the program goes on to believe so. */
+    uint64_t mask = 0;
+    sigsafe_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof mask);
+    believes_blocked = mask >> (rt.signo - 1) & 1;
+    really(SIG_UNBLOCK);
     for (size_t i = 0; with_fatal && i < sizeof fatal_signals / sizeof *fatal_signals; i++)
         own_fatal(fatal_signals[i]);
     return 0;
@@ -151,13 +197,91 @@ static bool is_owned(int sig)
 /* Between vfork and exec the memory is the parent's, but the signals are the child's own. */
 static bool in_vfork_child(void)
 {
-    return sigsafe_syscall0(SYS_getpid) != (long)rt.pid;
+    return runtime_pid() != rt.pid;
+}
+
+/* ---- small alternate stacks ---- */
+
+/* The kernel's frame for a signal is 3.5 to 12 KB: two, and a handler between, do not fit on a
+ * stack of 8 KB. Where the program has one smaller than this, our signal waits until its handlers
+ * on that stack have returned: it joins their masks, and is not shown there. */
+enum { ROOMY_ALTSTACK = 32 << 10 };
+
+static _Atomic int has_small_altstack;
+
+static bool runs_handler(const struct sigaction *act)
+{
+    return (act->sa_flags & SA_ONSTACK) && act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
+}
+
+/* Sets an action that is the program's own, with our signal in its mask where that is needed. */
+static int set_joined(int sig, const struct sigaction *act, struct sigaction *old)
+{
+    struct sigaction mine, before;
+    bool join = act && rt.signo && atomic_load(&has_small_altstack) && runs_handler(act) &&
+                !sigismember(&act->sa_mask, rt.signo);
+    if (join) {
+        mine = *act;
+        sigaddset(&mine.sa_mask, rt.signo);
+    }
+    bool known = sig > 0 && sig < SIGNALS;
+    bool joined = known && atomic_load(&shadows[sig].joined);
+    int r = real_sigaction(sig, join ? &mine : act, old ? &before : NULL);
+    if (r != 0)
+        return r;
+    if (act && known)
+        atomic_store(&shadows[sig].joined, join);
+    if (old) {
+        *old = before;
+        if (joined)
+            sigdelset(&old->sa_mask, rt.signo);
+    }
+    return 0;
+}
+
+static void join_handlers(void)
+{
+    if (atomic_exchange(&has_small_altstack, 1))
+        return;
+    for (int sig = 1; sig < SIGNALS; sig++) {
+        struct sigaction now;
+        if (sig != rt.signo && real_sigaction(sig, NULL, &now) == 0 && runs_handler(&now) &&
+            now.sa_sigaction != fatal)
+            set_joined(sig, &now, NULL);
+    }
+}
+
+int signals_altstack(const stack_t *st, stack_t *old)
+{
+    REAL(sigaltstack, int (*)(const stack_t *, stack_t *));
+    int r = real(st, old);
+    struct thread *t = runtime_self();
+    if (r == 0 && st && t)
+        runtime_note_altstack(t, st->ss_sp, st->ss_flags & SS_DISABLE ? 0 : st->ss_size);
+    return r;
+}
+
+/* Threads with small stacks have one of ours, of which the program does not know. */
+INTERPOSE int sigaltstack(const stack_t *st, stack_t *old)
+{
+    const stack_t *ours = threads_altstack();
+    stack_t before;
+    int r = signals_altstack(st, &before);
+    if (r != 0)
+        return r;
+    if (st && !(st->ss_flags & SS_DISABLE) && st->ss_size < ROOMY_ALTSTACK && rt.signo)
+        join_handlers();
+    if (st && (st->ss_flags & SS_DISABLE) && ours)
+        signals_altstack(ours, NULL);
+    if (old)
+        *old = ours && before.ss_sp == ours->ss_sp ? (stack_t){.ss_flags = SS_DISABLE} : before;
+    return 0;
 }
 
 INTERPOSE int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
     if (!is_owned(sig)) {
-        int r = real_sigaction(sig, act, old);
+        int r = set_joined(sig, act, old);
         if (r == 0 && act && act->sa_handler == SIG_DFL && atomic_load(&shadows[sig].fatal) &&
             !in_vfork_child())
             own_fatal(sig);
@@ -193,14 +317,60 @@ INTERPOSE __sighandler_t signal(int sig, __sighandler_t handler)
     return sigaction(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 
+/* What signal() is in programs that ask for System V or for no extensions, and its other names. */
+static __sighandler_t set_once(int sig, __sighandler_t handler)
+{
+    struct sigaction act = {.sa_handler = handler, .sa_flags = SA_RESETHAND | SA_NODEFER}, old;
+    if (handler == SIG_ERR) {
+        errno = EINVAL;
+        return SIG_ERR;
+    }
+    return sigaction(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+__sighandler_t __sysv_signal(int sig, __sighandler_t handler);
+
+INTERPOSE __sighandler_t __sysv_signal(int sig, __sighandler_t handler)
+{
+    return set_once(sig, handler);
+}
+
+INTERPOSE __sighandler_t sysv_signal(int sig, __sighandler_t handler)
+{
+    return set_once(sig, handler);
+}
+
+__sighandler_t bsd_signal(int sig, __sighandler_t handler);
+
+INTERPOSE __sighandler_t bsd_signal(int sig, __sighandler_t handler)
+{
+    return signal(sig, handler);
+}
+
+INTERPOSE __sighandler_t ssignal(int sig, __sighandler_t handler)
+{
+    return signal(sig, handler);
+}
+
+/* Between the last moment of an image and a new one, or around a child's start: what the program
+ * believes to be blocked must be, because the new image inherits it. */
+void signals_for_exec(bool begin)
+{
+    if (believes_blocked && !held && rt.signo)
+        really(begin ? SIG_BLOCK : SIG_UNBLOCK);
+}
+
+/* A new thread inherits the real mask of its creator. */
+void signals_begin_thread(bool blocked)
+{
+    believes_blocked = blocked;
+    if (blocked)
+        really(SIG_UNBLOCK);
+}
+
 bool signals_believed_blocked(void)
 {
     return believes_blocked;
-}
-
-void signals_believe_blocked(bool blocked)
-{
-    believes_blocked = blocked;
 }
 
 /* What the program asks of its mask, without our signal; what it is told, with it. */
@@ -214,7 +384,7 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
     if (set) {
         bool asked = sigismember(set, rt.signo) == 1;
         mine = *set;
-        if (how == SIG_BLOCK || how == SIG_SETMASK)
+        if (!held && (how == SIG_BLOCK || how == SIG_SETMASK))
             sigdelset(&mine, rt.signo);
         if (how == SIG_SETMASK)
             believes_blocked = asked;
@@ -222,7 +392,12 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
             believes_blocked = how == SIG_BLOCK;
         set = &mine;
     }
+    bool was_held = held;
+    if (held && !believes_blocked)
+        held = false;
     int r = real(how, set, old);
+    if (was_held && !held && runtime_is_sampling() && runtime_self())
+        runtime_arm(runtime_self(), runtime_tid(), 0);
     if (r != 0)
         believes_blocked = believed;
     else if (old && believed)

@@ -5,6 +5,8 @@
  * thread-local word is for code outside of handlers; handlers find their thread by the signal. */
 #include "runtime/runtime.h"
 
+#include "base/sigsafe.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -20,6 +22,25 @@ struct thread *runtime_self(void)
 void runtime_set_self(struct thread *t)
 {
     self = t;
+}
+
+uint32_t runtime_pid(void)
+{
+    if (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_IDS)
+        return rt.pid;
+    return (uint32_t)sigsafe_syscall0(SYS_getpid);
+}
+
+uint32_t runtime_tid(void)
+{
+    if (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_IDS)
+        return self ? self->tid : rt.pid;
+    return (uint32_t)sigsafe_syscall0(SYS_gettid);
+}
+
+bool runtime_is_sampling(void)
+{
+    return atomic_load(&rt.sink) != SINK_OFF && !atomic_load(&rt.ended);
 }
 
 static void *map_zeroed(size_t size)

@@ -20,7 +20,8 @@ enum { SMALL_STACK = 64 << 10, ALTSTACK = 48 << 10, GUARD = 4096 };
 
 static pthread_key_t key;
 static bool key_made;
-static __thread void *altstack __attribute__((tls_model("initial-exec")));
+static __thread char *altstack __attribute__((tls_model("initial-exec")));
+static __thread stack_t altstack_is __attribute__((tls_model("initial-exec")));
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -41,12 +42,12 @@ void threads_forget(void)
 
 static void free_altstack(void)
 {
-    if (!altstack)
+    if (!altstack || (atomic_load(&rt.denied) & NEED_ARM))
         return;
     stack_t off = {.ss_flags = SS_DISABLE}, now;
     /* The program may have put its own there since; then that one stays. */
-    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)altstack + GUARD)
-        sigaltstack(&off, NULL);
+    if (signals_altstack(NULL, &now) == 0 && now.ss_sp == altstack + GUARD)
+        signals_altstack(&off, NULL);
     munmap(altstack, ALTSTACK + GUARD);
     altstack = NULL;
 }
@@ -69,11 +70,17 @@ static void give_altstack(void)
     if (p == MAP_FAILED)
         return;
     stack_t st = {.ss_sp = p + GUARD, .ss_size = ALTSTACK};
-    if (mprotect(p, GUARD, PROT_NONE) != 0 || sigaltstack(&st, NULL) != 0) {
+    if (mprotect(p, GUARD, PROT_NONE) != 0 || signals_altstack(&st, NULL) != 0) {
         munmap(p, ALTSTACK + GUARD);
         return;
     }
     altstack = p;
+    altstack_is = st;
+}
+
+const stack_t *threads_altstack(void)
+{
+    return altstack ? &altstack_is : NULL;
 }
 
 /* What the new thread takes over from its creator, which waits for nothing: freed by the thread. */
@@ -93,7 +100,8 @@ static struct handover handovers[RUNTIME_THREADS];
 
 static struct handover *hand_over(void *arg)
 {
-    if (!key_made || atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF)
+    if (!key_made || atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
+        (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_ARM))
         return NULL;
     struct thread *t = runtime_thread_claim();
     if (!t)
@@ -107,7 +115,7 @@ static struct handover *hand_over(void *arg)
  * this thread was there already for who started it, and has an entry that is armed. */
 static void arm_self(struct handover *h)
 {
-    uint32_t tid = (uint32_t)sigsafe_syscall0(SYS_gettid);
+    uint32_t tid = runtime_tid();
     struct thread *t = runtime_thread_of(tid);
     bool armed = t != NULL;
     if (armed)
@@ -128,7 +136,7 @@ static struct handover begin_thread(struct handover *h)
     struct handover mine = *h;
     if (mine.small_stack)
         give_altstack();
-    signals_believe_blocked(mine.blocked);
+    signals_begin_thread(mine.blocked);
     threads_lock();
     arm_self(&mine);
     threads_unlock();
@@ -146,6 +154,36 @@ static int run_c11(void *p)
     struct handover h = begin_thread(p);
     return h.start.c11(h.arg);
 }
+
+/* ---- threads that libc does not know ---- */
+
+/* Shares its creator's thread-local storage, perhaps: nothing here may touch it. */
+static int run_raw(void *p)
+{
+    struct handover h = *(struct handover *)p;
+    bool armed = atomic_load(&rt.sink) != SINK_OFF && runtime_arm(h.t, runtime_tid(), 0);
+    if (!armed)
+        runtime_thread_release(h.t);
+    int r = h.start.c11(h.arg);
+    if (armed)
+        runtime_raw_thread_end(h.t);
+    return r;
+}
+
+struct thread *threads_adopt(int (**fn)(void *), void **arg, void *stack)
+{
+    struct handover *h = hand_over(*arg);
+    if (!h)
+        return NULL;
+    h->start.c11 = *fn;
+    h->t->stack_hi = (uintptr_t)stack;
+    h->t->start = (uintptr_t)*fn;
+    *fn = run_raw;
+    *arg = h;
+    return h->t;
+}
+
+/* ---- interposers ---- */
 
 INTERPOSE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
                              void *arg)

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The ways to the kernel that go past libc's own functions: syscall(2) with a number that matters
+ * here, _Fork and clone. A child that they make is a process or a thread like any other, and an
+ * image that is started by number is sampled like one that is started by name.
+ *
+ * syscall is a few instructions of assembly that jump on to libc's: it takes its arguments where
+ * they are and leaves no frame, because a caller may return twice from it (clone, vfork). */
+#include "runtime/interpose.h"
+
+#include "base/sigsafe.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* ---- syscall(2) ---- */
+
+void *runtime_libc_syscall __attribute__((visibility("hidden")));
+
+__attribute__((constructor)) static void find_syscall(void)
+{
+    runtime_libc_syscall = real_function("syscall");
+}
+
+static long to_libc(long r)
+{
+    if (r < 0 && r > -4096) {
+        errno = (int)-r;
+        return -1;
+    }
+    return r;
+}
+
+/* What the assembly below sends here, and everything until the constructor above has run. */
+long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
+    __attribute__((visibility("hidden")));
+
+long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+    switch (nr) {
+    case SYS_execve: return execve((const char *)a, (char *const *)b, (char *const *)c);
+    case SYS_execveat:
+        return execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e);
+    case SYS_prctl:
+        if (a == PR_SET_SECCOMP)
+            sandbox_begins(b == SECCOMP_MODE_STRICT, (const struct sock_fprog *)c);
+        break;
+    case SYS_seccomp:
+        if (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER)
+            sandbox_begins(a == SECCOMP_SET_MODE_STRICT, (const struct sock_fprog *)c);
+        break;
+    }
+    long r = sigsafe_syscall6(nr, a, b, c, d, e, f);
+    if (r == 0 && (nr == SYS_clone
+#ifdef SYS_fork
+                   || nr == SYS_fork
+#endif
+                   ))
+        runtime_forked();
+    return to_libc(r);
+}
+
+#if defined(__x86_64__)
+/* 56 clone, 57 fork, 59 execve, 157 prctl, 317 seccomp, 322 execveat. A clone that shares memory
+ * (CLONE_VM, bit 8) returns on another stack: it is left to libc. */
+__asm__(".text\n"
+        ".globl syscall\n"
+        ".type syscall, @function\n"
+        "syscall:\n"
+        "        .cfi_startproc\n"
+        "        endbr64\n"
+        "        movq runtime_libc_syscall(%rip), %rax\n"
+        "        testq %rax, %rax\n"
+        "        je 1f\n"
+        "        cmpl $56, %edi\n"
+        "        je 2f\n"
+        "        cmpl $57, %edi\n"
+        "        je 1f\n"
+        "        cmpl $59, %edi\n"
+        "        je 1f\n"
+        "        cmpl $157, %edi\n"
+        "        je 1f\n"
+        "        cmpl $317, %edi\n"
+        "        je 1f\n"
+        "        cmpl $322, %edi\n"
+        "        je 1f\n"
+        "3:      jmp *%rax\n"
+        "2:      testl $0x100, %esi\n"
+        "        jne 3b\n"
+        "1:      jmp runtime_syscall\n"
+        "        .cfi_endproc\n"
+        ".size syscall, . - syscall\n");
+#endif
+
+/* ---- processes ---- */
+
+INTERPOSE pid_t _Fork(void)
+{
+    REAL(_Fork, pid_t(*)(void));
+    pid_t pid = real();
+    if (pid == 0)
+        runtime_forked();
+    return pid;
+}
+
+/* ---- clone ---- */
+
+typedef int (*clone_fn)(int (*)(void *), void *, int, void *, ...);
+
+/* On the creator's stack, of which the child has a copy. */
+struct forked {
+    int (*fn)(void *);
+    void *arg;
+};
+
+static int run_forked(void *p)
+{
+    struct forked f = *(struct forked *)p;
+    runtime_forked();
+    return f.fn(f.arg);
+}
+
+INTERPOSE int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+{
+    REAL(clone, clone_fn);
+    va_list ap;
+    va_start(ap, arg);
+    void *parent_tid = va_arg(ap, void *), *tls = va_arg(ap, void *);
+    void *child_tid = va_arg(ap, void *);
+    va_end(ap);
+    struct thread *t = NULL;
+    struct forked forked = {fn, arg};
+    if (flags & CLONE_THREAD) {
+        t = threads_adopt(&fn, &arg, stack);
+    } else if (!(flags & CLONE_VM)) {
+        fn = run_forked;
+        arg = &forked;
+    }
+    int r = real(fn, stack, flags, arg, parent_tid, tls, child_tid);
+    if (r < 0 && t)
+        runtime_thread_release(t);
+    return r;
+}
+
+INTERPOSE int prctl(int option, ...)
+{
+    REAL(prctl, int (*)(int, ...));
+    va_list ap;
+    va_start(ap, option);
+    unsigned long a = va_arg(ap, unsigned long), b = va_arg(ap, unsigned long);
+    unsigned long c = va_arg(ap, unsigned long), d = va_arg(ap, unsigned long);
+    va_end(ap);
+    if (option == PR_SET_SECCOMP)
+        sandbox_begins(a == SECCOMP_MODE_STRICT, (const struct sock_fprog *)b);
+    return real(option, a, b, c, d);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Programs that lock themselves in. A seccomp filter may kill the process for a system call that
+ * the program would never have made, but that we would: so each filter is asked before the kernel
+ * gets it, by running its (classic BPF) program on the calls that libstrobe makes. What it would
+ * not let pass is not done any more: new threads are not sampled, the clock is taken from the
+ * period of the signals, or, where not even a signal handler may return, sampling ends here and the
+ * profile says so. Rights only shrink, as filters do.
+ *
+ * The calls stand in one table, by what they are for. Source of the filter language:
+ * linux/filter.h, linux/seccomp.h, kernel/seccomp.c (seccomp_check_filter). */
+#include "base/sigsafe.h"
+#include "runtime/file.h"
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { MEMORY_WORDS = BPF_MEMWORDS, STEPS_MAX = BPF_MAXINSNS };
+
+/* A call we make, and whether an error from it does no harm. */
+static const struct use {
+    int nr;
+    int arg0;
+    uint32_t need; /* enum runtime_need */
+    bool may_fail;
+} uses[] = {
+    {SYS_rt_sigreturn, 0, NEED_RETURN, false},
+    {SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, NEED_CLOCK, false},
+    {SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, NEED_CLOCK, false},
+    {SYS_clock_gettime, -2, NEED_CLOCK, true}, /* another thread's */
+    {SYS_clock_gettime, CLOCK_MONOTONIC, NEED_CLOCK, true},
+    {SYS_getpid, 0, NEED_IDS, false},
+    {SYS_gettid, 0, NEED_IDS, false},
+    {SYS_process_vm_readv, 0, NEED_COPY, true},
+    {SYS_perf_event_open, 0, NEED_ARM, true},
+    {SYS_fcntl, 0, NEED_ARM, true},
+    {SYS_ioctl, 0, NEED_ARM, true},
+    {SYS_close, 0, NEED_ARM, true},
+    {SYS_mmap, 0, NEED_ARM, true},
+    {SYS_munmap, 0, NEED_ARM, true},
+    {SYS_mprotect, 0, NEED_ARM, true},
+    {SYS_getrlimit, 0, NEED_ARM, true},
+    {SYS_getrandom, 0, NEED_ARM, true},
+    {SYS_timer_create, 0, NEED_ARM, true},
+    {SYS_timer_settime, 0, NEED_ARM, true},
+    {SYS_timer_delete, 0, NEED_ARM, true},
+    {SYS_sigaltstack, 0, NEED_ARM, true},
+    {SYS_rt_sigprocmask, 0, NEED_ARM, true},
+    {SYS_rt_sigaction, 0, NEED_ARM, true},
+    {SYS_sched_yield, 0, NEED_ARM, true},
+    {SYS_openat, 0, NEED_FILE, true},
+    {SYS_newfstatat, 0, NEED_FILE, true},
+    {SYS_read, 0, NEED_FILE, true},
+    {SYS_pread64, 0, NEED_FILE, true},
+    {SYS_write, 0, NEED_FILE, true},
+    {SYS_lseek, 0, NEED_FILE, true},
+    {SYS_ftruncate, 0, NEED_FILE, true},
+    {SYS_fstat, 0, NEED_FILE, true},
+};
+
+/* ---- classic BPF ---- */
+
+struct machine {
+    uint32_t a, x, memory[MEMORY_WORDS];
+    const struct seccomp_data *data;
+};
+
+static uint32_t alu(uint16_t code, uint32_t a, uint32_t b)
+{
+    switch (BPF_OP(code)) {
+    case BPF_ADD: return a + b;
+    case BPF_SUB: return a - b;
+    case BPF_MUL: return a * b;
+    case BPF_DIV: return b ? a / b : 0;
+    case BPF_AND: return a & b;
+    case BPF_OR: return a | b;
+    case BPF_XOR: return a ^ b;
+    case BPF_LSH: return b < 32 ? a << b : 0;
+    case BPF_RSH: return b < 32 ? a >> b : 0;
+    default: return -a; /* BPF_NEG */
+    }
+}
+
+static bool jumps(uint16_t code, uint32_t a, uint32_t b)
+{
+    switch (BPF_OP(code)) {
+    case BPF_JEQ: return a == b;
+    case BPF_JGT: return a > b;
+    case BPF_JGE: return a >= b;
+    default: return (a & b) != 0; /* BPF_JSET */
+    }
+}
+
+static bool load(struct machine *m, const struct sock_filter *f, uint32_t *to)
+{
+    switch (BPF_MODE(f->code)) {
+    case BPF_IMM: *to = f->k; return true;
+    case BPF_LEN: *to = sizeof *m->data; return true;
+    case BPF_MEM: *to = f->k < MEMORY_WORDS ? m->memory[f->k] : 0; return true;
+    case BPF_ABS:
+        if (f->k % 4 || f->k > sizeof *m->data - 4)
+            return false;
+        memcpy(to, (const char *)m->data + f->k, 4);
+        return true;
+    default: return false;
+    }
+}
+
+/* What the filter says of a call; SECCOMP_RET_KILL_PROCESS if it makes no sense. */
+static uint32_t run(const struct sock_fprog *p, const struct seccomp_data *data)
+{
+    struct machine m = {.data = data};
+    uint32_t at = 0;
+    for (int steps = 0; steps < STEPS_MAX && at < p->len; steps++) {
+        const struct sock_filter *f = &p->filter[at++];
+        uint32_t operand = BPF_SRC(f->code) == BPF_X ? m.x : f->k;
+        switch (BPF_CLASS(f->code)) {
+        case BPF_LD:
+            if (!load(&m, f, &m.a))
+                return SECCOMP_RET_KILL_PROCESS;
+            break;
+        case BPF_LDX:
+            if (!load(&m, f, &m.x))
+                return SECCOMP_RET_KILL_PROCESS;
+            break;
+        case BPF_ST: m.memory[f->k % MEMORY_WORDS] = m.a; break;
+        case BPF_STX: m.memory[f->k % MEMORY_WORDS] = m.x; break;
+        case BPF_ALU: m.a = alu(f->code, m.a, operand); break;
+        case BPF_JMP:
+            at += BPF_OP(f->code) == BPF_JA ? f->k : jumps(f->code, m.a, operand) ? f->jt : f->jf;
+            break;
+        case BPF_RET: return BPF_RVAL(f->code) == BPF_A ? m.a : f->k;
+        default:
+            if (BPF_MISCOP(f->code) == BPF_TAX)
+                m.x = m.a;
+            else
+                m.a = m.x;
+        }
+    }
+    return SECCOMP_RET_KILL_PROCESS;
+}
+
+static bool passes(const struct sock_fprog *p, const struct use *u)
+{
+    struct seccomp_data data = {.nr = u->nr, .args = {(uint64_t)(int64_t)u->arg0}};
+#if defined(__x86_64__)
+    data.arch = AUDIT_ARCH_X86_64;
+#else
+    data.arch = AUDIT_ARCH_AARCH64;
+#endif
+    uint32_t action = run(p, &data) & SECCOMP_RET_ACTION_FULL;
+    return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG ||
+           (action == SECCOMP_RET_ERRNO && u->may_fail);
+}
+
+uint32_t sandbox_denies(const struct sock_fprog *p)
+{
+    uint32_t denied = 0;
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        if (!passes(p, &uses[i]))
+            denied |= uses[i].need;
+    return denied;
+}
+
+void sandbox_begins(bool strict, const struct sock_fprog *p)
+{
+    if (!runtime_is_sampling())
+        return;
+    uint32_t denied = strict || !p || !p->filter ? ~0u : sandbox_denies(p);
+    int saved = errno;
+    /* A profile that can neither be sampled further nor written later is written now. */
+    bool unwritable = !rt.shm && (denied & (NEED_FILE | NEED_CLOCK));
+    if ((denied & NEED_RETURN) || strict || unwritable)
+        runtime_give_up();
+    atomic_fetch_or(&rt.denied, denied);
+    errno = saved;
+}
