@@ -120,9 +120,31 @@ static void write_top(struct json *j, const struct store_top *t, bool over_time)
     json_object_end(j);
 }
 
+/* Functions named by the query, each in a `function` of its own. */
+struct asked {
+    struct arena *arena;
+    const char **names;
+    uint32_t count;
+    bool too_many;
+};
+
+static bool take_function(void *arg, const char *name, const char *value)
+{
+    struct asked *a = arg;
+    if (strcmp(name, "function") || !*value)
+        return true;
+    if (!a->names)
+        a->names = arena_array(a->arena, LIMIT_QUERY_IDS, sizeof *a->names);
+    a->too_many = a->count == LIMIT_QUERY_IDS;
+    if (!a->too_many)
+        a->names[a->count++] = arena_strdup(a->arena, value);
+    return !a->too_many;
+}
+
 void api_top(struct http_exchange *x)
 {
     struct server *s = x->app;
+    struct asked asked = {.arena = x->arena};
     struct store_query q;
     struct store_top t;
     struct err e = {0};
@@ -135,6 +157,13 @@ void api_top(struct http_exchange *x)
     if (!api_read_query(x, false, &q) || !api_read_count(x, "limit", 10000, &o.limit) ||
         !api_read_step(x, &o.step_ns))
         return;
+    http_query_each(x, take_function, &asked);
+    if (asked.too_many) {
+        http_reply_error(x, 400, "more than %d functions", LIMIT_QUERY_IDS);
+        return;
+    }
+    o.only = asked.names;
+    o.only_count = asked.count;
     int rc = store_top(s->store, &q, &o, x->arena, &t, &e);
     if (rc) {
         api_reply_error(x, rc, &e);

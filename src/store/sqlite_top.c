@@ -344,17 +344,29 @@ static uint64_t magnitude(int64_t v)
     return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 }
 
-static struct ranked *rank(struct table *t, bool by_cum)
+/* The first `n` functions and their cells; the heaviest first, unless they were asked for. */
+static struct ranked *rank(struct table *t, const struct store_top_options *o, uint32_t n)
 {
-    uint32_t n = t->x.text_count;
     struct ranked *list = arena_array(&t->a, n, sizeof *list);
     grow_rows(t, n);
     for (uint32_t i = 0; i < n; i++)
         list[i] = (struct ranked){t->x.texts[i], i,
-                                  magnitude(by_cum ? t->all[i].cum : t->all[i].flat), t->all[i]};
-    if (n)
+                                  magnitude(o->by_cum ? t->all[i].cum : t->all[i].flat), t->all[i]};
+    if (n && !o->only_count)
         qsort(list, n, sizeof *list, by_weight);
     return list;
+}
+
+/* Functions that are asked for by name get the first numbers, and only they get rows. */
+static void ask_for(struct table *t, const struct store_top_options *o)
+{
+    for (uint32_t i = 0; i < o->only_count; i++)
+        name_index(&t->x, o->only[i], strlen(o->only[i]));
+    uint32_t n = t->x.text_count, *row_of = arena_array(&t->a, n, sizeof *row_of);
+    for (uint32_t i = 0; i < n; i++)
+        row_of[i] = i + 1;
+    t->row_of = row_of;
+    t->row_of_count = t->functions = n;
 }
 
 static void give_function(struct store_top_function *f, const struct ranked *r,
@@ -382,9 +394,12 @@ int sqlite_top(struct store *base, const struct store_query *q, const struct sto
         finish(&t);
         return rc;
     }
+    if (o->only_count)
+        ask_for(&t, o);
     rc = fill(&t, &set);
-    struct ranked *list = rank(&t, o->by_cum);
-    uint32_t n = t.x.text_count, limit = o->limit ? o->limit : 20;
+    uint32_t n = o->only_count ? t.row_of_count : t.x.text_count;
+    uint32_t limit = o->only_count ? n : o->limit ? o->limit : 20;
+    struct ranked *list = rank(&t, o, n);
     out->function_count = n < limit ? n : limit;
     out->total = t.all_total[0];
     uint32_t *row_of = arena_zarray(&t.a, n, sizeof *row_of);

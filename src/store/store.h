@@ -227,6 +227,10 @@ struct store_top_options {
     int64_t step_ns; /* 0: one bucket for all */
     uint32_t limit;  /* functions; 0: 20 */
     bool by_cum;
+    /* Just these functions, by name, in their order, without a limit; one that is nowhere in the
+     * range has zeros. NULL and 0: whichever are the largest. */
+    const char *const *only;
+    uint32_t only_count;
 };
 
 struct store_top_function {

@@ -534,6 +534,17 @@ static void a_function_is_followed_over_time(void **state)
         assert_int_equal(top.functions[0].flat, 6000);
         assert_int_equal(top.functions[1].flat_values[0], 55);
         assert_int_equal(top.totals[0], 1055);
+        const char *only[] = {"main", "nowhere", "hot"};
+        must(store_top(s, &q,
+                       &(struct store_top_options){
+                           .step_ns = 1800 * SECOND, .limit = 1, .only = only, .only_count = 3},
+                       &a, &top, &e));
+        assert_int_equal(top.function_count, 3);
+        for (int i = 0; i < 3; i++)
+            assert_string_equal(top.functions[i].name, only[i]);
+        assert_int_equal(top.functions[0].cum_values[0], 30 * 31 / 2 + 3000);
+        assert_int_equal(top.functions[1].cum, 0);
+        assert_int_equal(top.functions[2].cum, 60 * 61 / 2);
         must(store_maintain(s, T0 + 9000 * SECOND, &e));
     }
     arena_free(&a);
