@@ -214,6 +214,25 @@ static void add_headers(struct http_exchange *x, const struct store_merge_info *
     add_header(x, "X-Strobe-Damaged", (int64_t)i->damaged);
 }
 
+/* A text as a header, if it can stand in one: printable ASCII. */
+static void add_text(struct http_exchange *x, const char *name, struct profile_str s)
+{
+    bool plain = s.len > 0 && s.len < 256;
+    for (uint32_t i = 0; plain && i < s.len; i++)
+        plain = s.ptr[i] >= ' ' && s.ptr[i] < 127;
+    if (plain)
+        http_reply_header(x, name, arena_strndup(x->arena, s.ptr, s.len));
+}
+
+/* Which program, and which build of it: the first mapping is the program's own. */
+static void add_program(struct http_exchange *x, const struct profile *p)
+{
+    if (!p->mapping_count)
+        return;
+    add_text(x, "X-Strobe-Program", profile_string(p, p->mappings[0].file));
+    add_text(x, "X-Strobe-Build", profile_string(p, p->mappings[0].build_id));
+}
+
 static void reply(struct api_answer *a, const struct api_format *f)
 {
     const char *si = http_query(a->x, "si");
@@ -234,6 +253,8 @@ static void reply(struct api_answer *a, const struct api_format *f)
         api_reply_error(a->x, rc, &e);
     else
         add_headers(a->x, &a->info);
+    if (!rc)
+        add_program(a->x, a->profile);
 }
 
 void api_profile(struct http_exchange *x)
