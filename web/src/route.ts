@@ -27,7 +27,20 @@ export interface Refinement {
 }
 
 /** What the dashboard adds: where and when (serve/place.ts reads it). */
-export const contextNames = ["page", "app", "kind", "range", "until", "span", "by"] as const;
+export const contextNames = [
+  "page",
+  "app",
+  "kind",
+  "range",
+  "until",
+  "span",
+  "by",
+  "where",
+  "trend",
+  "tab",
+  "run",
+  "show",
+] as const;
 export type Context = Partial<Record<(typeof contextNames)[number], string>>;
 
 export interface Route {

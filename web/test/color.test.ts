@@ -61,8 +61,19 @@ for (const [name, theme] of [
   });
   test(`${name}: text on every surface has a contrast of 4.5`, () => {
     for (const surface of ["--bg", "--surface", "--raised", "--accent-soft"])
-      for (const text of ["--text", "--muted", "--accent-text", "--warn", "--bad"])
+      for (const text of [
+        "--text",
+        "--muted",
+        "--accent-text",
+        "--warn",
+        "--bad",
+        "--less-text",
+        "--more-text",
+      ])
         assert.ok(contrast(theme, text, surface) >= 4.5, `${text} on ${surface}`);
+  });
+  test(`${name}: what is pressed has readable text`, () => {
+    assert.ok(contrast(theme, "--on-accent", "--accent") >= 4.5);
   });
   test(`${name}: the focus ring stands out from every surface`, () => {
     for (const surface of ["--bg", "--surface", "--raised"])

@@ -7,7 +7,8 @@ import { heatOf } from "../src/flame/palette.ts";
 import { heaviestNode } from "../src/flame/tree.ts";
 import { routeFromQuery, routeToQuery } from "../src/route.ts";
 import { hottestPath, treeRows } from "../src/tree/rows.ts";
-import { makeQuery, readPlace, windowOf } from "../src/serve/place.ts";
+import { makeQuery } from "../src/serve/matches.ts";
+import { readPlace, windowOf } from "../src/serve/place.ts";
 import { profileOf, randomProfile } from "./support.ts";
 
 test("an exact pattern means the name, and is spelled as the name", () => {

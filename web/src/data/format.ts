@@ -86,11 +86,16 @@ export function formatNumber(value: number): string {
   return text === "-0" ? "0" : text;
 }
 
-/** The value in unit `to`, without the unit. */
-export function formatIn(value: number, from: string, to: string): string {
+/** The value in unit `to`; as it is where the units have nothing in common. */
+export function convert(value: number, from: string, to: string): number {
   const source = find(from);
   const target = source?.family.units.find((u) => u.name === to);
-  return formatNumber(source && target ? (value * source.unit.factor) / target.factor : value);
+  return source && target ? (value * source.unit.factor) / target.factor : value;
+}
+
+/** The value in unit `to`, without the unit. */
+export function formatIn(value: number, from: string, to: string): string {
+  return formatNumber(convert(value, from, to));
 }
 
 /** "4.56s", "1.50MB", "12": what pprof prints with -unit=auto. */

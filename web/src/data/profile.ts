@@ -25,6 +25,19 @@ export interface Profile {
   frameInlined: Int32Array;
   frameGroup: string[]; // what the frame is coloured by: module or package
   tree: Tree;
+  merged?: Merged | undefined;
+}
+
+/** What several profiles were merged from. */
+export interface Merged {
+  profiles: number;
+  series: number;
+  duration_ms: number;
+  lost: number;
+  rounded: boolean; // to whole ten minutes, as old profiles are kept
+  damaged: number; // parts of the store that could not be read
+  program: string; // file of the first binary, and its build id
+  build: string;
 }
 
 export function makeProfile(body: Body): Profile {

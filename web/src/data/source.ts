@@ -4,7 +4,7 @@
 // so that Back, and a pill that is put on again, cost nothing.
 
 import { readBody } from "./columns.ts";
-import { makeProfile, type Profile } from "./profile.ts";
+import { makeProfile, type Merged, type Profile } from "./profile.ts";
 import type { Route } from "../route.ts";
 
 export type Walk = "root" | "leaf" | "callers" | "callees";
@@ -53,6 +53,22 @@ export function forgetProfiles(): void {
   kept.clear();
 }
 
+/** What the dashboard's server says of a merged range; a profile from a file has none of it. */
+function readMerged(headers: Headers): Merged | undefined {
+  if (!headers.has("X-Strobe-Profiles")) return undefined;
+  const number = (name: string): number => Number(headers.get(`X-Strobe-${name}`) ?? 0);
+  return {
+    profiles: number("Profiles"),
+    series: number("Series"),
+    duration_ms: number("Duration-Ms"),
+    lost: number("Lost"),
+    rounded: number("Rounded") !== 0,
+    damaged: number("Damaged"),
+    program: headers.get("X-Strobe-Program") ?? "",
+    build: headers.get("X-Strobe-Build") ?? "",
+  };
+}
+
 /** Throws an Error with a sentence for the reader. */
 export async function fetchProfile(url: string): Promise<Profile> {
   let answer: Response;
@@ -63,6 +79,7 @@ export async function fetchProfile(url: string): Promise<Profile> {
   }
   if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
   const p = makeProfile(readBody(await answer.arrayBuffer()));
+  p.merged = readMerged(answer.headers);
   keep(url, p);
   return p;
 }

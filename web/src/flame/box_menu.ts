@@ -3,6 +3,7 @@
 // What the menu of a box offers.
 
 import { openCalls } from "../state.ts";
+import { trendSource } from "../tree/trend.ts";
 import { framePattern } from "../data/pattern.ts";
 import { nodeFunction, nodeName } from "../data/profile.ts";
 import type { MenuItem, Menu } from "../ui/menu.tsx";
@@ -25,6 +26,8 @@ export function boxMenu(g: Graph, box: Pick<Box, "node" | "count">): Menu {
   ];
   if (fn < 0) return { title: name, items };
   items.splice(1, 0, { label: "Callers and callees", key: "c", act: () => openCalls(name) });
+  const trends = trendSource.peek();
+  if (trends) items.push({ label: "Trend", key: "l", act: () => trends.open(name) });
   items.push({
     label: "Copy name",
     key: "y",

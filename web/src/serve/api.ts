@@ -2,6 +2,8 @@
 //
 // The answers of /api/v1 that the dashboard reads (docs/api.md), and how they are asked for.
 
+import { forgetToken, token } from "./token.ts";
+
 export interface Series {
   id: string;
   kind: string;
@@ -32,10 +34,30 @@ export interface Timeline {
 
 export interface StoredProfile {
   id: string;
+  series: string;
   time_ms: number;
   duration_ms: number;
+  period: number;
   samples: number;
   lost: number | null;
+  total: number;
+}
+
+export interface ProfileList {
+  profiles: StoredProfile[];
+  more: boolean;
+}
+
+export interface Top {
+  from_ms: number;
+  step_ms: number;
+  buckets: number;
+  totals: number[];
+  functions: { name: string; flat_values: number[]; cum_values: number[] }[];
+}
+
+export interface TrendPoints {
+  points: { time_ms: number; flat: number; cum: number; total: number }[];
 }
 
 export interface Target {
@@ -52,27 +74,44 @@ export interface Target {
   kinds: { kind: string; state: string; stored: number; error: string }[];
 }
 
-export interface Run {
-  id: string;
-  program: string;
-  input: string;
-  kind: string;
-  status: string;
-  started_ms: number;
-  ended_ms: number | null;
+type Params = readonly (readonly [string, string])[] | Record<string, string>;
+
+function urlOf(path: string, params: Params): string {
+  const list = Array.isArray(params) ? (params as [string, string][]) : Object.entries(params);
+  const text = new URLSearchParams(list.filter(([, v]) => v !== "")).toString();
+  return `/api/v1/${path}${text ? `?${text}` : ""}`;
 }
 
-/** Throws an Error with a sentence. */
-export async function ask<T>(path: string, params: Record<string, string> = {}): Promise<T> {
-  const query = new URLSearchParams(Object.entries(params).filter(([, v]) => v !== ""));
-  const text = query.toString();
+async function answerOf<T>(request: Promise<Response>): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(`/api/v1/${path}${text ? `?${text}` : ""}`);
-  } catch {
+    answer = await request;
+  } catch (e) {
+    if (e instanceof DOMException && e.name === "AbortError") throw e;
     throw new Error("strobe serve no longer answers: is it still running?");
   }
+  if (answer.status === 401) forgetToken();
   const body = (await answer.json()) as T & { error?: string };
   if (!answer.ok) throw new Error(body.error ?? `strobe serve answered ${answer.status}`);
   return body;
+}
+
+/** Throws an Error with a sentence. */
+export function ask<T>(path: string, params: Params = {}, abort?: AbortSignal): Promise<T> {
+  return answerOf<T>(fetch(urlOf(path, params), { signal: abort ?? null }));
+}
+
+/** The same for what changes something: with the token of this tab. */
+export function post<T>(path: string, body: unknown): Promise<T> {
+  return answerOf<T>(
+    fetch(urlOf(path, {}), {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token.value}`, "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  );
+}
+
+export function sentence(e: unknown): string {
+  return e instanceof Error ? e.message : String(e);
 }

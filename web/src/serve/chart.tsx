@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// The values of the range over time, as lines. Dragging selects what the profile view shows; a
-// click
-// selects the profile that is nearest.
+// The values of the range over time, as lines, or one function's share. Dragging selects what the
+// profile view shows; a click selects the profile that is nearest.
 
-import { effect } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { autoUnit, formatIn, formatValue } from "../data/format.ts";
-import { navigate, route } from "../state.ts";
+import { autoUnit, convert, formatNumber, formatValue } from "../data/format.ts";
+import { route } from "../state.ts";
 import type { Timeline } from "./api.ts";
-import { defaultType, kind, place, profiles, timeline } from "./live.ts";
+import { GroupBy } from "./group_by.tsx";
+import { go, selectNearest, selectWindow } from "./go.ts";
+import { defaultType, kind, place, timeline } from "./live.ts";
 
 const HEIGHT = 170;
 const LINES = 12;
@@ -27,8 +28,9 @@ export function chartValues(t: Timeline, line: number): (number | null)[] {
   return values.map((v, i) => (v === null || !duration_ms[i] ? null : (v / duration_ms[i]) * 1000));
 }
 
+/** A value of the chart, which is in `unit` already. */
 function spell(t: Timeline, value: number, unit: string): string {
-  return `${formatIn(value, t.unit, unit)}${unit}`;
+  return `${formatNumber(value)}${t.unit === "%" ? " %" : unit}`;
 }
 
 /** "cpu, each second", "delay, each 2 min", "inuse_space". */
@@ -47,27 +49,16 @@ function timeLabel(t: Timeline, seconds: number): string {
     : date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 }
 
-function select(from: number, until: number): void {
-  const span = `${Math.round(from)}-${Math.round(until)}`;
-  navigate({ context: { ...route.peek().context, span }, zoom: "" }, "push");
-}
-
-/** The profile whose time is nearest. */
-function selectNearest(ms: number): void {
-  const list = profiles.peek();
-  if (list.length === 0) return;
-  const best = list.reduce((a, b) => (Math.abs(b.time_ms - ms) < Math.abs(a.time_ms - ms) ? b : a));
-  select(best.time_ms, best.time_ms + 1);
-}
-
 function makePlot(host: HTMLElement, t: Timeline): uPlot {
   const style = getComputedStyle(document.documentElement);
   const css = (name: string): string => style.getPropertyValue(name).trim();
   const shown = t.lines.slice(0, LINES);
   const x = Array.from({ length: t.buckets }, (_, i) => (t.from_ms + (i + 0.5) * t.step_ms) / 1000);
-  const ys = shown.map((_, i) => chartValues(t, i));
-  const largest = Math.max(0, ...ys.flat().map((v) => Math.abs(v ?? 0)));
+  const values = shown.map((_, i) => chartValues(t, i));
+  const largest = Math.max(0, ...values.flat().map((v) => Math.abs(v ?? 0)));
   const unit = autoUnit(largest, t.unit);
+  /* In the unit of the axis, whose round numbers are then where the lines are. */
+  const ys = values.map((line) => line.map((v) => (v === null ? v : convert(v, t.unit, unit))));
   const axis = {
     stroke: css("--muted"),
     grid: { stroke: css("--line"), width: 1 },
@@ -102,7 +93,8 @@ function makePlot(host: HTMLElement, t: Timeline): uPlot {
       setSelect: [
         (u) => {
           const { left, width } = u.select;
-          if (width > 3) select(u.posToVal(left, "x") * 1000, u.posToVal(left + width, "x") * 1000);
+          const at = (x: number): number => u.posToVal(x, "x") * 1000;
+          if (width > 3) selectWindow({ from: at(left), until: at(left + width) });
         },
       ],
       ready: [
@@ -110,7 +102,8 @@ function makePlot(host: HTMLElement, t: Timeline): uPlot {
           let downAt = 0;
           u.over.addEventListener("pointerdown", (e) => (downAt = e.clientX));
           u.over.addEventListener("click", (e) => {
-            if (Math.abs(e.clientX - downAt) < 4) selectNearest(u.posToVal(e.offsetX, "x") * 1000);
+            if (Math.abs(e.clientX - downAt) < 4)
+              void selectNearest(u.posToVal(e.offsetX, "x") * 1000);
           });
         },
       ],
@@ -131,17 +124,47 @@ function showSelection(u: uPlot): void {
   u.setSelect({ left, width, top: 0, height: u.over.clientHeight }, false);
 }
 
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+const systemIsDark = signal(systemDark.matches);
+systemDark.addEventListener("change", () => (systemIsDark.value = systemDark.matches));
+
+/** Changes with the colours, which a canvas does not follow by itself. */
+export const themed = computed(() => `${route.value.theme} ${systemIsDark.value}`);
+
+const chosenWindow = computed(() => place.value.selection);
+
 export function Chart() {
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const e = host.current;
     if (!e) return;
     let plot: uPlot | undefined;
-    const end = effect(() => {
-      const t = timeline.value;
-      route.value.theme;
+    const remake = (t: Timeline | undefined): void => {
       plot?.destroy();
       plot = t && t.lines.length > 0 ? makePlot(e, t) : undefined;
+      if (plot) showSelection(plot);
+    };
+    /* While a selection is being drawn the chart stays the one that it is drawn on. */
+    let held = false;
+    let missed = false;
+    const hold = (): void => void (held = true);
+    const letGo = (): void => {
+      setTimeout(() => {
+        held = false;
+        if (missed) remake(timeline.peek());
+        missed = false;
+      });
+    };
+    e.addEventListener("pointerdown", hold);
+    addEventListener("pointerup", letGo);
+    const end = effect(() => {
+      themed.value;
+      const t = timeline.value;
+      if (held) missed = true;
+      else untracked(() => remake(t));
+    });
+    const endSelection = effect(() => {
+      chosenWindow.value;
       if (plot) showSelection(plot);
     });
     const size = new ResizeObserver(() => {
@@ -151,16 +174,37 @@ export function Chart() {
     size.observe(e);
     return () => {
       end();
+      endSelection();
+      e.removeEventListener("pointerdown", hold);
+      removeEventListener("pointerup", letGo);
       size.disconnect();
       plot?.destroy();
     };
   }, []);
   const t = timeline.value;
+  const { trend } = place.value;
+  const type = route.value.sampleType || (defaultType.value ?? kind.value);
   const lines = t && t.lines.length > 1 ? t.lines.slice(0, LINES) : [];
   return (
     <section class="chart" aria-label="Values over time">
       <h2 class="muted">
-        {t ? heading(t, route.value.sampleType || (defaultType.value ?? kind.value)) : ""}
+        {trend ? `share of ${type}` : t && heading(t, type)}
+        {trend && (
+          <span class="pill" data-pill="trend">
+            <span class="pill-kind">trend</span>
+            <span class="pill-value" title={trend}>
+              {trend}
+            </span>
+            <button
+              type="button"
+              aria-label="Show the total again"
+              onClick={() => go({ trend: "" })}
+            >
+              ×
+            </button>
+          </span>
+        )}
+        <GroupBy />
       </h2>
       <div ref={host} class="plot" aria-hidden="true" />
       {t && <ChartTwin t={t} />}
@@ -177,6 +221,10 @@ export function Chart() {
   );
 }
 
+function inWords(t: Timeline, value: number): string {
+  return t.unit === "%" ? spell(t, value, "") : formatValue(value, t.unit);
+}
+
 /** The chart in words, for those who do not see it. */
 function ChartTwin(props: { t: Timeline }) {
   const { t } = props;
@@ -189,8 +237,8 @@ function ChartTwin(props: { t: Timeline }) {
         const per = isPerSecond(t) ? " per second" : "";
         return (
           <li key={line.name}>
-            {line.name}: {values.length} values, last {formatValue(last, t.unit)}
-            {per}, at most {formatValue(most, t.unit)}
+            {line.name}: {values.length} values, last {inWords(t, last)}
+            {per}, at most {inWords(t, most)}
             {per}
           </li>
         );

@@ -3,42 +3,46 @@
 // The dashboard's frame: which application, which range, which view; and what stands there when
 // there is nothing to show.
 
-import { Pills } from "../ui/pills.tsx";
-import { StatusBar } from "../ui/status.tsx";
-import { Toolbar } from "../ui/toolbar.tsx";
+import { View } from "../app.tsx";
+import { SuitePage } from "../suite/suite.tsx";
+import { suite } from "../suite/live.ts";
 import { Help } from "../ui/help.tsx";
+import { pageKeys, useKeyboard } from "../ui/keyboard.ts";
 import { MenuLayer } from "../ui/menu.tsx";
 import { Notice } from "../ui/notice.tsx";
-import { useKeyboard } from "../ui/keyboard.ts";
-import { View } from "../app.tsx";
-import { formatCount, formatValue } from "../data/format.ts";
-import type { Context } from "../route.ts";
-import { navigate, route } from "../state.ts";
+import { Pills } from "../ui/pills.tsx";
+import { StatusBar } from "../ui/status.tsx";
+import { Switches, Toolbar } from "../ui/toolbar.tsx";
+import { Changed } from "./changed.tsx";
 import { Chart } from "./chart.tsx";
+import { ProfileContext } from "./context.tsx";
+import { go, step } from "./go.ts";
 import {
   app,
+  appSeries,
   apps,
-  inner,
+  charted,
+  inside,
   kind,
   kindsOf,
-  moreProfiles,
   newest,
   place,
-  profiles,
-  query,
   series,
   shown,
   trouble,
-  wide,
 } from "./live.ts";
-import { pages, rangeMs, ranges, type Page } from "./place.ts";
-import { Runs, Targets } from "./lists.tsx";
+import { pageOf, pages, rangeMs, ranges, type Page } from "./place.ts";
+import { Targets } from "./targets.tsx";
+import { spellTime } from "./times.ts";
+import { Upload, UploadButton } from "./upload.tsx";
+import { Where } from "./where.tsx";
 
-const afresh = { zoom: "", zoomCallers: "", zoomCallees: "", at: "" };
+pageKeys["["] = { what: "the profile before", act: () => void step(-1) };
+pageKeys["]"] = { what: "the next profile", act: () => void step(1) };
 
-/** Another place has other boxes: what is zoomed to there is everything. */
-function go(change: Context, also: Partial<typeof route.value> = {}): void {
-  navigate({ context: { ...route.value.context, ...change }, ...afresh, ...also }, "push");
+function openPage(page: Page): void {
+  const change = { page: page === "cpu" ? "" : page, kind: "", trend: "", run: "", show: "" };
+  go(change, { sampleType: "", refine: [] });
 }
 
 function Navigation() {
@@ -49,9 +53,7 @@ function Navigation() {
           key={page}
           type="button"
           aria-current={place.value.page === page ? "page" : undefined}
-          onClick={() =>
-            go({ page: page === "cpu" ? "" : page, kind: "" }, { sampleType: "", refine: [] })
-          }
+          onClick={() => openPage(page)}
         >
           {label}
         </button>
@@ -67,7 +69,10 @@ function Applications() {
       class="plain"
       value={app.value}
       onChange={(e) =>
-        go({ app: e.currentTarget.value, kind: "", span: "", by: "" }, { refine: [] })
+        go(
+          { app: e.currentTarget.value, kind: "", span: "", by: "", where: "", trend: "" },
+          { refine: [] },
+        )
       }
     >
       {apps.value.map((name) => (
@@ -96,7 +101,8 @@ function Ranges() {
       >
         {ranges.map((r) => (
           <option key={r} value={r}>
-            last {r}
+            {until === undefined ? "last " : ""}
+            {r}
           </option>
         ))}
       </select>
@@ -131,123 +137,6 @@ function Ranges() {
   );
 }
 
-function clock(ms: number): string {
-  return new Date(ms).toLocaleTimeString("en-GB", { hour12: false });
-}
-
-function day(ms: number): string {
-  return new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-}
-
-/** "21 Nov 12:01:26 – 13:01:26", or one time for a single profile. */
-function spell(from: number, until: number): string {
-  if (until - from < 1000) return `${day(from)} ${clock(from)}`;
-  const second = day(from) === day(until) ? clock(until) : `${day(until)} ${clock(until)}`;
-  return `${day(from)} ${clock(from)} – ${second}`;
-}
-
-/** From profile to profile, by time. */
-function step(by: 1 | -1): void {
-  const list = [...profiles.value].sort((a, b) => a.time_ms - b.time_ms);
-  if (list.length === 0) return;
-  const s = place.value.selection;
-  let at = by > 0 ? 0 : list.length - 1;
-  if (s) {
-    const later = list.findIndex((p) => p.time_ms >= s.until);
-    const earlier = list.filter((p) => p.time_ms < s.from).length - 1;
-    at = by > 0 ? (later < 0 ? list.length - 1 : later) : Math.max(0, earlier);
-  }
-  const ms = list[at].time_ms;
-  go({ span: `${ms}-${ms + 1}` });
-}
-
-function exportUrl(): string {
-  const { from, until } = inner.value;
-  const q = new URLSearchParams({ query: query.value, from: String(from), until: String(until) });
-  return `/api/v1/profile?${q.toString()}`;
-}
-
-/** What the profile view below is made of. */
-function ProfileContext() {
-  const { from, until } = inner.value;
-  const inside = profiles.value.filter((p) => p.time_ms >= from && p.time_ms < until);
-  const lost = inside.reduce((sum, p) => sum + (p.lost ?? 0), 0);
-  const samples = inside.reduce((sum, p) => sum + p.samples, 0);
-  const each = inside.length ? inside[0].duration_ms : 0;
-  const same = inside.every((p) => Math.abs(p.duration_ms - each) < each * 0.05);
-  const names = [...new Set(shown.value.flatMap((s) => Object.keys(s.labels)))].filter(
-    (name) => name !== "service_name",
-  );
-  const { by, selection } = place.value;
-  const more = moreProfiles.value && !selection ? "+" : "";
-  return (
-    <section class="context" aria-label="What is shown">
-      <p>
-        <strong id="count">
-          {formatCount(inside.length)}
-          {more} {inside.length === 1 ? "profile" : "profiles"}
-        </strong>
-        {each > 0 && same && ` · ${formatValue(each * 1e6, "ns")} each`}
-        {samples > 0 && ` · ${formatCount(samples)} samples`}
-        {lost > 0 && <span class="warning"> · {formatCount(lost)} lost</span>}
-      </p>
-      <p class="muted">{spell(from, until)}</p>
-      <p class="context-buttons">
-        <button
-          type="button"
-          class="plain"
-          onClick={() => step(-1)}
-          disabled={!inside.length && !selection}
-        >
-          ‹ profile
-        </button>
-        <button
-          type="button"
-          class="plain"
-          onClick={() => step(1)}
-          disabled={!inside.length && !selection}
-        >
-          profile ›
-        </button>
-        {selection && (
-          <button type="button" class="plain" onClick={() => go({ span: "" })}>
-            whole range
-          </button>
-        )}
-        <a href={exportUrl()} download>
-          pprof
-        </a>
-      </p>
-      <p>
-        <label>
-          group by{" "}
-          <select class="plain" value={by} onChange={(e) => go({ by: e.currentTarget.value })}>
-            <option value="">nothing</option>
-            {names.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
-      </p>
-      <dl>
-        {names.map((name) => {
-          const values = [...new Set(shown.value.map((s) => s.labels[name] ?? "–"))];
-          return (
-            <div key={name}>
-              <dt class="muted">{name}</dt>
-              <dd title={values.join(", ")}>
-                {values.length > 3 ? `${values.length} values` : values.join(", ")}
-              </dd>
-            </div>
-          );
-        })}
-      </dl>
-    </section>
-  );
-}
-
 function Kinds(props: { kinds: string[] }) {
   if (props.kinds.length < 2) return null;
   return (
@@ -257,7 +146,7 @@ function Kinds(props: { kinds: string[] }) {
           key={k}
           type="button"
           aria-current={k === kind.value ? "page" : undefined}
-          onClick={() => go({ kind: k }, { sampleType: "" })}
+          onClick={() => go({ kind: k, trend: "" }, { sampleType: "" })}
         >
           {k}
         </button>
@@ -272,18 +161,77 @@ const hints: Record<string, string> = {
   time: "strobe push -s NAME -k mutex mutex.pb.gz",
 };
 
+/** Nothing of this view: why, as far as it is known; where there is something; how to get it. */
+function NoKind(props: { page: Page }) {
+  const { page } = props;
+  const label = pages.find((p) => p.page === page)?.label ?? page;
+  const why = suite.value?.programs.find((p) => p.name === app.value)?.views[page];
+  const others = pages.filter((p) => appSeries.value.some((s) => pageOf(s.kind) === p.page));
+  return (
+    <Notice title={`${app.value} has no ${label} profiles yet.`}>
+      {why && <p>{why}</p>}
+      {others.length > 0 && (
+        <p>
+          What there is of it:{" "}
+          {others.map((p) => (
+            <button key={p.page} type="button" class="plain" onClick={() => openPage(p.page)}>
+              {p.label}
+            </button>
+          ))}
+        </p>
+      )}
+      <p>They appear here as soon as one is in. To send one, or to have the program scraped:</p>
+      <pre>{`${hints[page]}\nstrobe serve -c strobe.yaml`}</pre>
+    </Notice>
+  );
+}
+
+/** The labels fit no series of this kind, or the range holds no profile. */
+function NothingHere() {
+  if (shown.value.length === 0)
+    return (
+      <Notice title="No series has these labels.">
+        <p>
+          <button type="button" class="plain" onClick={() => go({ where: "" })}>
+            take the labels away
+          </button>
+        </p>
+      </Notice>
+    );
+  if (place.value.selection)
+    return (
+      <Notice title="No profile in this selection.">
+        <p>
+          <button type="button" class="plain" onClick={() => go({ span: "" })}>
+            whole range
+          </button>
+        </p>
+      </Notice>
+    );
+  return (
+    <Notice title="No profile in this range.">
+      <p>
+        The newest is of {newest.value ? spellTime(newest.value) : "–"}. A longer or an earlier
+        range has more.
+      </p>
+      {newest.value > 0 && (
+        <button
+          type="button"
+          class="plain"
+          onClick={() => go({ until: String(newest.value + 60_000), span: "" })}
+        >
+          go there
+        </button>
+      )}
+    </Notice>
+  );
+}
+
 function Charted(props: { page: Page }) {
   const { page } = props;
   const kinds = kindsOf(page);
-  if (!kind.value) {
-    const label = pages.find((p) => p.page === page)?.label ?? page;
-    return (
-      <Notice title={`${app.value} has no ${label} profiles yet.`}>
-        <p>They appear here as soon as one is in. To send one, or to have the program scraped:</p>
-        <pre>{`${hints[page]}\nstrobe serve -c strobe.yaml`}</pre>
-      </Notice>
-    );
-  }
+  if (!kind.value) return <NoKind page={page} />;
+  const none = inside.value?.profiles.length === 0 || shown.value.length === 0;
   return (
     <div class="charted">
       <div class="above">
@@ -291,29 +239,16 @@ function Charted(props: { page: Page }) {
         <Chart />
         <ProfileContext />
       </div>
-      {profiles.value.length > 0 ? (
+      {none ? (
+        <NothingHere />
+      ) : (
         <>
+          <Changed />
           <Toolbar part />
           <Pills />
           <View />
           <StatusBar />
         </>
-      ) : (
-        <Notice title="No profile in this range.">
-          <p>
-            The newest is of {newest.value ? `${day(newest.value)} ${clock(newest.value)}` : "–"}. A
-            longer or an earlier range has more.
-          </p>
-          {newest.value > 0 && (
-            <button
-              type="button"
-              class="plain"
-              onClick={() => go({ until: String(newest.value + 60_000), span: "" })}
-            >
-              go there
-            </button>
-          )}
-        </Notice>
       )}
     </div>
   );
@@ -323,10 +258,11 @@ function Empty() {
   return (
     <Notice title="Nothing has come in yet.">
       <p>
-        Send a profile, let Go programs be scraped, or run the suite; this page follows by itself.
+        Record a program, let Go programs be scraped, or run the suite; this page follows by itself.
+        A profile that you have already can be dropped here.
       </p>
       <pre>
-        {`strobe push -s NAME cpu.pb.gz
+        {`strobe record --push -- PROGRAM…
 strobe serve -c strobe.yaml
 strobe suite run --input short`}
       </pre>
@@ -337,25 +273,41 @@ strobe suite run --input short`}
 function Content() {
   const { page } = place.value;
   if (page === "targets") return <Targets />;
-  if (page === "suite") return <Runs />;
+  if (page === "suite") return <SuitePage />;
   if (!series.value) return <main class="view" aria-busy="true" aria-label="Loading" />;
   if (series.value.length === 0) return <Empty />;
   return <Charted page={page} />;
 }
 
+function Head() {
+  const some = apps.value.length > 0 && charted.value;
+  return (
+    <header class="toolbar place">
+      <h1 class="title">strobe</h1>
+      {some && <Applications />}
+      {some && <Ranges />}
+      {some && kind.value && <Where />}
+      <output class="warning">{trouble.value}</output>
+      <UploadButton />
+      <Switches />
+    </header>
+  );
+}
+
 export function Dashboard() {
   useKeyboard();
-  wide.value;
+  const { page } = place.value;
+  const label = pages.find((p) => p.page === page)?.label ?? "";
+  const of = charted.value && app.value ? ` · ${app.value}` : "";
+  document.title = `${label}${of} · strobe`;
   return (
     <div class="dashboard">
-      <header class="toolbar place">
-        <h1 class="title">strobe</h1>
-        {apps.value.length > 0 && <Applications />}
-        {apps.value.length > 0 && <Ranges />}
-        <output class="warning">{trouble.value}</output>
-      </header>
+      <Head />
       <Navigation />
-      <Content />
+      <div class="content">
+        <Upload />
+        <Content />
+      </div>
       <MenuLayer />
       <Help />
     </div>

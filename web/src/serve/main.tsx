@@ -6,16 +6,17 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { applyTheme, followHistory, load, route, source } from "../state.ts";
 import { Dashboard } from "./dashboard.tsx";
+import { startSuite } from "../suite/live.ts";
 import { start } from "./live.ts";
+import { takeToken } from "./token.ts";
+import { startTrends } from "./trends.ts";
 
-/* The link that strobe serve prints ends in the token that changing requests need. It belongs into
- * no history and no copied link. */
-if (location.hash.startsWith("#token="))
-  history.replaceState(null, "", location.pathname + location.search);
-
+takeToken();
 followHistory();
 effect(applyTheme);
 start();
+startTrends();
+startSuite();
 effect(() => {
   [route.value, source.value];
   void load();

@@ -3,6 +3,7 @@
 // Where and when the dashboard looks, as it stands in the URL. Times are milliseconds since 1970.
 
 import type { Context } from "../route.ts";
+import { parseMatches, type Match } from "./matches.ts";
 
 export type Page = "cpu" | "memory" | "time" | "targets" | "suite";
 
@@ -36,7 +37,27 @@ export interface Place {
   until: number | undefined; // undefined: now, and it moves on
   selection: Window | undefined;
   by: string; // label to group by
+  where: Match[]; // besides the application
+  trend: string; // function whose trend the chart shows; "": the total
+  tab: SuiteTab;
+  run: string; // of the suite; "": the list of them
+  show: RunView;
 }
+
+export const suiteTabs = [
+  { tab: "cpu", label: "CPU" },
+  { tab: "memory", label: "Memory" },
+  { tab: "time", label: "Time" },
+] as const;
+export type SuiteTab = (typeof suiteTabs)[number]["tab"];
+
+export const runViews = [
+  { show: "flame", label: "Profile" },
+  { show: "diagram", label: "Diagram" },
+  { show: "graph", label: "Graph" },
+  { show: "report", label: "Report" },
+] as const;
+export type RunView = (typeof runViews)[number]["show"];
 
 export function readPlace(c: Context): Place {
   const page = pages.find((p) => p.page === c.page)?.page ?? "cpu";
@@ -51,6 +72,11 @@ export function readPlace(c: Context): Place {
     until: c.until && Number.isFinite(until) ? until : undefined,
     selection: to > from ? { from, until: to } : undefined,
     by: c.by ?? "",
+    where: parseMatches(c.where ?? ""),
+    trend: c.trend ?? "",
+    tab: suiteTabs.find((t) => t.tab === c.tab)?.tab ?? "cpu",
+    run: c.run ?? "",
+    show: runViews.find((v) => v.show === c.show)?.show ?? "flame",
   };
 }
 
@@ -66,8 +92,13 @@ export function pageOf(kind: string): Page {
   return "time";
 }
 
-/** A query of the API: cpu{service_name="api"}, heap/alloc_space{…}. */
-export function makeQuery(kind: string, type: string, app: string): string {
-  const quoted = app.replace(/[\\"]/g, "\\$&");
-  return `${kind}${type ? `/${type}` : ""}{service_name="${quoted}"}`;
+const KIND_ORDER = ["cpu", "heap", "allocs", "block", "mutex", "wall"];
+
+/** Kinds in the order of their tabs: those that the view is named for before others. */
+export function sortKinds(kinds: Iterable<string>): string[] {
+  const rank = (kind: string): number => {
+    const at = KIND_ORDER.indexOf(kind);
+    return at < 0 ? KIND_ORDER.length : at;
+  };
+  return [...new Set(kinds)].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }

@@ -20,6 +20,7 @@ import {
 } from "../state.ts";
 import { openMenu, type Menu } from "../ui/menu.tsx";
 import { useWindow, type RowVirtualizer } from "../ui/window.ts";
+import { trendSource } from "../tree/trend.ts";
 import type { SortKey } from "../route.ts";
 import { scopeEnd } from "../flame/label.ts";
 import { placeOf } from "../flame/place.ts";
@@ -38,8 +39,10 @@ function functionMenu(p: Profile, fn: number): Menu {
     key,
     act: () => addRefinement({ kind, value }, { selected: name, at: "" }),
   });
+  const trends = trendSource.peek();
   const items = [
     { label: "Callers and callees", key: "Enter", act: () => openCalls(name) },
+    ...(trends ? [{ label: "Trend", key: "l", act: () => trends.open(name) }] : []),
     {
       label: "Show in the flame graph",
       key: "t",

@@ -19,6 +19,8 @@ import { hovered, navigate, reveal, route } from "../state.ts";
 import { openMenu } from "../ui/menu.tsx";
 import { useWindow } from "../ui/window.ts";
 import { hottestPath, treeRows, type TreeRows } from "./rows.ts";
+import { trendSource } from "./trend.ts";
+import { TrendCell } from "./trend_cell.tsx";
 
 function isLeaf(p: Profile, node: number): boolean {
   return p.tree.firstChild[node] >= p.tree.firstChild[node + 1];
@@ -78,6 +80,9 @@ function Row(props: RowProps) {
     >
       <Cell p={p} value={p.tree.total[node]} unit={unit} />
       <Cell p={p} value={p.tree.self[node]} unit={unit} />
+      {trendSource.value && (
+        <TrendCell t={frame < 0 ? undefined : trendSource.value.known.value.get(name)} />
+      )}
       <td class="name">
         <span class="indent" style={{ "--depth": String(Math.min(depth, 40)) }} />
         <span
@@ -154,6 +159,10 @@ export function TreeTable(props: { g: Graph }) {
     }
     open.value = next;
   }
+  const inView = trendSource.value
+    ? [...new Set(items.map((item) => nodeName(p, rows.node[item.index])))]
+    : [];
+  useEffect(() => trendSource.value?.want(inView), [inView.join("\n"), trendSource.value]);
   useEffect(() => {
     const at = rows.node.indexOf(g.chosen.peek());
     if (at >= 0 && reveal.value >= 0) virtualizer.scrollToIndex(at);
@@ -190,6 +199,7 @@ export function TreeTable(props: { g: Graph }) {
             <col class="share" />
             <col class="value" />
             <col class="share" />
+            {trendSource.value && <col class="trend" />}
             <col />
           </colgroup>
           <thead>
@@ -200,6 +210,15 @@ export function TreeTable(props: { g: Graph }) {
               <th scope="colgroup" colSpan={2} class="number head">
                 Self{inUnit}
               </th>
+              {trendSource.value && (
+                <th
+                  scope="col"
+                  class="trend head"
+                  title={`Points of the total, against ${trendSource.value.against.value}`}
+                >
+                  Trend
+                </th>
+              )}
               <th scope="col" class="name head">
                 {route.value.inverted ? "Function, and beneath it its callers" : "Function"}
               </th>

@@ -4,6 +4,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { helpOpen } from "../state.ts";
+import { pageKeys } from "./keyboard.ts";
 
 const keys: [string, string][] = [
   ["← → ↑ ↓", "walk from frame to frame: beside, caller, callee"],
@@ -43,12 +44,14 @@ export function Help() {
       }}
     >
       <dl>
-        {keys.map(([key, what]) => (
-          <div key={key}>
-            <dt>{key}</dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
+        {[...Object.entries(pageKeys).map(([k, { what }]) => [k, what]), ...keys].map(
+          ([key, what]) => (
+            <div key={key}>
+              <dt>{key}</dt>
+              <dd>{what}</dd>
+            </div>
+          ),
+        )}
       </dl>
       <form method="dialog">
         <button type="submit">Close</button>

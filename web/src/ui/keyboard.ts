@@ -22,6 +22,7 @@ import {
   stepMatch,
   zoomOut,
 } from "../flame/actions.ts";
+import { trendSource } from "../tree/trend.ts";
 
 function isField(target: EventTarget | null): boolean {
   return (
@@ -47,6 +48,14 @@ function escape(): void {
   else if (chosenFunction.value) navigate({ selected: "", at: "" }, "push");
 }
 
+/** Keys that a page has besides. */
+export const pageKeys: Record<string, { what: string; act: () => void }> = {};
+
+function showTrend(): void {
+  const name = chosenFunction.value;
+  if (name) trendSource.peek()?.open(name);
+}
+
 const actions: Record<string, () => void> = {
   "/": focusSearch,
   "?": () => (helpOpen.value = true),
@@ -63,6 +72,7 @@ const actions: Record<string, () => void> = {
   N: () => stepMatch(-1),
   y: copyName,
   Y: copyStack,
+  l: showTrend,
   Escape: escape,
 };
 
@@ -70,7 +80,7 @@ export function useKeyboard(): void {
   useEffect(() => {
     function onKey(e: KeyboardEvent): void {
       if (e.ctrlKey || e.metaKey || e.altKey || isField(e.target) || helpOpen.value) return;
-      const action = actions[e.key];
+      const action = pageKeys[e.key]?.act ?? actions[e.key];
       if (!action) return;
       e.preventDefault();
       action();

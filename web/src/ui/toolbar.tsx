@@ -160,7 +160,8 @@ const themes: { theme: Theme; label: string }[] = [
   { theme: "dark", label: "dark" },
 ];
 
-function Switches() {
+/** The theme, and the keys: once a page. */
+export function Switches() {
   const at = themes.findIndex((t) => t.theme === route.value.theme);
   const next = themes[(at + 1) % themes.length];
   const label = `Theme: ${themes[at].label}; change to ${next.label}`;
@@ -196,7 +197,6 @@ export function Toolbar(props: { part?: boolean }) {
       <Views />
       <ViewSwitches />
       <Search />
-      <Switches />
     </>
   );
   if (props.part)
@@ -211,6 +211,7 @@ export function Toolbar(props: { part?: boolean }) {
         {profile.value?.facts.title ?? "strobe"}
       </h1>
       {controls}
+      <Switches />
     </header>
   );
 }
