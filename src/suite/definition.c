@@ -83,6 +83,7 @@ static int read_inputs(const struct yamldoc_node *n, void *at, struct err *e)
 {
     static const struct yamldoc_field fields[] = {
         {"duration", yamldoc_duration_ms, offsetof(struct suite_input, duration_ms), true},
+        {"rounds", yamldoc_int, offsetof(struct suite_input, rounds), false},
         {"set", read_vars, offsetof(struct suite_input, set), false},
         {NULL, NULL, 0, false},
     };
@@ -98,6 +99,8 @@ static int read_inputs(const struct yamldoc_node *n, void *at, struct err *e)
             return err;
         if (in->duration_ms < 100 || in->duration_ms > 24 * 3600 * 1000)
             return yamldoc_error(i, e, "%s: the duration must be between 100ms and 24h", in->name);
+        if (in->rounds > 1000000)
+            return yamldoc_error(i, e, "%s: more than a million rounds", in->name);
     }
     return 0;
 }

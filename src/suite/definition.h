@@ -38,6 +38,7 @@ struct suite_kind {
 struct suite_input {
     const char *name;
     int64_t duration_ms; /* of a server's load; a command takes the time it takes */
+    int64_t rounds;      /* of load, at least */
     struct suite_vars set;
 };
 

@@ -103,6 +103,14 @@ static int end_fetch(struct run *r, struct suite_fetch *f, int err)
     return 0;
 }
 
+/* Of the load: of its time or of its rounds, whichever is behind. */
+static double share_done(const struct run *r, double of_time)
+{
+    int64_t rounds = r->job->input->rounds;
+    double of_rounds = rounds ? (double)r->out->rounds / (double)rounds : of_time;
+    return of_rounds < of_time ? of_rounds : of_time;
+}
+
 static int load(struct run *r, struct suite_fetch *f)
 {
     const struct suite_job *job = r->job;
@@ -110,8 +118,8 @@ static int load(struct run *r, struct suite_fetch *f)
     int64_t duration = job->input->duration_ms * 1000000;
     int64_t cpu = suite_use_of(r->program, false).cpu_ns;
     int err = 0;
-    while (err == 0 && passed < duration) {
-        suite_run_phase(r, "loading", (double)passed / (double)duration);
+    while (err == 0 && (passed < duration || r->out->rounds < job->input->rounds)) {
+        suite_run_phase(r, "loading", share_done(r, (double)passed / (double)duration));
         err = suite_run_script(r, "a round of load failed", job->program->load);
         if (err == 0)
             err = still_there(r);
