@@ -244,6 +244,29 @@ const char *gotext_errno(int err)
     return text;
 }
 
+void gotext_float(struct buf *out, double v)
+{
+    char text[32];
+    if (isnan(v) || isinf(v)) {
+        buf_puts(out, isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
+        return;
+    }
+    int digits = 1;
+    for (; digits < 17; digits++) {
+        snprintf(text, sizeof text, "%.*e", digits - 1, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    snprintf(text, sizeof text, "%.*e", digits - 1, v);
+    int exponent = atoi(strchr(text, 'e') + 1);
+    if (v != 0 && (exponent < -4 || exponent >= 21)) {
+        buf_puts(out, text);
+        return;
+    }
+    int decimals = digits - 1 - exponent;
+    buf_printf(out, "%.*f", decimals > 0 ? decimals : 0, v);
+}
+
 static int digit_value(char c)
 {
     if (c >= '0' && c <= '9')

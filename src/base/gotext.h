@@ -15,6 +15,9 @@
 /* strconv.Quote (fmt's %q). */
 void gotext_quote(struct buf *out, const char *s, size_t len);
 
+/* A float64 as %v prints it: the shortest digits that read back the same; 1e+21, 1e-05. */
+void gotext_float(struct buf *out, double v);
+
 /* time.Duration.String: "2.602s", "1m0s", "1.5µs". */
 void gotext_duration(struct buf *out, int64_t nanos);
 

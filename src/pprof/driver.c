@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The driver's entry: arguments, sources, one command. What pprof has beyond this version (the
- * shell, the web server, further reports) is refused by name before anything is read. */
+ * The driver's entry: arguments, sources, one command or the shell. What pprof has beyond this
+ * version (the web server, further reports) is refused by name before anything is read. */
 #include "pprof/output.h"
 #include "pprof/pprof_internal.h"
 #include "report/report.h"
@@ -17,19 +17,6 @@ static const char *list_commands(struct buf *out)
         if (report_find(c->report))
             buf_printf(out, "%s-%s", out->len ? ", " : "", c->name);
     return buf_cstr(out);
-}
-
-/* Without a command pprof reads the profile and opens its shell. */
-static int refuse_shell(struct err *e)
-{
-    struct arena scratch;
-    struct buf text;
-    arena_init(&scratch);
-    buf_init(&text, &scratch);
-    err_set(e, -ENOTSUP, "the interactive shell is not in this version; name a report: %s",
-            list_commands(&text));
-    arena_free(&scratch);
-    return -ENOTSUP;
 }
 
 /* Whether this version has what was asked for. */
@@ -104,7 +91,7 @@ int pprof_main(int argc, char **argv, const struct pprof_front *front)
     struct profile *p;
     if (check_command(&request, &e) || sources_read(&p, &request.source, &e))
         return fail(front, &e);
-    int rc = request.command ? run_command(p, &request, &e) : refuse_shell(&e);
+    int rc = request.command ? run_command(p, &request, &e) : shell_run(p, &request, &e);
     sources_free(p);
     output_clean();
     return rc ? fail(front, &e) : 0;

@@ -49,6 +49,33 @@ void output_clean(void)
     }
 }
 
+void output_give(int pipe)
+{
+    for (struct temporary *t = temporaries; t; t = t->next)
+        if (write(pipe, t->path, strlen(t->path) + 1) < 0)
+            return; /* the reader is gone, and with it who would remove them */
+    close(pipe);
+}
+
+void output_take(int pipe)
+{
+    char text[PATH_MAX * 2];
+    size_t len = 0;
+    for (;;) {
+        ssize_t n = read(pipe, text + len, sizeof text - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        len += (size_t)n;
+        for (char *end; (end = memchr(text, 0, len));
+             len -= (size_t)(end + 1 - text), memmove(text, end + 1, len))
+            remove_later(text);
+        if (len == sizeof text)
+            len = 0; /* no path is that long */
+    }
+}
+
 /* Opens the first PREFIX001.SUFFIX, PREFIX002.SUFFIX … that is free; a descriptor or an error. */
 static int open_numbered(char path[PATH_MAX], const char *prefix, const char *suffix, struct err *e)
 {
@@ -177,6 +204,8 @@ static int show_file(const char *viewer, const char *path, bool in_shell, struct
         pid_t pid;
         snprintf(text, sizeof text, "%s", viewers[i]);
         split_words(text, words, path);
+        if (in_shell)
+            setpgid(0, 0); /* Ctrl-C in the shell is not for viewers */
         rc = external_start(words, -1, -1, &pid, e);
         if (rc)
             continue;
@@ -229,6 +258,8 @@ static int print_text(struct report *r, const struct report_kind *kind, const ch
 int output_report(struct report *r, const struct command *c, const struct output *o, struct err *e)
 {
     const struct report_kind *kind = report_find(c->report);
+    if (!kind)
+        return err_set(e, -ENOTSUP, "the report -%s is not in this version", c->name);
     if (!c->suffix)
         return print_text(r, kind, o->path, e);
     struct buf bytes, drawn, *result = &bytes;

@@ -17,4 +17,8 @@ int output_report(struct report *r, const struct command *c, const struct output
 /* Removes the files that viewers were given. */
 void output_clean(void);
 
+/* Hands the names of these files to another process, which removes them then. */
+void output_give(int pipe);
+void output_take(int pipe);
+
 #endif

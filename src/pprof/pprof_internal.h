@@ -27,13 +27,17 @@ struct source {
 
 /* ---- ui.c ---- */
 
-/* A message on standard error with a newline; red on a terminal, but not with NO_COLOR. */
+/* A message on standard error with a newline. */
+void ui_print(const char *line);
+/* The same, red on a terminal, but not with NO_COLOR. */
 void ui_error(const char *line);
 void ui_errorf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- usage.c ---- */
 
 void pprof_usage(struct buf *out);
+/* The shell's part of it: commands and options without dashes. */
+void pprof_shell_usage(struct buf *out);
 
 /* ---- arguments.c ---- */
 
@@ -76,5 +80,14 @@ int symbolize(struct profile *p, const char *mode, struct err *e);
 
 /* One command on a profile, which is changed by it. */
 int run_command(struct profile *p, const struct request *request, struct err *e);
+/* SampleIndexByName: the sample type of a number or a name, "" for the default. */
+int run_find_index(const struct profile *p, const char *name, uint32_t *index, struct err *e);
+/* What the shell says of a profile when it begins. */
+void run_greet(struct profile *p, const struct settings *s);
+
+/* ---- shell.c ---- */
+
+/* Reads commands from standard input until it ends. */
+int shell_run(struct profile *p, const struct request *request, struct err *e);
 
 #endif

@@ -164,40 +164,43 @@ static bool text_is(const struct profile *p, uint32_t string, const char *s)
            !memcmp(p->strings[string].ptr, s, p->strings[string].len);
 }
 
-static int unknown_index(const struct run *r, struct err *e)
+static int unknown_index(const struct profile *p, const char *name, struct err *e)
 {
-    struct profile *p = r->p;
+    struct arena scratch;
     struct buf text;
-    buf_init(&text, &p->arena);
+    arena_init(&scratch);
+    buf_init(&text, &scratch);
     buf_puts(&text, "sample_index ");
-    gotext_quote(&text, r->s.sample_index, strlen(r->s.sample_index));
+    gotext_quote(&text, name, strlen(name));
     buf_puts(&text, " must be one of: [");
     for (uint32_t i = 0; i < p->sample_type_count; i++) {
         struct profile_str type = p->strings[p->sample_types[i].type];
         buf_puts(&text, i ? " " : "");
         buf_append(&text, type.ptr, type.len);
     }
-    return err_set(e, -EINVAL, "%s]", buf_cstr(&text));
+    err_set(e, -EINVAL, "%s]", buf_cstr(&text));
+    arena_free(&scratch);
+    return -EINVAL;
 }
 
-/* SampleIndexByName of profile/index.go. */
-static int find_index(const struct run *r, uint32_t *index, struct err *e)
+static uint32_t default_index(const struct profile *p)
 {
-    const struct profile *p = r->p;
-    const char *name = r->s.sample_index;
+    struct profile_str dflt = p->strings[p->default_sample_type];
+    for (uint32_t i = 0; dflt.len && i < p->sample_type_count; i++) {
+        struct profile_str type = p->strings[p->sample_types[i].type];
+        if (type.len == dflt.len && !memcmp(type.ptr, dflt.ptr, dflt.len))
+            return i;
+    }
+    return p->sample_type_count - 1;
+}
+
+int run_find_index(const struct profile *p, const char *name, uint32_t *index, struct err *e)
+{
     int64_t number;
     if (!p->sample_type_count)
         return err_set(e, -EINVAL, "profile has no samples");
-    *index = p->sample_type_count - 1;
-    struct profile_str dflt = p->strings[p->default_sample_type];
     if (!*name) {
-        for (uint32_t i = 0; dflt.len && i < p->sample_type_count; i++) {
-            struct profile_str type = p->strings[p->sample_types[i].type];
-            if (type.len == dflt.len && !memcmp(type.ptr, dflt.ptr, dflt.len)) {
-                *index = i;
-                break;
-            }
-        }
+        *index = default_index(p);
         return 0;
     }
     if (gotext_parse_int(name, 10, &number) == GOTEXT_OK) {
@@ -215,7 +218,7 @@ static int find_index(const struct run *r, uint32_t *index, struct err *e)
             return 0;
         }
     }
-    return unknown_index(r, e);
+    return unknown_index(p, name, e);
 }
 
 static void add_filter(struct run *r, const char *name, const char *value)
@@ -233,7 +236,7 @@ static int make_options(struct run *r, struct report_options *o, struct err *e)
 {
     const struct settings *s = &r->s;
     uint32_t index = 0;
-    int rc = find_index(r, &index, e);
+    int rc = run_find_index(r->p, s->sample_index, &index, e);
     if (rc)
         return rc;
     if (s->divide_by == 0)
@@ -307,4 +310,26 @@ int run_command(struct profile *p, const struct request *request, struct err *e)
     refine_units_free(&r.units);
     arena_free(&r.arena);
     return rc;
+}
+
+void run_greet(struct profile *p, const struct settings *s)
+{
+    struct run r = {.p = p, .s = *s};
+    struct report_options o;
+    struct err ignored = {0};
+    refine_units_make(&r.units, p, ui_error);
+    if (!make_options(&r, &o, &ignored)) {
+        struct buf labels;
+        report_begin(&r.report, p, &o);
+        buf_init(&labels, &r.arena);
+        report_profile_labels(&r.report, &labels);
+        ui_print(buf_cstr(&labels));
+        if (!r.report.total && p->sample_type_count > 1)
+            ui_print("No samples were found with the default sample value type.\n"
+                     "Try \"sample_index\" command to analyze different sample values.");
+        report_end(&r.report);
+    }
+    ui_print("Entering interactive mode (type \"help\" for commands, \"o\" for options)");
+    refine_units_free(&r.units);
+    arena_free(&r.arena);
 }

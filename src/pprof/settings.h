@@ -5,6 +5,9 @@
 #ifndef PPROF_SETTINGS_H
 #define PPROF_SETTINGS_H
 
+#include "base/buf.h"
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +48,8 @@ struct option {
     const char *url;                     /* parameter in the web's addresses, or NULL */
     bool saved;                          /* in the settings file */
     const struct option_choice *choices; /* of OPTION_CHOICE: each is a flag of its own */
-    const char *help;                    /* lines; the first alone in the usage text */
+    const char *help; /* lines, as pprof has them with or without a last newline; the first alone
+                         in the usage text */
 };
 
 /* In the order of pprof's configuration; ends with a row whose name is NULL. */
@@ -58,5 +62,13 @@ static inline void *settings_field(struct settings *s, const struct option *o)
 {
     return (char *)s + o->offset;
 }
+
+/* The row of a name, which may be that of a choice (*choice is set then); NULL if there is none. */
+const struct option *settings_find(const char *name, const char **choice);
+/* Sets a field from text, as the shell and the web's addresses give it; the text is borrowed.
+ * -EINVAL with pprof's words when it does not fit, and nothing is changed. */
+int settings_set(struct settings *s, const struct option *o, const char *value, struct err *e);
+/* The field as text. */
+void settings_get(struct settings *s, const struct option *o, struct buf *out);
 
 #endif

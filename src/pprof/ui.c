@@ -9,6 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+void ui_print(const char *line)
+{
+    size_t len = strlen(line);
+    fprintf(stderr, "%s%s", line, len && line[len - 1] == '\n' ? "" : "\n");
+}
+
 void ui_error(const char *line)
 {
     const char *no_color = getenv("NO_COLOR");

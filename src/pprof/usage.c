@@ -90,7 +90,7 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-static void print_options(struct buf *out)
+static void print_options(struct buf *out, const char *dash)
 {
     const struct option *sorted[64];
     size_t count = 0;
@@ -100,35 +100,25 @@ static void print_options(struct buf *out)
     qsort(sorted, count, sizeof *sorted, by_name);
     buf_puts(out, "  Options:\n");
     for (size_t i = 0; i < count; i++) {
-        print_row(out, "-", sorted[i]->name, sorted[i]->help);
+        print_row(out, dash, sorted[i]->name, sorted[i]->help);
         buf_putc(out, '\n');
     }
 }
 
-static void print_group(struct buf *out, const struct option *o)
+static void print_group(struct buf *out, const char *dash, const struct option *o)
 {
     print_row(out, "", o->name, "");
     for (const struct option_choice *c = o->choices; c->name; c++) {
         buf_puts(out, "\n  ");
-        print_row(out, "-", c->name, c->help);
+        print_row(out, dash, c->name, c->help);
     }
 }
 
-void pprof_usage(struct buf *out)
+static void print_groups(struct buf *out, const char *dash)
 {
-    buf_puts(out, head);
-    buf_puts(out, "  Output formats (select at most one):\n");
-    for (const struct command *c = commands; c->name; c++) {
-        if (c->hidden)
-            continue;
-        print_row(out, "-", c->name, c->description);
-        buf_putc(out, '\n');
-    }
-    buf_putc(out, '\n');
-    print_options(out);
-    buf_puts(out, "\n  Option groups (only set one per group):\n");
     const struct option *groups[8];
     size_t count = 0;
+    buf_puts(out, "\n  Option groups (only set one per group):\n");
     for (const struct option *o = options; o->name; o++)
         if (o->type == OPTION_CHOICE)
             groups[count++] = o;
@@ -136,8 +126,40 @@ void pprof_usage(struct buf *out)
     for (size_t i = 0; i < count; i++) {
         if (i)
             buf_putc(out, '\n');
-        print_group(out, groups[i]);
+        print_group(out, dash, groups[i]);
     }
+}
+
+static void print_commands(struct buf *out, const char *dash)
+{
+    for (const struct command *c = commands; c->name; c++) {
+        if (c->hidden)
+            continue;
+        print_row(out, dash, c->name, c->description);
+        buf_putc(out, '\n');
+    }
+}
+
+void pprof_usage(struct buf *out)
+{
+    buf_puts(out, head);
+    buf_puts(out, "  Output formats (select at most one):\n");
+    print_commands(out, "-");
+    buf_putc(out, '\n');
+    print_options(out, "-");
+    print_groups(out, "-");
     buf_puts(out, sources);
     buf_puts(out, misc);
+}
+
+void pprof_shell_usage(struct buf *out)
+{
+    buf_puts(out, "  Commands:\n");
+    print_commands(out, "");
+    print_row(out, "", "o/options", "List options and their current values");
+    buf_putc(out, '\n');
+    print_row(out, "", "q/quit/exit/^D", "Exit pprof");
+    buf_puts(out, "\n\n");
+    print_options(out, "");
+    print_groups(out, "");
 }
