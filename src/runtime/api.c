@@ -3,6 +3,7 @@
  * The C API, and the profile that the environment asks for: both end in the same start. */
 #include "base/sigsafe.h"
 #include "runtime/file.h"
+#include "runtime/http.h"
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -58,6 +59,15 @@ static int begin(const struct strobe_config *c, bool by_call)
     return r;
 }
 
+/* On standard error, where someone may read it. */
+static void say(const char *what, const char *which, int error)
+{
+    char text[RUNTIME_PATH + 256];
+    int n = snprintf(text, sizeof text, "libstrobe: %s: %s: %s\n", what, which, strerror(-error));
+    if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
+        return; /* a closed stderr: there is nobody to tell */
+}
+
 void runtime_begin_from_environment(const struct strobe_config *c)
 {
     if (!c->cpu)
@@ -65,13 +75,15 @@ void runtime_begin_from_environment(const struct strobe_config *c)
     int r = file_open(c->out);
     if (r == 0)
         r = begin(c, false);
-    if (r == 0)
-        return;
-    char text[RUNTIME_PATH + 256];
-    int n = snprintf(text, sizeof text, "libstrobe: nothing is profiled: %s: %s\n", c->out,
-                     strerror(-r));
-    if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
-        return; /* a closed stderr: there is nobody to tell */
+    if (r < 0)
+        say("nothing is profiled", c->out, r);
+}
+
+void runtime_serve(const struct strobe_config *c)
+{
+    int r = c->http[0] ? http_server_start(c->http) : 0;
+    if (r < 0)
+        say("/debug/pprof/ is not served", c->http, r);
 }
 
 /* What a start by code has in common: one at a time, settings from the environment. */

@@ -10,6 +10,7 @@
  * parent's state in their name. */
 #include "base/sigsafe.h"
 #include "runtime/file.h"
+#include "runtime/http.h"
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -121,6 +122,7 @@ void runtime_forked(void)
 {
     if (runtime_pid() == rt.pid)
         return;
+    http_server_forget();
     if (!runtime_is_sampling()) {
         rt.pid = runtime_pid();
         return;
@@ -390,6 +392,7 @@ __attribute__((constructor)) static void start(void)
             begin_under_recorder(&config);
         else
             runtime_begin_from_environment(&config);
+        runtime_serve(&config);
     }
     errno = saved;
 }

@@ -58,6 +58,11 @@ static int set_out(struct strobe_config *c, const char *v)
     return set_path(c->out, v);
 }
 
+static int set_http(struct strobe_config *c, const char *v)
+{
+    return set_path(c->http, v);
+}
+
 static int set_record(struct strobe_config *c, const char *v)
 {
     return set_path(c->record, v);
@@ -82,6 +87,8 @@ static const struct option options[] = {
     {"STROBE_HZ", "100", "samples a second of each thread's CPU time, 1 to 10000", set_hz},
     {"STROBE_OUT", "%e.%p.%k.pb.gz", "file to write; %p is the pid, %e the program, %k the kind",
      set_out},
+    {"STROBE_HTTP", "", "serve /debug/pprof/ at HOST:PORT (no host: loopback) or unix:PATH",
+     set_http},
     {"STROBE_BACKEND", "auto", "sampling clock: auto, sigtrap, signal, timer", set_backend},
     {"STROBE_SEED", "0", "fixes every random choice, for tests; 0 is random", set_seed},
     {"STROBE_RECORD", "", "set by `strobe record` for the programs it runs", set_record},

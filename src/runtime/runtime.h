@@ -81,12 +81,13 @@ struct module {
 };
 
 struct runtime {
-    _Atomic int sink;        /* enum sink */
-    _Atomic int ended;       /* the exit hook ran: handlers do nothing any more */
-    _Atomic uint32_t denied; /* enum runtime_need: what a sandbox forbids */
-    uint32_t pid;            /* of the process that this state describes */
-    int signo;               /* SIGTRAP or SIGURG */
-    struct taskclock clock;  /* back end of new threads */
+    _Atomic int sink;            /* enum sink */
+    _Atomic int ended;           /* the exit hook ran: handlers do nothing any more */
+    _Atomic uint32_t denied;     /* enum runtime_need: what a sandbox forbids */
+    uint32_t pid;                /* of the process that this state describes */
+    _Atomic uint32_t server_tid; /* the thread of STROBE_HTTP, which is not sampled; 0: none */
+    int signo;                   /* SIGTRAP or SIGURG */
+    struct taskclock clock;      /* back end of new threads */
     uint64_t period_ns;
     uint64_t seed;              /* 0: random */
     uint64_t process_origin_ns; /* the process's CPU clock when its sampling began */
@@ -258,6 +259,7 @@ struct strobe_config {
     enum shm_backend backend;
     uint64_t seed;
     char out[RUNTIME_PATH];    /* file name pattern */
+    char http[RUNTIME_PATH];   /* where /debug/pprof/ is served, or "" */
     char record[RUNTIME_PATH]; /* the recorder's segment, or "" */
 };
 /* Reads the environment. 0, or -EINVAL after saying why on stderr. 1: help was printed. */
@@ -268,6 +270,8 @@ int options_expand(char *out, size_t size, const char *pattern);
 /* ---- api.c ---- */
 /* Begins the profile that the environment asks for, if any. */
 void runtime_begin_from_environment(const struct strobe_config *c);
+/* Starts the server that the environment asks for, if any. */
+void runtime_serve(const struct strobe_config *c);
 
 /* ---- signals.c ---- */
 /* Installs our handler for rt.signo and, if `fatal`, those that save the profile when a signal

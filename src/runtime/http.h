@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * /debug/pprof/ inside the program: what is answered (http_routes.c) and the server of STROBE_HTTP
+ * (http_server.c). An answer that takes time is begun, left alone until `until_ns`, and finished:
+ * nobody waits in between, so that one thread serves all clients. */
+#ifndef RUNTIME_HTTP_H
+#define RUNTIME_HTTP_H
+
+#include "runtime/http_message.h"
+
+#include <stdint.h>
+
+struct http_answer {
+    int status;
+    const char *type;     /* Content-Type */
+    const char *filename; /* of an attachment, or NULL */
+    const char *location; /* of a 301, or NULL */
+    const char *allow;    /* of a 405, or NULL */
+    bool is_pprof_error;  /* X-Go-Pprof: pprof shows the body as the reason */
+    struct arena arena;
+    struct buf body;
+    uint64_t until_ns; /* CLOCK_MONOTONIC: http_finish is due then; 0: it is complete */
+    void (*finish)(struct http_answer *a);
+};
+
+/* Answers, or begins to. `a` needs no initialisation. Ends with http_end. */
+void http_begin(const struct http_request *r, struct http_answer *a);
+/* Completes an answer whose time has come. */
+void http_finish(struct http_answer *a);
+/* Frees it; one that was begun and not finished is given up. */
+void http_end(struct http_answer *a);
+/* Writes an error as Go's net/http/pprof does. */
+void http_refuse(struct http_answer *a, int status, const char *why);
+/* The status line and headers, for `body_size` bytes of body. */
+void http_write_head(const struct http_answer *a, bool keep_alive, struct buf *out);
+
+/* Listens on HOST:PORT (no host: loopback), or unix:PATH, and starts the one thread that serves.
+ * 0 or negative errno. */
+int http_server_start(const char *address);
+/* In a forked child: the socket and the thread are the parent's. */
+void http_server_forget(void);
+
+#endif

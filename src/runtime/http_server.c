@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The server of STROBE_HTTP: one thread, which sleeps in poll, takes no lock of the program's, and
+ * allocates only answers, by mmap. Clients are bounded in number, in what they may send, and in the
+ * time they may take: one that is slow or hostile loses its connection, and nobody else notices.
+ *
+ * The thread blocks all signals, so that none of the program's is delivered to it, and is made by
+ * the real pthread_create, so that it is neither sampled nor counted. */
+#include "base/sigsafe.h"
+#include "runtime/http.h"
+#include "runtime/interpose.h"
+#include "runtime/runtime.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CLIENTS = 32, STACK_BYTES = 256 * 1024, FD_BASE = 512, IDLE_MS = 30000, STALLED_MS = 10000 };
+
+enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING };
+
+struct client {
+    enum client_state state;
+    int fd;
+    bool keep_alive, head_only;
+    uint64_t deadline_ns; /* of reading and writing: moved by each byte that moves */
+    size_t received, request_size;
+    struct http_answer answer;
+    struct buf head;
+    size_t sent; /* of head and body together */
+    char data[HTTP_REQUEST_MAX];
+};
+
+static struct {
+    int fd;
+    struct client *clients; /* CLIENTS */
+} server = {.fd = -1};
+
+static uint64_t now_ns(void)
+{
+    return sigsafe_clock_ns(CLOCK_MONOTONIC);
+}
+
+/* Out of the range that the program's own descriptors take. */
+static int move_high(int fd)
+{
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_BASE);
+    if (high < 0)
+        return fd;
+    close(fd);
+    return high;
+}
+
+static void give_time(struct client *c, int ms)
+{
+    c->deadline_ns = now_ns() + (uint64_t)ms * 1000000;
+}
+
+/* ---- one client ---- */
+
+static void drop(struct client *c)
+{
+    if (c->state == CLIENT_WAITING || c->state == CLIENT_WRITING)
+        http_end(&c->answer);
+    close(c->fd);
+    c->state = CLIENT_FREE;
+}
+
+static void answer_ready(struct client *c)
+{
+    buf_init(&c->head, &c->answer.arena);
+    http_write_head(&c->answer, c->keep_alive, &c->head);
+    c->state = CLIENT_WRITING;
+    c->sent = 0;
+    give_time(c, STALLED_MS);
+}
+
+/* Looks whether a request is there in full, and begins to answer it. */
+static void try_request(struct client *c)
+{
+    struct http_request r = {.method = ""};
+    long size = http_read_request(c->data, c->received, &r);
+    if (!size)
+        return;
+    if (size < 0) {
+        c->answer = (struct http_answer){.status = (int)-size};
+        arena_init_nullable(&c->answer.arena);
+        buf_init(&c->answer.body, &c->answer.arena);
+        http_refuse(&c->answer, (int)-size, http_reason((int)-size));
+        c->answer.is_pprof_error = c->head_only = c->keep_alive = false;
+        c->request_size = c->received;
+        answer_ready(c);
+        return;
+    }
+    c->request_size = (size_t)size;
+    c->keep_alive = r.keep_alive;
+    c->head_only = !strcmp(r.method, "HEAD");
+    http_begin(&r, &c->answer);
+    c->state = CLIENT_WAITING;
+    if (!c->answer.until_ns)
+        answer_ready(c);
+}
+
+static void receive(struct client *c)
+{
+    ssize_t n = recv(c->fd, c->data + c->received, sizeof c->data - c->received, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        drop(c);
+        return;
+    }
+    c->received += (size_t)n;
+    try_request(c);
+}
+
+/* What is behind the request that was answered is the next one. */
+static void next_request(struct client *c)
+{
+    http_end(&c->answer);
+    c->received -= c->request_size;
+    memmove(c->data, c->data + c->request_size, c->received);
+    c->state = CLIENT_READING;
+    give_time(c, IDLE_MS);
+    try_request(c);
+}
+
+static void transmit(struct client *c)
+{
+    size_t head = c->head.len, body = c->head_only ? 0 : c->answer.body.len;
+    while (c->sent < head + body) {
+        bool in_head = c->sent < head;
+        const char *at = in_head ? c->head.data + c->sent : c->answer.body.data + (c->sent - head);
+        size_t left = in_head ? head - c->sent : head + body - c->sent;
+        ssize_t n = send(c->fd, at, left, MSG_NOSIGNAL | (in_head && body ? MSG_MORE : 0));
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            drop(c);
+            return;
+        }
+        c->sent += (size_t)n;
+        give_time(c, STALLED_MS);
+    }
+    if (c->head.failed || !c->keep_alive)
+        drop(c);
+    else
+        next_request(c);
+}
+
+/* A client that waits sends nothing, or has gone. */
+static void look_after_waiting(struct client *c)
+{
+    char byte;
+    if (recv(c->fd, &byte, 1, MSG_PEEK) == 0)
+        drop(c);
+}
+
+/* ---- all of them ---- */
+
+static void accept_client(void)
+{
+    int fd = accept4(server.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    fd = move_high(fd);
+    for (int i = 0; i < CLIENTS; i++) {
+        struct client *c = &server.clients[i];
+        if (c->state != CLIENT_FREE)
+            continue;
+        c->state = CLIENT_READING;
+        c->fd = fd;
+        c->received = 0;
+        give_time(c, STALLED_MS);
+        return;
+    }
+    close(fd);
+}
+
+static short wanted(const struct client *c)
+{
+    return c->state == CLIENT_WRITING ? POLLOUT : c->state == CLIENT_READING ? POLLIN : POLLRDHUP;
+}
+
+/* Fills the list for poll, and says how long it may sleep. */
+static int list_clients(struct pollfd *list, struct client **of, int *timeout_ms)
+{
+    uint64_t now = now_ns(), soonest = UINT64_MAX;
+    int n = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        struct client *c = &server.clients[i];
+        if (c->state == CLIENT_FREE)
+            continue;
+        uint64_t due = c->state == CLIENT_WAITING ? c->answer.until_ns : c->deadline_ns;
+        soonest = due < soonest ? due : soonest;
+        of[n] = c;
+        list[n++] = (struct pollfd){.fd = c->fd, .events = wanted(c)};
+    }
+    *timeout_ms = soonest == UINT64_MAX ? -1
+                  : soonest <= now      ? 0
+                                        : (int)((soonest - now) / 1000000 + 1);
+    return n;
+}
+
+static void serve_client(struct client *c, short events)
+{
+    uint64_t now = now_ns();
+    if (c->state == CLIENT_WAITING) {
+        if (now >= c->answer.until_ns) {
+            http_finish(&c->answer);
+            answer_ready(c);
+            transmit(c);
+        } else if (events) {
+            look_after_waiting(c);
+        }
+        return;
+    }
+    if (c->state == CLIENT_READING && events)
+        receive(c);
+    if (c->state == CLIENT_WRITING)
+        transmit(c);
+    else if ((c->state == CLIENT_READING || c->state == CLIENT_WRITING) && now >= c->deadline_ns)
+        drop(c);
+}
+
+static void *serve(void *unused)
+{
+    (void)unused;
+    struct pollfd list[CLIENTS + 1];
+    struct client *of[CLIENTS];
+    atomic_store(&rt.server_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
+    for (;;) {
+        int timeout_ms, n = list_clients(list, of, &timeout_ms);
+        list[n] = (struct pollfd){.fd = server.fd, .events = POLLIN};
+        int r = poll(list, (nfds_t)n + 1, timeout_ms);
+        if (r < 0 && errno != EINTR)
+            return NULL;
+        for (int i = 0; i < n; i++)
+            serve_client(of[i], r > 0 ? list[i].revents : 0);
+        if (r > 0 && list[n].revents & (POLLERR | POLLNVAL))
+            return NULL; /* the program has closed our socket */
+        if (r > 0 && list[n].revents)
+            accept_client();
+    }
+}
+
+/* ---- the start ---- */
+
+/* "PORT", ":PORT", "HOST:PORT", "[HOST]:PORT"; names other than localhost are not looked up. */
+static int parse_tcp(const char *address, struct sockaddr_storage *to, socklen_t *size)
+{
+    char host[64] = "127.0.0.1";
+    const char *colon = strrchr(address, ':'), *port = colon ? colon + 1 : address;
+    size_t n = colon ? (size_t)(colon - address) : 0;
+    if (n && address[0] == '[' && address[n - 1] == ']') {
+        address++;
+        n -= 2;
+    }
+    if (n >= sizeof host)
+        return -EINVAL;
+    if (n && !(n == 9 && !memcmp(address, "localhost", 9))) {
+        memcpy(host, address, n);
+        host[n] = 0;
+    }
+    char *end;
+    long number = strtol(port, &end, 10);
+    if (!*port || *end || number < 0 || number > 65535)
+        return -EINVAL;
+    memset(to, 0, sizeof *to);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)number);
+        *size = sizeof *v4;
+    } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)number);
+        *size = sizeof *v6;
+    } else {
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int parse_address(const char *address, struct sockaddr_storage *to, socklen_t *size)
+{
+    struct sockaddr_un *local = (struct sockaddr_un *)to;
+    if (strncmp(address, "unix:", 5) != 0)
+        return parse_tcp(address, to, size);
+    const char *path = address + 5;
+    if (!*path || strlen(path) >= sizeof local->sun_path)
+        return -EINVAL;
+    memset(to, 0, sizeof *to);
+    local->sun_family = AF_UNIX;
+    strcpy(local->sun_path, path);
+    *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
+    return 0;
+}
+
+/* A socket left by a process that is gone refuses connections: its name is free. */
+static bool is_stale(const struct sockaddr_storage *to, socklen_t size)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool stale =
+        fd >= 0 && connect(fd, (const struct sockaddr *)to, size) < 0 && errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return stale;
+}
+
+static int listen_on(const char *address)
+{
+    struct sockaddr_storage to;
+    socklen_t size;
+    int one = 1, r = parse_address(address, &to, &size);
+    if (r < 0)
+        return r;
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    fd = move_high(fd);
+    mode_t mask = 0;
+    if (to.ss_family == AF_UNIX) {
+        const struct sockaddr_un *local = (const struct sockaddr_un *)&to;
+        if (is_stale(&to, size))
+            unlink(local->sun_path);
+        mask = umask(0177); /* its user's alone */
+    } else {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    }
+    r = bind(fd, (struct sockaddr *)&to, size) < 0 || listen(fd, 16) < 0 ? -errno : fd;
+    if (to.ss_family == AF_UNIX)
+        umask(mask);
+    if (r < 0)
+        close(fd);
+    return r;
+}
+
+static int start_thread(void)
+{
+    static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, old;
+    *(void **)&create = real_function("pthread_create");
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    memset(&all, 0xff, sizeof all);
+    sigsafe_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+    int r = create(&thread, &attributes, serve, NULL);
+    sigsafe_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    pthread_attr_destroy(&attributes);
+    return -r;
+}
+
+int http_server_start(const char *address)
+{
+    int fd = listen_on(address);
+    if (fd < 0)
+        return fd;
+    size_t bytes = CLIENTS * sizeof(struct client);
+    void *clients = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    server.fd = fd;
+    server.clients = clients;
+    int r = clients == MAP_FAILED ? -errno : start_thread();
+    if (r < 0) {
+        close(fd);
+        server.fd = -1;
+    }
+    return r;
+}
+
+void http_server_forget(void)
+{
+    if (server.fd >= 0)
+        close(server.fd);
+    for (int i = 0; server.fd >= 0 && i < CLIENTS; i++)
+        if (server.clients[i].state != CLIENT_FREE)
+            close(server.clients[i].fd);
+    server.fd = -1;
+    atomic_store(&rt.server_tid, 0);
+}
