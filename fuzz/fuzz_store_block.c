@@ -5,6 +5,7 @@
  * rest is sealed here, since a fuzzer does not guess checksums, unless the byte's top bit says that
  * the seal itself is under test. */
 #include "store/block.h"
+#include "store/sqlite_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,27 +60,49 @@ static void check_meta(struct block *b, struct arena *a)
     }
 }
 
-/* A block of two profiles over the keys that the input has, its data section being the input. */
-static void check_data(const void *p, size_t size, struct arena *a)
+/* A block of two profiles, its data section being the input; what was read survives being written.
+ * Large ones have their samples in several streams. */
+static void check_data(const void *p, size_t size, bool large, bool layout_1, struct arena *a)
 {
-    struct block_profile profiles[2] = {{.sample_count = 3}, {.sample_count = 2}};
-    struct block_key keys[4] = {{1, 0}, {2, 0}, {2, 1}, {9, 0}};
-    int64_t values[8] = {0};
-    struct block b = {.types = 2,
-                      .profile_count = 2,
-                      .profiles = profiles,
-                      .sum = {.types = 2, .count = 4, .keys = keys, .values = values}};
+    uint32_t n = large ? 700 : 3, keys = large ? 900 : 4;
+    struct block_profile profiles[2] = {{.sample_count = n}, {.sample_count = n - 1}};
+    struct block b = {
+        .types = 2, .profile_count = 2, .profiles = profiles, .sum = {.types = 2, .count = keys}};
     struct buf out;
-    if (block_read_data(&b, p, size, a) != 0)
+    b.sum.keys = arena_array(a, keys, sizeof *b.sum.keys);
+    b.sum.values = arena_zarray(a, keys, 2 * sizeof *b.sum.values);
+    for (uint32_t i = 0; i < keys; i++) {
+        b.sum.keys[i] = (struct block_key){i / 2 + 1, i % 2};
+        b.sum.values[2 * i] = large ? i * 7919 % 1000 : 0; /* ranks are not keys */
+    }
+    if ((layout_1 ? block_read_data_1 : block_read_data)(&b, p, size, a) != 0)
         return;
-    require(b.sample_count == 5, "another number of samples");
-    for (uint32_t i = 0; i < 5; i++)
-        require(b.sample_keys[i] < 4, "a sample without a key");
+    require(b.sample_count == 2 * n - 1, "another number of samples");
+    for (uint32_t i = 0; i < 2 * n - 1; i++)
+        require(b.sample_keys[i] < keys, "a sample without a key");
     struct block again = b;
     buf_init(&out, a);
     block_write_data(&out, &b);
     require(block_read_data(&again, out.data, out.len, a) == 0, "data does not come back");
-    require(memcmp(again.values, b.values, 10 * sizeof *b.values) == 0, "data comes back changed");
+    require(layout_1 || (memcmp(again.values, b.values, (2 * n - 1) * 2 * sizeof *b.values) == 0 &&
+                         memcmp(again.sample_keys, b.sample_keys,
+                                (2 * n - 1) * sizeof *b.sample_keys) == 0),
+            "data comes back changed");
+}
+
+static void check_page(const void *p, size_t size, struct arena *a)
+{
+    struct symbol_body bodies[SYMBOL_PAGE] = {{0}}, again[SYMBOL_PAGE] = {{0}};
+    struct buf out;
+    if (symbol_page_read(bodies, p, size, a) != 0)
+        return;
+    buf_init(&out, a);
+    symbol_page_write(&out, bodies);
+    require(symbol_page_read(again, out.data, out.len, a) == 0, "a page does not come back");
+    for (uint32_t i = 0; i < SYMBOL_PAGE; i++)
+        require(!again[i].ptr == !bodies[i].ptr && again[i].len == bodies[i].len &&
+                    (!bodies[i].len || memcmp(again[i].ptr, bodies[i].ptr, bodies[i].len) == 0),
+                "a page comes back changed");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -98,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct block_samples s;
     struct block_summary summary;
     struct block b = {0};
-    switch (data[0] & 3) {
+    switch (data[0] & 7) {
     case 0:
         if (block_read_samples(&s, blob, size - 1, &a) == 0)
             check_samples(&s, &a);
@@ -111,7 +134,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (block_read_meta(&b, blob, size - 1, &a) == 0)
             check_meta(&b, &a);
         break;
-    default: check_data(blob, size - 1, &a);
+    case 3: check_data(blob, size - 1, false, true, &a); break;
+    case 4: check_data(blob, size - 1, false, false, &a); break;
+    case 5: check_data(blob, size - 1, true, false, &a); break;
+    default: check_page(blob, size - 1, &a);
     }
     arena_free(&a);
     return 0;

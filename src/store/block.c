@@ -1,88 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The codec of stored samples. Like things stand together, so that zstd finds them: all times, all
- * counts, all keys, all values of one type. Three observations make a sample about one byte: the
- * stacks of ten minutes are few, so a sample names its stack by a small index; within a profile the
- * indexes ascend, so their differences are smaller still; and the nanoseconds of a CPU profile are
- * its counts times the period, so that they need no bytes at all. */
+ * The codec of stored samples, but for the data section of a block (block_data.c). Like things
+ * stand together, so that zstd finds them: all times, all counts, all keys, all values of one type.
+ * The nanoseconds of a CPU profile are its counts times the period, and need no bytes at all. */
 #include "store/block.h"
 #include "base/limits.h"
-#include "store/varint.h"
+#include "store/block_values.h"
+#include "store/seal.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-#include <zstd.h>
-
-enum { SEAL_PLAIN, SEAL_ZSTD, ZSTD_LEVEL = 3, COMPRESS_FROM = 128 };
-
-/* How a column of values is written. */
-enum { COLUMN_OWN, COLUMN_LIKE_FIRST };
-
-/* ---- seals: u32 checksum of what follows, kind, [inflated size], bytes ---- */
-
-static void put_u32(uint8_t *p, uint32_t v)
-{
-    for (unsigned i = 0; i < 4; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
-}
-
-static uint32_t get_u32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void seal(struct buf *out, const struct buf *raw, bool compress)
-{
-    size_t start = out->len;
-    buf_append(out, "\0\0\0\0", 4);
-    size_t bound = ZSTD_compressBound(raw->len);
-    if (compress && raw->len >= COMPRESS_FROM) {
-        buf_putc(out, SEAL_ZSTD);
-        varint_put(out, raw->len);
-        char *to = buf_reserve(out, bound);
-        size_t n = to ? ZSTD_compress(to, bound, raw->data, raw->len, ZSTD_LEVEL) : 0;
-        if (to && !ZSTD_isError(n) && n < raw->len) {
-            out->len += n;
-            goto sum;
-        }
-        out->len = start + 4;
-    }
-    buf_putc(out, SEAL_PLAIN);
-    if (raw->len)
-        buf_append(out, raw->data, raw->len);
-sum:
-    if (!out->failed)
-        put_u32((uint8_t *)out->data + start,
-                XXH32(out->data + start + 4, out->len - start - 4, 0));
-}
-
-static int unseal(struct varint_reader *r, const void *p, size_t size, struct arena *a)
-{
-    const uint8_t *bytes = p;
-    *r = (struct varint_reader){0};
-    if (size < 5 || get_u32(bytes) != XXH32(bytes + 4, size - 4, 0))
-        return -EBADMSG;
-    *r = (struct varint_reader){.at = bytes + 5, .end = bytes + size};
-    if (bytes[4] == SEAL_PLAIN)
-        return 0;
-    uint64_t raw = varint_get(r);
-    if (bytes[4] != SEAL_ZSTD || r->failed)
-        return -EBADMSG;
-    if (raw > LIMIT_STORE_SECTION)
-        return -EFBIG;
-    /* The claim is checked against the frame's own before memory is taken for it. */
-    if (ZSTD_getFrameContentSize(r->at, (size_t)(r->end - r->at)) != raw)
-        return -EBADMSG;
-    uint8_t *to = arena_alloc(a, raw);
-    size_t n = ZSTD_decompress(to, raw, r->at, (size_t)(r->end - r->at));
-    if (ZSTD_isError(n) || n != raw)
-        return -EBADMSG;
-    *r = (struct varint_reader){.at = to, .end = to + raw};
-    return 0;
-}
 
 static int finished(const struct varint_reader *r)
 {
@@ -111,45 +38,67 @@ static int64_t common_divisor(const int64_t *v, uint64_t n, uint32_t stride)
     return g == 0 || g > INT64_MAX ? 1 : (int64_t)g;
 }
 
-static bool like_first(const int64_t *v, uint64_t n, uint32_t types, uint32_t t, const int64_t *g)
+static bool like_first(const int64_t *v, uint64_t n, uint32_t types, const struct block_column *c)
 {
     for (uint64_t i = 0; i < n; i++)
-        if (v[i * types + t] / g[t] != v[i * types] / g[0])
+        if (v[i * types + c->type] / c->divisor != v[i * types] / c[-(ptrdiff_t)c->type].divisor)
             return false;
     return true;
 }
 
+void block_plan_values(struct block_column *columns, const int64_t *v, uint64_t n, uint32_t types)
+{
+    for (uint32_t t = 0; t < types; t++) {
+        columns[t] = (struct block_column){.type = t, .divisor = common_divisor(v + t, n, types)};
+        columns[t].how =
+            t > 0 && like_first(v, n, types, &columns[t]) ? COLUMN_LIKE_FIRST : COLUMN_OWN;
+    }
+}
+
+int block_read_column(struct block_column *c, struct varint_reader *r)
+{
+    c->how = (int)varint_get_below(r, 2);
+    uint64_t divisor = varint_get(r);
+    c->divisor = (int64_t)divisor;
+    return r->failed || divisor == 0 || divisor > INT64_MAX ||
+                   (c->type == 0 && c->how != COLUMN_OWN)
+               ? -EBADMSG
+               : 0;
+}
+
+void block_like_first(int64_t *v, uint64_t n, uint32_t types, struct block_column c, int64_t first)
+{
+    for (uint64_t i = 0; i < n; i++)
+        v[i * types + c.type] = (int64_t)((uint64_t)(v[i * types] / first) * (uint64_t)c.divisor);
+}
+
 static void write_values(struct buf *out, const int64_t *v, uint64_t n, uint32_t types)
 {
-    int64_t g[LIMIT_PROFILE_SAMPLE_TYPES];
+    struct block_column columns[LIMIT_PROFILE_SAMPLE_TYPES];
+    block_plan_values(columns, v, n, types);
     for (uint32_t t = 0; t < types; t++) {
-        g[t] = common_divisor(v + t, n, types);
-        bool like = t > 0 && like_first(v, n, types, t, g);
-        buf_putc(out, like ? COLUMN_LIKE_FIRST : COLUMN_OWN);
-        varint_put(out, (uint64_t)g[t]);
-        for (uint64_t i = 0; !like && i < n; i++)
-            varint_put_signed(out, v[i * types + t] / g[t]);
+        buf_putc(out, (char)columns[t].how);
+        varint_put(out, (uint64_t)columns[t].divisor);
+        for (uint64_t i = 0; columns[t].how == COLUMN_OWN && i < n; i++)
+            varint_put_signed(out, v[i * types + t] / columns[t].divisor);
     }
 }
 
 static int64_t *read_values(struct varint_reader *r, uint64_t n, uint32_t types, struct arena *a)
 {
-    int64_t *v = arena_array(a, n, types * sizeof *v);
-    uint64_t first = 1;
+    int64_t *v = arena_array(a, n, types * sizeof *v), first = 1;
     for (uint32_t t = 0; t < types; t++) {
-        uint32_t how = varint_get_below(r, 2);
-        uint64_t g = varint_get(r);
-        first = t == 0 ? g : first;
-        if (r->failed || g == 0 || g > INT64_MAX || (t == 0 && how != COLUMN_OWN)) {
+        struct block_column c = {.type = t};
+        if (block_read_column(&c, r) != 0) {
             r->failed = true;
             return v;
         }
-        if (how == COLUMN_LIKE_FIRST)
-            for (uint64_t i = 0; i < n; i++)
-                v[i * types + t] = (int64_t)((uint64_t)(v[i * types] / (int64_t)first) * g);
+        first = t == 0 ? c.divisor : first;
+        if (c.how == COLUMN_LIKE_FIRST)
+            block_like_first(v, n, types, c, first);
         else
             for (uint64_t i = 0; i < n; i++)
-                v[i * types + t] = (int64_t)((uint64_t)varint_get_signed(r) * g);
+                v[i * types + t] = (int64_t)((uint64_t)varint_get_signed(r) * (uint64_t)c.divisor);
     }
     return v;
 }
@@ -211,14 +160,14 @@ void block_write_samples(struct buf *out, const struct block_samples *s)
     struct buf raw;
     buf_init(&raw, out->arena);
     write_keyed(&raw, s);
-    seal(out, &raw, s->count > 1024);
+    seal_write(out, &raw, s->count > 1024);
 }
 
 int block_read_samples(struct block_samples *s, const void *p, size_t size, struct arena *a)
 {
     struct varint_reader r;
     *s = (struct block_samples){0};
-    int rc = unseal(&r, p, size, a);
+    int rc = seal_read(&r, p, size, a);
     if (rc == 0)
         rc = read_keyed(s, &r, a);
     return rc ? rc : finished(&r);
@@ -291,7 +240,7 @@ void block_write_sum(struct buf *out, const struct block *b)
     varint_put_signed(&raw, lost);
     write_distinct(&raw, b);
     write_keyed(&raw, &b->sum);
-    seal(out, &raw, true);
+    seal_write(out, &raw, true);
 }
 
 static int read_summary(struct block_summary *m, struct varint_reader *r, struct arena *a)
@@ -318,7 +267,7 @@ int block_read_sum(struct block_samples *s, struct block_summary *summary, const
     struct varint_reader r;
     *s = (struct block_samples){0};
     *summary = (struct block_summary){0};
-    int rc = unseal(&r, p, size, a);
+    int rc = seal_read(&r, p, size, a);
     if (rc == 0)
         rc = read_summary(summary, &r, a);
     if (rc == 0)
@@ -359,7 +308,7 @@ void block_write_meta(struct buf *out, const struct block *b)
         varint_put(&raw, p[i].sample_count);
     for (uint32_t i = 0; i < n; i++) {
         uint8_t bytes[4];
-        put_u32(bytes, p[i].content);
+        seal_put_u32(bytes, p[i].content);
         buf_append(&raw, bytes, 4);
     }
     write_totals(&raw, b);
@@ -369,7 +318,7 @@ void block_write_meta(struct buf *out, const struct block *b)
         if (!same)
             write_text(&raw, p[i].comments);
     }
-    seal(out, &raw, true);
+    seal_write(out, &raw, true);
 }
 
 static void read_meta_numbers(struct varint_reader *r, struct block_profile *p, uint32_t n)
@@ -389,14 +338,14 @@ static void read_meta_numbers(struct varint_reader *r, struct block_profile *p, 
         p[i].sample_count = varint_get_below(r, LIMIT_STORE_SAMPLES + 1ul);
     for (uint32_t i = 0; i < n; i++) {
         const char *bytes = varint_get_bytes(r, 4);
-        p[i].content = r->failed ? 0 : get_u32((const uint8_t *)bytes);
+        p[i].content = r->failed ? 0 : seal_get_u32((const uint8_t *)bytes);
     }
 }
 
 int block_read_meta(struct block *b, const void *p, size_t size, struct arena *a)
 {
     struct varint_reader r;
-    int rc = unseal(&r, p, size, a);
+    int rc = seal_read(&r, p, size, a);
     b->profile_count = 0;
     if (rc != 0)
         return rc;
@@ -421,28 +370,11 @@ int block_read_meta(struct block *b, const void *p, size_t size, struct arena *a
 
 /* ---- data ---- */
 
-void block_write_data(struct buf *out, const struct block *b)
-{
-    struct buf raw;
-    const uint32_t *key = b->sample_keys;
-    buf_init(&raw, out->arena);
-    varint_put(&raw, b->sample_count);
-    for (uint32_t i = 0; i < b->profile_count; i++) {
-        uint32_t last = 0;
-        for (uint32_t k = 0; k < b->profiles[i].sample_count; k++, key++) {
-            varint_put(&raw, *key - last);
-            last = *key;
-        }
-    }
-    write_values(&raw, b->values, b->sample_count, b->types);
-    seal(out, &raw, true);
-}
-
-int block_read_data(struct block *b, const void *p, size_t size, struct arena *a)
+int block_read_data_1(struct block *b, const void *p, size_t size, struct arena *a)
 {
     struct varint_reader r;
     uint64_t want = 0;
-    int rc = unseal(&r, p, size, a);
+    int rc = seal_read(&r, p, size, a);
     if (rc != 0)
         return rc;
     b->sample_count = varint_get_count(&r);
@@ -454,8 +386,9 @@ int block_read_data(struct block *b, const void *p, size_t size, struct arena *a
     for (uint32_t i = 0; i < b->profile_count; i++) {
         uint64_t at = 0;
         for (uint32_t k = 0; k < b->profiles[i].sample_count; k++) {
-            at += varint_get_below(&r, UINT32_MAX);
-            if (at >= b->sum.count)
+            uint32_t gap = varint_get_below(&r, UINT32_MAX);
+            at += gap;
+            if (at >= b->sum.count || (k > 0 && gap == 0))
                 return -EBADMSG;
             *key++ = (uint32_t)at;
         }

@@ -50,7 +50,7 @@ struct block {
     struct block_profile *profiles; /* by time, then content */
     struct block_samples sum;
     uint64_t sample_count;
-    uint32_t *sample_keys; /* indexes of sum.keys, profile after profile, ascending in each */
+    uint32_t *sample_keys; /* indexes of sum.keys, profile after profile, each once in a profile */
     int64_t *values;       /* sample_count * types */
 };
 
@@ -80,5 +80,7 @@ int block_read_sum(struct block_samples *s, struct block_summary *summary, const
 int block_read_meta(struct block *b, const void *p, size_t size, struct arena *a);
 /* Needs the meta and the sum that belong to it. */
 int block_read_data(struct block *b, const void *p, size_t size, struct arena *a);
+/* The same for a data section of layout 1. */
+int block_read_data_1(struct block *b, const void *p, size_t size, struct arena *a);
 
 #endif

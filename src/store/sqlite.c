@@ -13,31 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x7374726f, BUSY_MS = 10000, RECYCLE_BYTES = 16 << 20 }; /* "stro" */
-
-static const char schema_sql[] =
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE series(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL,"
-    " labels BLOB NOT NULL, types BLOB NOT NULL) STRICT;"
-    "CREATE TABLE profile(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, time INTEGER NOT NULL,"
-    " content INTEGER NOT NULL, duration INTEGER NOT NULL, schema INTEGER NOT NULL,"
-    " header INTEGER NOT NULL, samples INTEGER NOT NULL, lost INTEGER NOT NULL,"
-    " totals BLOB NOT NULL, comments BLOB NOT NULL, body BLOB NOT NULL) STRICT;"
-    "CREATE INDEX profile_series ON profile(series, time);"
-    "CREATE TABLE block(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, schema INTEGER NOT NULL,"
-    " slot INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
-    " profiles INTEGER NOT NULL, samples INTEGER NOT NULL, has_data INTEGER NOT NULL,"
-    " sum BLOB NOT NULL, meta BLOB NOT NULL, data BLOB NOT NULL) STRICT;"
-    "CREATE INDEX block_series ON block(series, slot, first, last, profiles, samples, has_data);"
-    "CREATE TABLE run(id TEXT PRIMARY KEY, program TEXT NOT NULL, input TEXT NOT NULL,"
-    " kind TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
-    " metrics TEXT NOT NULL, profiles TEXT NOT NULL) STRICT;"
-    "CREATE INDEX run_started ON run(started);"
-    "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;";
+enum { BUSY_MS = 10000, RECYCLE_BYTES = 16 << 20 };
 
 /* ---- errors ---- */
 
@@ -132,7 +111,7 @@ static int open_connection(struct sqlite_store *s, sqlite3 **db, int flags)
     return rc == SQLITE_OK ? set_up(*db) : rc;
 }
 
-static int get_number(sqlite3 *db, const char *sql, int64_t *out)
+int sqlite_get_number(sqlite3 *db, const char *sql, int64_t *out)
 {
     sqlite3_stmt *st;
     int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
@@ -145,62 +124,13 @@ static int get_number(sqlite3 *db, const char *sql, int64_t *out)
     return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
 }
 
-static int make_schema(struct sqlite_store *s)
-{
-    char sql[512];
-    int rc = sqlite_run(s->db, "BEGIN IMMEDIATE");
-    if (rc == SQLITE_OK)
-        rc = sqlite_run(s->db, schema_sql);
-    for (int t = 0; rc == SQLITE_OK && t < SYMBOL_TABLES; t++) {
-        snprintf(sql, sizeof sql,
-                 "CREATE TABLE %s(id INTEGER PRIMARY KEY AUTOINCREMENT, hash INTEGER NOT NULL,"
-                 " body BLOB NOT NULL) STRICT;"
-                 "CREATE UNIQUE INDEX %s_hash ON %s(hash)",
-                 symbol_names[t], symbol_names[t], symbol_names[t]);
-        rc = sqlite_run(s->db, sql);
-    }
-    uint64_t seed = 0;
-    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-        seed = (uint64_t)sqlite_now_ns(CLOCK_REALTIME);
-    snprintf(sql, sizeof sql,
-             "INSERT INTO meta VALUES('seed', %" PRId64 "); PRAGMA application_id = %d;"
-             "PRAGMA user_version = %d; COMMIT",
-             (int64_t)seed, APPLICATION_ID, SQLITE_SCHEMA_VERSION);
-    return rc == SQLITE_OK ? sqlite_run(s->db, sql) : rc;
-}
-
-/* A file of ours, or an empty one which becomes ours. */
-static int check_file(struct sqlite_store *s, struct err *e)
-{
-    int64_t version = 0, application = 0, tables = 0;
-    int rc = get_number(s->db, "PRAGMA user_version", &version);
-    if (rc == SQLITE_OK)
-        rc = get_number(s->db, "PRAGMA application_id", &application);
-    if (rc == SQLITE_OK)
-        rc = get_number(s->db, "SELECT count(*) FROM sqlite_schema", &tables);
-    if (rc != SQLITE_OK)
-        return sqlite_error(s, s->db, rc, "opening the store", e);
-    if (tables > 0 && application != APPLICATION_ID)
-        return err_set(e, -EINVAL, "%s is a database of another program; name another file",
-                       s->path);
-    if (version > SQLITE_SCHEMA_VERSION)
-        return err_set(e, -EPROTONOSUPPORT,
-                       "%s was written by a newer strobe (layout %" PRId64 ", this one knows %d); "
-                       "use that strobe, or another file",
-                       s->path, version, SQLITE_SCHEMA_VERSION);
-    rc = tables ? SQLITE_OK : make_schema(s);
-    if (rc == SQLITE_OK)
-        rc = get_number(s->db, "SELECT value FROM meta WHERE key = 'seed'", (int64_t *)&s->seed);
-    return rc == SQLITE_OK ? 0 : sqlite_error(s, s->db, rc, "opening the store", e);
-}
-
 static int prepare(struct sqlite_store *s)
 {
     static const char *const sql[WRITE_STATEMENTS] = {
         [WRITE_PROFILE] = ("INSERT INTO profile(series, time, content, duration, schema, header,"
                            " samples, lost, totals, comments, body)"
                            " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
-        [WRITE_FIND_PROFILE] = "SELECT content FROM profile WHERE series = ?1 AND time = ?2",
+        [WRITE_FIND_PROFILE] = ("SELECT content FROM profile WHERE series = ?1 AND time = ?2"),
         [WRITE_FIND_BLOCKS] = ("SELECT meta FROM block WHERE series = ?1 AND slot = ?2"
                                " AND first <= ?3 AND last >= ?3"),
         [WRITE_NEWEST] = ("SELECT max(t) FROM (SELECT max(time) AS t FROM profile WHERE series = ?1"
@@ -228,7 +158,7 @@ static int open_writer(struct sqlite_store *s, struct err *e)
                                "PRAGMA journal_size_limit = 67108864");
     if (rc != SQLITE_OK)
         return sqlite_error(s, s->db, rc, "opening the store", e);
-    rc = check_file(s, e);
+    rc = sqlite_check_file(s, e);
     if (rc != 0)
         return rc;
     int code = prepare(s);
@@ -244,12 +174,17 @@ static int open_reader(struct sqlite_store *s, struct reader *r)
     int rc = open_connection(s, &r->db, SQLITE_OPEN_READWRITE);
     if (rc == SQLITE_OK)
         rc = sqlite_run(r->db, "PRAGMA query_only = ON");
+    if (rc == SQLITE_OK)
+        rc = sqlite_scan_open(r);
     return rc == SQLITE_OK ? symbol_reader_open(&r->symbols, r->db) : rc;
 }
 
 static void close_reader(struct reader *r)
 {
     symbol_reader_close(&r->symbols);
+    sqlite3_finalize(r->blocks);
+    sqlite3_finalize(r->fresh);
+    r->blocks = r->fresh = NULL;
     sqlite3_close(r->db);
     r->db = NULL;
 }
@@ -304,6 +239,7 @@ static void sqlite_close(struct store *base)
     }
     for (int i = 0; i < SQLITE_READERS; i++)
         close_reader(&s->readers[i]);
+    sqlite_sweep_stop_locked(s);
     symbol_writer_close(&s->symbols);
     for (int i = 0; i < WRITE_STATEMENTS; i++)
         sqlite3_finalize(s->statements[i]);

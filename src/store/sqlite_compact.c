@@ -24,8 +24,8 @@ struct gathered {
     struct piece *pieces;
     uint32_t count, cap, types;
     uint64_t samples, dropped;
-    int64_t last_row; /* fresh rows up to this one are taken */
-    int64_t *blocks;  /* rows to be replaced */
+    int64_t last_time, last_content; /* fresh ones up to this one are taken */
+    int64_t *blocks;                 /* rows to be replaced */
     uint32_t block_count, fresh_count;
 };
 
@@ -86,11 +86,12 @@ static void add_block(struct gathered *g, sqlite3_stmt *st)
 static int gather_blocks(struct gathered *g)
 {
     sqlite3_stmt *st;
-    int rc = sqlite3_prepare_v2(g->s->db,
-                                "SELECT id, sum, meta, data FROM block WHERE series = ?1 AND"
-                                " slot = ?2 AND schema = ?3 AND has_data = 1 AND samples < ?4"
-                                " LIMIT 16",
-                                -1, &st, NULL);
+    int rc =
+        sqlite3_prepare_v2(g->s->db,
+                           "SELECT id, has_data, sum, meta, data FROM block WHERE series = ?1 AND"
+                           " slot = ?2 AND schema = ?3 AND has_data > 0 AND samples < ?4"
+                           " LIMIT 16",
+                           -1, &st, NULL);
     if (rc != SQLITE_OK)
         return rc;
     g->blocks = arena_array(&g->a, 16, sizeof *g->blocks);
@@ -149,9 +150,10 @@ static int gather_fresh(struct gathered *g)
 {
     sqlite3_stmt *st;
     int rc = sqlite3_prepare_v2(g->s->db,
-                                "SELECT id, time, duration, header, lost, content, totals,"
+                                "SELECT time, time, duration, header, lost, content, totals,"
                                 " comments, body FROM profile WHERE series = ?1 AND"
-                                " time BETWEEN ?2 AND ?3 AND schema = ?4 ORDER BY id",
+                                " time BETWEEN ?2 AND ?3 AND schema = ?4"
+                                " ORDER BY time, content",
                                 -1, &st, NULL);
     if (rc != SQLITE_OK)
         return rc;
@@ -162,7 +164,8 @@ static int gather_fresh(struct gathered *g)
     while ((rc = sqlite3_step(st)) == SQLITE_ROW && g->samples < LIMIT_STORE_BLOCK_SAMPLES) {
         if (!add_fresh(g, st))
             damaged(g, "profile");
-        g->last_row = sqlite3_column_int64(st, 0);
+        g->last_time = sqlite3_column_int64(st, 1);
+        g->last_content = sqlite3_column_int64(st, 5);
         g->fresh_count++;
     }
     sqlite3_finalize(st);
@@ -193,13 +196,16 @@ static int compare_places(const void *a, const void *b, void *keys)
     return compare_keys(&k[*(const uint32_t *)a], &k[*(const uint32_t *)b]);
 }
 
+/* The sum in order of keys, and where each sample's key is in it. */
 static void build_sum(struct block *b, const struct gathered *g, struct arena *a)
 {
     struct sums all;
+    uint32_t *places = b->sample_keys;
     sums_init(&all, g->types);
-    for (uint32_t i = 0; i < g->count; i++)
-        sums_add(&all, &g->pieces[i].samples);
+    for (uint32_t i = 0; i < g->count; places += g->pieces[i++].samples.count)
+        sums_add_places(&all, &g->pieces[i].samples, places);
     uint32_t *order = arena_array(a, all.count, sizeof *order);
+    uint32_t *index = arena_array(a, all.count, sizeof *index);
     for (uint32_t i = 0; i < all.count; i++)
         order[i] = i;
     if (all.count)
@@ -208,10 +214,13 @@ static void build_sum(struct block *b, const struct gathered *g, struct arena *a
     b->sum.keys = arena_array(a, all.count, sizeof *b->sum.keys);
     b->sum.values = arena_array(a, all.count, g->types * sizeof *b->sum.values);
     for (uint32_t i = 0; i < all.count; i++) {
+        index[order[i]] = i;
         b->sum.keys[i] = all.keys[order[i]];
         memcpy(b->sum.values + (size_t)i * g->types, all.values + (size_t)order[i] * g->types,
                g->types * sizeof *b->sum.values);
     }
+    for (uint64_t i = 0; i < g->samples; i++)
+        b->sample_keys[i] = index[b->sample_keys[i]];
     sums_free(&all);
 }
 
@@ -230,11 +239,7 @@ static void build(struct block *b, struct gathered *g, struct arena *a)
         if (s->count)
             memcpy(b->values + at * g->types, s->values,
                    (size_t)s->count * g->types * sizeof *b->values);
-        for (uint32_t k = 0; k < s->count; k++) {
-            const struct block_key *key =
-                bsearch(&s->keys[k], b->sum.keys, b->sum.count, sizeof *b->sum.keys, compare_keys);
-            b->sample_keys[at++] = (uint32_t)(key - b->sum.keys);
-        }
+        at += s->count;
     }
 }
 
@@ -244,6 +249,7 @@ static int write_block(struct gathered *g)
     struct buf sum, meta, data;
     sqlite3_stmt *st;
     build(&b, g, &g->a);
+    sqlite_sweep_block_locked(g->s, &b, g->job->schema);
     buf_init(&sum, &g->a);
     buf_init(&meta, &g->a);
     buf_init(&data, &g->a);
@@ -253,7 +259,7 @@ static int write_block(struct gathered *g)
     int rc = sqlite3_prepare_v2(g->s->db,
                                 "INSERT INTO block(series, schema, slot, first, last, profiles,"
                                 " samples, has_data, sum, meta, data)"
-                                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)",
+                                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 2, ?8, ?9, ?10)",
                                 -1, &st, NULL);
     if (rc != SQLITE_OK)
         return rc;
@@ -289,15 +295,15 @@ static int delete_row(sqlite3 *db, const char *sql, const int64_t *numbers, int 
 
 static int delete_sources(struct gathered *g)
 {
-    const int64_t fresh[] = {g->job->series, slot_start(g->job->slot), slot_end(g->job->slot),
-                             g->job->schema, g->last_row};
+    const int64_t fresh[] = {g->job->series, slot_start(g->job->slot), g->last_time,
+                             g->last_content, g->job->schema};
     int rc = SQLITE_OK;
     for (uint32_t i = 0; rc == SQLITE_OK && i < g->block_count; i++)
         rc = delete_row(g->s->db, "DELETE FROM block WHERE id = ?1", &g->blocks[i], 1);
     if (rc == SQLITE_OK && g->fresh_count)
         rc = delete_row(g->s->db,
                         "DELETE FROM profile WHERE series = ?1 AND time BETWEEN ?2 AND ?3"
-                        " AND schema = ?4 AND id <= ?5",
+                        " AND (time < ?3 OR content <= ?4) AND schema = ?5",
                         fresh, 5);
     return rc;
 }

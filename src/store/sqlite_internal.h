@@ -21,8 +21,10 @@
 #include <sqlite3.h>
 
 enum {
-    SQLITE_SCHEMA_VERSION = 1,
+    SQLITE_SCHEMA_VERSION = 2,
     SQLITE_READERS = 4,
+    SYMBOL_PAGE_SHIFT = 10,
+    SYMBOL_PAGE = 1 << SYMBOL_PAGE_SHIFT,
 };
 #define SQLITE_SLOT_NS (600ll * 1000000000) /* ten minutes */
 
@@ -50,16 +52,28 @@ struct symbol_ids { /* hash -> id; malloc'ed, open addressing, at most half full
 };
 
 struct symbol_writer {
-    sqlite3_stmt *find[SYMBOL_TABLES], *insert[SYMBOL_TABLES];
+    sqlite3_stmt *find[SYMBOL_TABLES], *insert[SYMBOL_TABLES], *insert_hash[SYMBOL_TABLES];
     struct symbol_ids ids[SYMBOL_TABLES];
+    uint32_t next[SYMBOL_TABLES];   /* the number of the next new one */
+    uint32_t packed[SYMBOL_TABLES]; /* pages below this one are packed */
+    uint8_t *marks[SYMBOL_TABLES];  /* while unused symbols are looked for: see sqlite_sweep.c */
+    uint32_t marked[SYMBOL_TABLES]; /* numbers that have a mark */
     struct arena scratch;
     sqlite3 *db;
 };
+
+static inline void symbol_mark(struct symbol_writer *w, int t, uint32_t id)
+{
+    if (id < w->marked[t])
+        w->marks[t][id >> 3] |= (uint8_t)(1u << (id & 7));
+}
 
 int symbol_writer_open(struct symbol_writer *w, sqlite3 *db);
 void symbol_writer_close(struct symbol_writer *w);
 /* After a rollback nothing that was remembered is certain. */
 void symbol_writer_forget(struct symbol_writer *w);
+/* This one is no longer in the file. */
+void symbol_writer_forget_one(struct symbol_writer *w, enum symbol_table t, uint64_t hash);
 
 /* What a profile's row refers to. Ids are > 0; 0 or an SQLite code. */
 int symbol_put_stack(struct symbol_writer *w, const struct content *c,
@@ -76,7 +90,7 @@ struct symbol_body {
 
 struct symbol_reader {
     sqlite3 *db;
-    sqlite3_stmt *range[SYMBOL_TABLES];
+    sqlite3_stmt *range[SYMBOL_TABLES], *packed;
     struct symbol_body **pages[SYMBOL_TABLES];
     uint32_t page_count[SYMBOL_TABLES];
     struct arena arena;
@@ -87,6 +101,10 @@ int symbol_reader_open(struct symbol_reader *r, sqlite3 *db);
 void symbol_reader_close(struct symbol_reader *r);
 /* Between questions: gives the memory back when it is much. */
 void symbol_reader_trim(struct symbol_reader *r);
+/* All of one page, in r->arena; what is there already stays. An SQLite code; SQLITE_CORRUPT as well
+ * for a packed page that cannot be read. */
+int symbol_read_page(struct symbol_reader *r, enum symbol_table t, uint32_t page,
+                     struct symbol_body *bodies);
 struct symbol_body symbol_get(struct symbol_reader *r, enum symbol_table table, uint32_t id);
 
 struct schema {
@@ -97,6 +115,14 @@ struct schema {
 int symbol_get_schema(struct symbol_reader *r, uint32_t id, struct schema *out);
 /* The name, NUL-terminated in the arena; "" if it is damaged. */
 const char *symbol_get_text(struct symbol_reader *r, uint32_t id, struct arena *a);
+
+/* ---- sqlite_pack.c: a thousand symbols as one row ---- */
+
+/* `bodies` are SYMBOL_PAGE, those that are not there with ptr NULL. */
+void symbol_page_write(struct buf *out, const struct symbol_body *bodies);
+/* Fills those that are NULL; 0, -EBADMSG or -EFBIG. */
+int symbol_page_read(struct symbol_body *bodies, const void *p, size_t size, struct arena *a);
+int64_t symbol_page_row(enum symbol_table t, uint32_t page);
 
 /* ---- the engine ---- */
 
@@ -122,6 +148,7 @@ struct pending { /* an append whose transaction is not yet on disk */
 
 struct reader {
     sqlite3 *db;
+    sqlite3_stmt *blocks, *fresh; /* sqlite_scan's */
     struct symbol_reader symbols;
     bool taken;
 };
@@ -156,6 +183,9 @@ struct sqlite_store {
     uint32_t series_count, series_cap;
     struct map series_by_hash;
     struct arena series_arena;
+    struct sweep *sweep;         /* NULL: none is going on */
+    uint64_t garbage;            /* profiles deleted since symbols were last swept, as in meta */
+    int64_t swept_ns;            /* monotonic */
     struct store_stats counters; /* those "since it was opened" */
     pthread_t committer;
     bool has_committer;
@@ -175,6 +205,7 @@ static inline struct sqlite_store *sqlite_of(struct store *s)
 /* Sets `e` from an SQLite result: what failed on which file, and what to do. */
 int sqlite_error(struct sqlite_store *s, sqlite3 *db, int code, const char *what, struct err *e);
 int sqlite_run(sqlite3 *db, const char *sql);
+int sqlite_get_number(sqlite3 *db, const char *sql, int64_t *out);
 /* Counts damage and remembers the sentence; any thread, `lock` not held. */
 void sqlite_damaged(struct sqlite_store *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -185,6 +216,12 @@ struct reader *sqlite_take_reader(struct sqlite_store *s, struct err *e);
 void sqlite_put_reader(struct sqlite_store *s, struct reader *r);
 
 int64_t sqlite_now_ns(clockid_t clock);
+
+/* ---- sqlite_schema.c ---- */
+
+/* A file of ours, an empty one which becomes ours, or one of the layout before, which becomes one
+ * of this. */
+int sqlite_check_file(struct sqlite_store *s, struct err *e);
 
 /* ---- sqlite_write.c; `lock` is held for those named _locked ---- */
 
@@ -240,10 +277,12 @@ struct scan {
     uint64_t damaged;
 };
 
+int sqlite_scan_open(struct reader *r);
 /* Calls `each` for what is in the range. Parts live until it returns. 0 or an SQLite code; what is
  * damaged is passed over and counted. */
 int sqlite_scan(struct scan *sc);
-/* Reads all sections of a block's row: data is left empty when there is none (has_data false). */
+/* Reads has_data, sum, meta and data of a block's row, from `first_column` on: data is left empty
+ * when there is none. */
 int sqlite_read_block(struct block *b, sqlite3_stmt *row, int first_column, bool *has_data,
                       struct arena *a);
 
@@ -273,6 +312,18 @@ int sqlite_compact_locked(struct sqlite_store *s, const struct slot_job *job, ui
 /* Deletes the profiles of one series in a range, within the open transaction. */
 int sqlite_delete_locked(struct sqlite_store *s, int64_t series, int64_t from_ns, int64_t until_ns,
                          uint64_t *deleted);
+/* Writes a page and deletes the rows of its numbers. */
+int symbol_put_page(struct sqlite_store *s, enum symbol_table t, uint32_t page,
+                    const struct symbol_body *bodies);
+/* Packs one page, if one is full; then there may be `more`. */
+int sqlite_pack_locked(struct sqlite_store *s, bool *more);
+/* sqlite_sweep.c: symbols that nothing uses. One short step within the open transaction; *done when
+ * there is no sweep, or it came to its end. */
+int sqlite_sweep_step_locked(struct sqlite_store *s, bool *done);
+bool sqlite_sweep_is_due_locked(struct sqlite_store *s);
+void sqlite_sweep_stop_locked(struct sqlite_store *s);
+/* What a new block refers to. */
+void sqlite_sweep_block_locked(struct sqlite_store *s, const struct block *b, uint32_t schema);
 int sqlite_forget_empty_locked(struct sqlite_store *s);
 int sqlite_maintain(struct store *s, int64_t now_ns, struct err *e);
 int sqlite_stats(struct store *s, struct store_stats *out, struct err *e);

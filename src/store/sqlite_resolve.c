@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE_SHIFT = 10, PAGE = 1 << PAGE_SHIFT, CACHE_BYTES = 192 << 20 };
+enum { PAGE_SHIFT = SYMBOL_PAGE_SHIFT, PAGE = SYMBOL_PAGE, CACHE_BYTES = 192 << 20 };
 
 int symbol_reader_open(struct symbol_reader *r, sqlite3 *db)
 {
@@ -21,6 +21,9 @@ int symbol_reader_open(struct symbol_reader *r, sqlite3 *db)
                  symbol_names[t]);
         rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &r->range[t], NULL);
     }
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v3(db, "SELECT body FROM symbol_page WHERE id = ?1", -1,
+                                SQLITE_PREPARE_PERSISTENT, &r->packed, NULL);
     return rc;
 }
 
@@ -36,6 +39,7 @@ void symbol_reader_close(struct symbol_reader *r)
 {
     for (int t = 0; t < SYMBOL_TABLES; t++)
         sqlite3_finalize(r->range[t]);
+    sqlite3_finalize(r->packed);
     forget(r);
     *r = (struct symbol_reader){0};
 }
@@ -46,15 +50,23 @@ void symbol_reader_trim(struct symbol_reader *r)
         forget(r);
 }
 
-static void load_page(struct symbol_reader *r, enum symbol_table t, uint32_t page)
+int symbol_read_page(struct symbol_reader *r, enum symbol_table t, uint32_t page,
+                     struct symbol_body *bodies)
 {
-    sqlite3_stmt *st = r->range[t];
-    struct symbol_body *bodies = r->pages[t][page];
-    if (!bodies)
-        bodies = r->pages[t][page] = arena_zarray(&r->arena, PAGE, sizeof *bodies);
+    sqlite3_stmt *st = r->packed;
+    int rc, bad = 0;
+    sqlite3_bind_int64(st, 1, symbol_page_row(t, page));
+    if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        const void *p = sqlite3_column_blob(st, 0);
+        bad = symbol_page_read(bodies, p, (size_t)sqlite3_column_bytes(st, 0), &r->arena);
+    }
+    sqlite3_reset(st);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return rc;
+    st = r->range[t];
     sqlite3_bind_int64(st, 1, (int64_t)page << PAGE_SHIFT);
     sqlite3_bind_int64(st, 2, ((int64_t)page << PAGE_SHIFT) + PAGE - 1);
-    while (sqlite3_step(st) == SQLITE_ROW) {
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct symbol_body *b = &bodies[sqlite3_column_int64(st, 0) & (PAGE - 1)];
         const void *p = sqlite3_column_blob(st, 1);
         if (b->ptr)
@@ -62,7 +74,16 @@ static void load_page(struct symbol_reader *r, enum symbol_table t, uint32_t pag
         b->len = (uint32_t)sqlite3_column_bytes(st, 1);
         b->ptr = (const uint8_t *)arena_strndup(&r->arena, p ? p : "", b->len);
     }
-    sqlite3_reset(st); /* an error leaves bodies missing: the caller counts them as damage */
+    sqlite3_reset(st);
+    return bad ? SQLITE_CORRUPT : rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static void load_page(struct symbol_reader *r, enum symbol_table t, uint32_t page)
+{
+    struct symbol_body *bodies = r->pages[t][page];
+    if (!bodies)
+        bodies = r->pages[t][page] = arena_zarray(&r->arena, PAGE, sizeof *bodies);
+    symbol_read_page(r, t, page, bodies); /* what is missing the caller counts as damage */
 }
 
 struct symbol_body symbol_get(struct symbol_reader *r, enum symbol_table t, uint32_t id)

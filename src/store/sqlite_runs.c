@@ -257,13 +257,17 @@ int sqlite_stats(struct store *base, struct store_stats *out, struct err *e)
     out->samples =
         (uint64_t)(number(r->db, "SELECT sum(samples) FROM block INDEXED BY block_series") +
                    number(r->db, "SELECT sum(samples) FROM profile"));
-    out->stacks = (uint64_t)number(r->db, "SELECT count(*) FROM stack");
-    out->functions = (uint64_t)number(r->db, "SELECT count(*) FROM function");
-    out->strings = (uint64_t)number(r->db, "SELECT count(*) FROM string");
-    out->first_ns = number(r->db, "SELECT min(t) FROM (SELECT min(time) AS t FROM profile UNION ALL"
-                                  " SELECT min(first) FROM block INDEXED BY block_series)");
-    out->last_ns = number(r->db, "SELECT max(t) FROM (SELECT max(time) AS t FROM profile UNION ALL"
-                                 " SELECT max(last) FROM block INDEXED BY block_series)");
+    out->stacks = (uint64_t)number(r->db, "SELECT count(*) FROM stack_hash");
+    out->functions = (uint64_t)number(r->db, "SELECT count(*) FROM function_hash");
+    out->strings = (uint64_t)number(r->db, "SELECT count(*) FROM string_hash");
+    out->first_ns = number(
+        r->db, "SELECT min(t) FROM (SELECT"
+               " (SELECT min(time) FROM profile WHERE profile.series = s.id) AS t"
+               " FROM series AS s UNION ALL SELECT min(first) FROM block INDEXED BY block_series)");
+    out->last_ns = number(
+        r->db, "SELECT max(t) FROM (SELECT"
+               " (SELECT max(time) FROM profile WHERE profile.series = s.id) AS t"
+               " FROM series AS s UNION ALL SELECT max(last) FROM block INDEXED BY block_series)");
     arena_free(&a);
     sqlite_put_reader(s, r);
     return 0;

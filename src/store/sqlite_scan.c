@@ -13,7 +13,7 @@
 struct row { /* of a block */
     int64_t id, slot, first_ns, last_ns;
     uint32_t schema;
-    bool has_data;
+    int layout; /* of the data section; 0: there is none */
 };
 
 static int64_t slot_of(int64_t time_ns)
@@ -48,11 +48,12 @@ static size_t bytes_of(sqlite3_stmt *st, int column)
 
 /* ---- blocks ---- */
 
-/* sum, meta and data from `column` on. */
+/* Layout, sum, meta and data from `column` on. */
 int sqlite_read_block(struct block *b, sqlite3_stmt *st, int column, bool *has_data,
                       struct arena *a)
 {
     struct block_summary summary;
+    int layout = sqlite3_column_int(st, column++);
     const void *p = sqlite3_column_blob(st, column);
     int rc = block_read_sum(&b->sum, &summary, p, bytes_of(st, column), a);
     p = sqlite3_column_blob(st, column + 1);
@@ -61,9 +62,9 @@ int sqlite_read_block(struct block *b, sqlite3_stmt *st, int column, bool *has_d
     if (rc == 0 && b->types != b->sum.types)
         rc = -1;
     p = sqlite3_column_blob(st, column + 2);
-    *has_data = bytes_of(st, column + 2) > 0;
+    *has_data = layout > 0;
     if (rc == 0 && *has_data)
-        rc = block_read_data(b, p, bytes_of(st, column + 2), a);
+        rc = (layout == 1 ? block_read_data_1 : block_read_data)(b, p, bytes_of(st, column + 2), a);
     return rc;
 }
 
@@ -104,7 +105,7 @@ static bool give_metas(struct scan *sc, const struct row *row, sqlite3_stmt *st,
     for (uint32_t i = 0; more && i < b.profile_count; i++) {
         struct scan_part part = {.schema = row->schema, .profile = &b.profiles[i]};
         part.samples.types = b.types;
-        part.rounded = !row->has_data;
+        part.rounded = !row->layout;
         if (in_range(sc, part.profile))
             more = sc->each(sc->arg, &part);
     }
@@ -115,7 +116,7 @@ static bool give_profiles(struct scan *sc, const struct row *row, sqlite3_stmt *
 {
     struct block b = {0};
     bool has_data, more = true;
-    if (sqlite_read_block(&b, st, 6, &has_data, a) != 0) {
+    if (sqlite_read_block(&b, st, 5, &has_data, a) != 0) {
         damaged(sc, "block", row->id);
         return true;
     }
@@ -128,10 +129,6 @@ static bool give_profiles(struct scan *sc, const struct row *row, sqlite3_stmt *
         struct scan_part part = {.schema = row->schema, .profile = &b.profiles[i]};
         uint32_t n = part.profile->sample_count;
         if (in_range(sc, part.profile)) {
-            if (n > b.sum.count) { /* more than there are keys: a key twice */
-                damaged(sc, "block", row->id);
-                return true;
-            }
             for (uint32_t k = 0; k < n; k++)
                 keys[k] = b.sum.keys[b.sample_keys[at + k]];
             part.samples = (struct block_samples){b.types, n, keys, b.values + at * b.types};
@@ -144,15 +141,9 @@ static bool give_profiles(struct scan *sc, const struct row *row, sqlite3_stmt *
 
 static int scan_blocks(struct scan *sc, bool *more)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = sc->reader->blocks;
     struct arena a;
-    int rc = sqlite3_prepare_v2(
-        sc->reader->db,
-        "SELECT id, slot, first, last, schema, has_data, sum, meta, data FROM block"
-        " WHERE series = ?1 AND slot BETWEEN ?2 AND ?3 ORDER BY slot",
-        -1, &st, NULL);
-    if (rc != SQLITE_OK)
-        return rc;
+    int rc = SQLITE_DONE;
     sqlite3_bind_int64(st, 1, sc->series->id);
     sqlite3_bind_int64(st, 2, slot_of(sc->from_ns));
     sqlite3_bind_int64(st, 3, slot_of(sc->until_ns - 1));
@@ -163,7 +154,7 @@ static int scan_blocks(struct scan *sc, bool *more)
                           .first_ns = sqlite3_column_int64(st, 2),
                           .last_ns = sqlite3_column_int64(st, 3),
                           .schema = (uint32_t)sqlite3_column_int64(st, 4),
-                          .has_data = sqlite3_column_int(st, 5)};
+                          .layout = sqlite3_column_int(st, 5)};
         bool whole = row.first_ns >= sc->from_ns && row.last_ns < sc->until_ns;
         if (row.last_ns < sc->from_ns || row.first_ns >= sc->until_ns)
             continue;
@@ -176,7 +167,7 @@ static int scan_blocks(struct scan *sc, bool *more)
         arena_free(&a);
     }
     rc = ended(sc, rc, "blocks");
-    sqlite3_finalize(st);
+    sqlite3_reset(st);
     return rc;
 }
 
@@ -213,7 +204,7 @@ static bool give_fresh(struct scan *sc, sqlite3_stmt *st, struct arena *a)
                                   a) == 0 &&
                part.samples.types == schema.types;
     if (!good) {
-        damaged(sc, "profile", sqlite3_column_int64(st, 0));
+        damaged(sc, "the profile of time", sqlite3_column_int64(st, 0));
         return true;
     }
     return in_range(sc, &p) ? sc->each(sc->arg, &part) : true;
@@ -221,15 +212,9 @@ static bool give_fresh(struct scan *sc, sqlite3_stmt *st, struct arena *a)
 
 static int scan_fresh(struct scan *sc, bool *more)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = sc->reader->fresh;
     struct arena a;
-    int rc = sqlite3_prepare_v2(sc->reader->db,
-                                "SELECT id, time, duration, schema, header, samples, lost, totals,"
-                                " comments, content, body FROM profile INDEXED BY profile_series"
-                                " WHERE series = ?1 AND time >= ?2 AND time < ?3 ORDER BY time",
-                                -1, &st, NULL);
-    if (rc != SQLITE_OK)
-        return rc;
+    int rc = SQLITE_DONE;
     sqlite3_bind_int64(st, 1, sc->series->id);
     sqlite3_bind_int64(st, 2, sc->from_ns);
     sqlite3_bind_int64(st, 3, sc->until_ns);
@@ -241,7 +226,23 @@ static int scan_fresh(struct scan *sc, bool *more)
     }
     arena_free(&a);
     rc = ended(sc, rc, "profiles");
-    sqlite3_finalize(st);
+    sqlite3_reset(st);
+    return rc;
+}
+
+int sqlite_scan_open(struct reader *r)
+{
+    int rc = sqlite3_prepare_v3(
+        r->db,
+        "SELECT id, slot, first, last, schema, has_data, sum, meta, data FROM block"
+        " WHERE series = ?1 AND slot BETWEEN ?2 AND ?3 ORDER BY slot",
+        -1, SQLITE_PREPARE_PERSISTENT, &r->blocks, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v3(r->db,
+                                "SELECT time, time, duration, schema, header, samples, lost,"
+                                " totals, comments, content, body FROM profile"
+                                " WHERE series = ?1 AND time >= ?2 AND time < ?3 ORDER BY time",
+                                -1, SQLITE_PREPARE_PERSISTENT, &r->fresh, NULL);
     return rc;
 }
 

@@ -43,7 +43,7 @@ static bool ids_grow(struct symbol_ids *t)
         return false;
     for (uint32_t i = 0; t->slots && i <= t->mask; i++) {
         uint32_t at = (uint32_t)t->slots[i].hash & bigger.mask;
-        if (!t->slots[i].id)
+        if (!t->slots[i].id || !t->slots[i].hash)
             continue;
         while (bigger.slots[at].id)
             at = (at + 1) & bigger.mask;
@@ -71,17 +71,43 @@ static void ids_put(struct symbol_ids *t, uint64_t hash, uint32_t id)
 
 /* ---- one symbol ---- */
 
+/* The number after the largest that was ever packed or is there. */
+static int find_next(struct symbol_writer *w, int t)
+{
+    char sql[160];
+    int64_t row = 0, page = -1;
+    snprintf(sql, sizeof sql, "SELECT coalesce(max(id), 0) FROM %s", symbol_names[t]);
+    int rc = sqlite_get_number(w->db, sql, &row);
+    snprintf(sql, sizeof sql,
+             "SELECT coalesce(max(id), -1) FROM symbol_page WHERE id >= %d * 4294967296"
+             " AND id < %d * 4294967296",
+             t, t + 1);
+    if (rc == SQLITE_OK)
+        rc = sqlite_get_number(w->db, sql, &page);
+    int64_t packed = page < 0 ? 0 : ((page & UINT32_MAX) + 1) << SYMBOL_PAGE_SHIFT;
+    int64_t next = row + 1 > packed ? row + 1 : packed;
+    w->packed[t] = (uint32_t)(packed >> SYMBOL_PAGE_SHIFT);
+    w->next[t] = next < UINT32_MAX ? (uint32_t)next : UINT32_MAX;
+    return rc;
+}
+
 int symbol_writer_open(struct symbol_writer *w, sqlite3 *db)
 {
     char sql[128];
     int rc = SQLITE_OK;
     w->db = db;
     for (int t = 0; rc == SQLITE_OK && t < SYMBOL_TABLES; t++) {
-        snprintf(sql, sizeof sql, "SELECT id FROM %s WHERE hash = ?1", symbol_names[t]);
+        snprintf(sql, sizeof sql, "SELECT id FROM %s_hash WHERE hash = ?1", symbol_names[t]);
         rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &w->find[t], NULL);
-        snprintf(sql, sizeof sql, "INSERT INTO %s(hash, body) VALUES(?1, ?2)", symbol_names[t]);
+        snprintf(sql, sizeof sql, "INSERT INTO %s(id, body) VALUES(?1, ?2)", symbol_names[t]);
         if (rc == SQLITE_OK)
             rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &w->insert[t], NULL);
+        snprintf(sql, sizeof sql, "INSERT INTO %s_hash(hash, id) VALUES(?1, ?2)", symbol_names[t]);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &w->insert_hash[t],
+                                    NULL);
+        if (rc == SQLITE_OK)
+            rc = find_next(w, t);
     }
     return rc;
 }
@@ -91,6 +117,7 @@ void symbol_writer_close(struct symbol_writer *w)
     for (int t = 0; t < SYMBOL_TABLES; t++) {
         sqlite3_finalize(w->find[t]);
         sqlite3_finalize(w->insert[t]);
+        sqlite3_finalize(w->insert_hash[t]);
     }
     symbol_writer_forget(w);
     arena_free(&w->scratch);
@@ -102,17 +129,31 @@ void symbol_writer_forget(struct symbol_writer *w)
         ids_forget(&w->ids[t]);
 }
 
+void symbol_writer_forget_one(struct symbol_writer *w, enum symbol_table t, uint64_t hash)
+{
+    struct symbol_ids *ids = &w->ids[t];
+    if (!ids->slots)
+        return;
+    uint32_t at = (uint32_t)hash & ids->mask;
+    for (; ids->slots[at].id; at = (at + 1) & ids->mask)
+        if (ids->slots[at].hash == hash)
+            ids->slots[at].hash = 0; /* no symbol has this hash; growing drops the place */
+}
+
 /* *id is 0 when the symbol has to be inserted. */
 static int find(struct symbol_writer *w, enum symbol_table t, uint64_t hash, uint32_t *id)
 {
     *id = ids_find(&w->ids[t], hash);
-    if (*id)
+    if (*id) {
+        symbol_mark(w, t, *id);
         return SQLITE_OK;
+    }
     sqlite3_bind_int64(w->find[t], 1, (int64_t)hash);
     int rc = sqlite3_step(w->find[t]);
     if (rc == SQLITE_ROW) {
         *id = (uint32_t)sqlite3_column_int64(w->find[t], 0);
         ids_put(&w->ids[t], hash, *id);
+        symbol_mark(w, t, *id);
     }
     sqlite3_reset(w->find[t]);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -121,18 +162,23 @@ static int find(struct symbol_writer *w, enum symbol_table t, uint64_t hash, uin
 static int insert(struct symbol_writer *w, enum symbol_table t, uint64_t hash,
                   const struct buf *body, uint32_t *id)
 {
-    sqlite3_stmt *st = w->insert[t];
-    sqlite3_bind_int64(st, 1, (int64_t)hash);
+    sqlite3_stmt *st = w->insert[t], *numbers = w->insert_hash[t];
+    if (w->next[t] == UINT32_MAX)
+        return SQLITE_FULL;
+    *id = w->next[t]++;
+    sqlite3_bind_int64(st, 1, *id);
     sqlite3_bind_blob64(st, 2, body->len ? body->data : "", body->len, SQLITE_STATIC);
     int rc = sqlite3_step(st);
     sqlite3_reset(st);
     sqlite3_clear_bindings(st);
     if (rc != SQLITE_DONE)
         return rc;
-    int64_t row = sqlite3_last_insert_rowid(w->db);
-    if (row <= 0 || row >= UINT32_MAX)
-        return SQLITE_FULL;
-    *id = (uint32_t)row;
+    sqlite3_bind_int64(numbers, 1, (int64_t)hash);
+    sqlite3_bind_int64(numbers, 2, *id);
+    rc = sqlite3_step(numbers);
+    sqlite3_reset(numbers);
+    if (rc != SQLITE_DONE)
+        return rc;
     ids_put(&w->ids[t], hash, *id);
     return SQLITE_OK;
 }

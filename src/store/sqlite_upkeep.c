@@ -9,10 +9,11 @@
 #include "store/sqlite_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_NS = 20000000, SETTLE_S = 120 };
+enum { BATCH_NS = 20000000, STEPS_NS = 500000000, SETTLE_S = 120 };
 #define DAY_NS  (86400ll * 1000000000)
 #define HOUR_NS (3600ll * 1000000000)
 
@@ -84,7 +85,7 @@ static int cut_blocks(struct sqlite_store *s, int64_t series, int64_t from_ns, i
             break;
         rc = sqlite3_prepare_v2(s->db,
                                 "SELECT DISTINCT schema FROM block WHERE series = ?1 AND slot = ?2"
-                                " AND has_data = 1",
+                                " AND has_data > 0",
                                 -1, &st, NULL);
         if (rc != SQLITE_OK)
             return rc;
@@ -123,6 +124,14 @@ int sqlite_delete_locked(struct sqlite_store *s, int64_t series, int64_t from_ns
     return rc == SQLITE_OK ? cut_blocks(s, series, from_ns, until_ns, deleted) : rc;
 }
 
+/* The symbols of what was deleted may now be unused. */
+static int note_garbage(struct sqlite_store *s, uint64_t deleted)
+{
+    const int64_t number = (int64_t)(s->garbage += deleted);
+    return deleted ? run(s, "INSERT OR REPLACE INTO meta VALUES('garbage', ?1)", &number, 1)
+                   : SQLITE_OK;
+}
+
 int sqlite_forget_empty_locked(struct sqlite_store *s)
 {
     int rc = run(s,
@@ -143,10 +152,13 @@ int sqlite_delete(struct store *base, const struct store_query *q, uint64_t *del
     arena_init(&a);
     int rc = sqlite_match(s, q, &a, &set, e);
     for (uint32_t i = 0; rc == 0 && i < set.count; i++) {
+        uint64_t before = *deleted;
         pthread_mutex_lock(&s->lock);
         rc = sqlite_begin_locked(s);
         if (rc == SQLITE_OK)
             rc = sqlite_delete_locked(s, set.list[i]->id, q->from_ns, q->until_ns, deleted);
+        if (rc == SQLITE_OK)
+            rc = note_garbage(s, *deleted - before);
         if (rc == SQLITE_OK && i + 1 == set.count)
             rc = sqlite_forget_empty_locked(s);
         rc = finish(s, rc, "deleting", e);
@@ -225,16 +237,18 @@ static int compact(struct sqlite_store *s, int64_t now_ns, struct err *e)
 static int64_t newest(struct sqlite_store *s)
 {
     return ask(s,
-               "SELECT max(t) FROM (SELECT max(time) AS t FROM profile UNION ALL"
-               " SELECT max(last) FROM block INDEXED BY block_series)",
+               "SELECT max(t) FROM (SELECT"
+               " (SELECT max(time) FROM profile WHERE profile.series = s.id) AS t FROM series AS s"
+               " UNION ALL SELECT max(last) FROM block INDEXED BY block_series)",
                NULL, 0);
 }
 
 static int64_t oldest(struct sqlite_store *s)
 {
     return ask(s,
-               "SELECT min(t) FROM (SELECT min(time) AS t FROM profile UNION ALL"
-               " SELECT min(first) FROM block INDEXED BY block_series)",
+               "SELECT min(t) FROM (SELECT"
+               " (SELECT min(time) FROM profile WHERE profile.series = s.id) AS t FROM series AS s"
+               " UNION ALL SELECT min(first) FROM block INDEXED BY block_series)",
                NULL, 0);
 }
 
@@ -253,6 +267,8 @@ static int delete_before(struct sqlite_store *s, int64_t cutoff)
     for (uint32_t i = 0; rc == SQLITE_OK && i < s->series_count; i++)
         rc = sqlite_delete_locked(s, s->series[i]->id, INT64_MIN, cutoff, &deleted);
     s->counters.deleted += deleted;
+    if (rc == SQLITE_OK)
+        rc = note_garbage(s, deleted);
     return rc == SQLITE_OK && deleted ? sqlite_forget_empty_locked(s) : rc;
 }
 
@@ -263,13 +279,14 @@ static int downsample(struct sqlite_store *s, int64_t cutoff)
         const int64_t numbers[] = {s->series[i]->id, slot_of(cutoff)};
         rc = run(s,
                  "UPDATE block SET data = x'', has_data = 0 WHERE series = ?1 AND slot < ?2"
-                 " AND has_data = 1",
+                 " AND has_data > 0",
                  numbers, 2);
     }
     return rc;
 }
 
-/* The oldest hours go until the rest fits, with a little room, so that it is not each time. */
+/* The oldest hours go until the rest fits, with a little room, so that it is not each time. When
+ * much has gone, what it leaves unused goes first: history must not be deleted for its sake. */
 static int shrink(struct sqlite_store *s)
 {
     int64_t limit = s->options.retain_bytes, goal = limit - limit / 20;
@@ -278,7 +295,7 @@ static int shrink(struct sqlite_store *s)
         return SQLITE_OK;
     for (int64_t step = HOUR_NS; rc == SQLITE_OK && used_bytes(s) > goal; step *= 2) {
         int64_t first = oldest(s), last = newest(s);
-        if (first >= last || step <= 0)
+        if (first >= last || step <= 0 || sqlite_sweep_is_due_locked(s))
             break;
         int64_t cutoff = first > last - step ? last : first + step;
         if (slot_of(cutoff) == slot_of(first))
@@ -300,17 +317,85 @@ static int retain(struct sqlite_store *s, int64_t now_ns, struct err *e)
     if (rc == SQLITE_OK)
         rc = shrink(s);
     rc = finish(s, rc, "deleting what is old", e);
-    if (rc == 0)
-        sqlite_run(s->db, "PRAGMA incremental_vacuum(2000)"); /* gives some space back */
     pthread_mutex_unlock(&s->lock);
     return rc;
+}
+
+/* ---- symbols, and the file's size ---- */
+
+/* Steps of `one` in transactions that are short, until it is done or, where others wait for us, the
+ * time is up. */
+static int in_steps(struct sqlite_store *s, int (*one)(struct sqlite_store *s, bool *done),
+                    struct err *e)
+{
+    int64_t begin = sqlite_now_ns(CLOCK_MONOTONIC);
+    bool done = false;
+    int rc = 0;
+    pthread_mutex_lock(&s->lock);
+    while (rc == 0 && !done && !s->closing) {
+        int64_t start = sqlite_now_ns(CLOCK_MONOTONIC);
+        int code = sqlite_begin_locked(s);
+        while (code == SQLITE_OK && !done && sqlite_now_ns(CLOCK_MONOTONIC) - start < BATCH_NS)
+            code = one(s, &done);
+        rc = finish(s, code, "tidying symbols", e);
+        if (!s->options.no_background && sqlite_now_ns(CLOCK_MONOTONIC) - begin > STEPS_NS)
+            break;
+        pthread_mutex_unlock(&s->lock); /* whoever waits to append goes first */
+        pthread_mutex_lock(&s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+static int pack(struct sqlite_store *s, bool *done)
+{
+    bool more;
+    int rc = sqlite_pack_locked(s, &more);
+    *done = !more;
+    return rc;
+}
+
+/* Space that was freed is used again by what comes; beyond an eighth of the file it is given back,
+ * a little each time. */
+static void give_back(struct sqlite_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t pages = ask(s, "PRAGMA page_count", NULL, 0);
+    int64_t unused = ask(s, "PRAGMA freelist_count", NULL, 0), kept = pages / 8;
+    char sql[64];
+    if (unused > kept + 256) {
+        snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%lld)",
+                 (long long)(unused - kept < 2000 ? unused - kept : 2000));
+        if (!s->in_transaction)
+            sqlite_run(s->db, sql);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static bool sweep_is_due(struct sqlite_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool due = sqlite_sweep_is_due_locked(s);
+    pthread_mutex_unlock(&s->lock);
+    return due;
 }
 
 int sqlite_maintain(struct store *base, int64_t now_ns, struct err *e)
 {
     struct sqlite_store *s = sqlite_of(base);
+    bool swept;
     if (now_ns == 0)
         now_ns = sqlite_now_ns(CLOCK_REALTIME);
     int rc = compact(s, now_ns, e);
-    return rc == 0 ? retain(s, now_ns, e) : rc;
+    if (rc == 0)
+        rc = in_steps(s, pack, e);
+    do { /* a sweep may show that nothing more has to be deleted, or that there is */
+        if (rc == 0)
+            rc = retain(s, now_ns, e);
+        swept = rc == 0 && sweep_is_due(s);
+        if (swept)
+            rc = in_steps(s, sqlite_sweep_step_locked, e);
+    } while (rc == 0 && swept && s->options.no_background);
+    give_back(s);
+    return rc;
 }

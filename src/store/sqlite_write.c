@@ -49,6 +49,7 @@ void sqlite_rollback_locked(struct sqlite_store *s, const struct err *why)
     if (s->in_transaction && !sqlite3_get_autocommit(s->db))
         sqlite_run(s->db, "ROLLBACK");
     s->in_transaction = false;
+    sqlite_sweep_stop_locked(s); /* what it had removed may be there again */
     symbol_writer_forget(&s->symbols);
     sqlite_load_series(s, NULL);
     settle(s, why);

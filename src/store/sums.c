@@ -66,15 +66,27 @@ static uint32_t place_of(struct sums *s, struct block_key key)
     return append(s, key);
 }
 
+static inline void add(struct sums *s, uint32_t at, const int64_t *from)
+{
+    int64_t *to = s->values + (size_t)at * s->types;
+    for (uint32_t t = 0; t < s->types; t++)
+        to[t] = (int64_t)((uint64_t)to[t] + (uint64_t)from[t]);
+}
+
 void sums_add(struct sums *s, const struct block_samples *more)
 {
-    uint32_t types = s->types;
     for (uint32_t i = 0; i < more->count; i++) {
-        uint32_t at = place_of(s, more->keys[i]);
-        int64_t *to = s->values + (size_t)at * types;
-        const int64_t *from = more->values + (size_t)i * types;
-        for (uint32_t t = 0; t < types; t++)
-            to[t] = (int64_t)((uint64_t)to[t] + (uint64_t)from[t]);
+        struct block_key key = more->keys[i];
+        uint32_t known = key.labels == 0 && key.stack < s->dense_count ? s->dense[key.stack] : 0;
+        add(s, known ? known - 1 : place_of(s, key), more->values + (size_t)i * s->types);
+    }
+}
+
+void sums_add_places(struct sums *s, const struct block_samples *more, uint32_t *places)
+{
+    for (uint32_t i = 0; i < more->count; i++) {
+        places[i] = place_of(s, more->keys[i]);
+        add(s, places[i], more->values + (size_t)i * s->types);
     }
 }
 

@@ -22,6 +22,8 @@ void sums_init(struct sums *s, uint32_t types);
 void sums_free(struct sums *s);
 /* Adds values (which wrap, as pprof's do). The samples have the same types. */
 void sums_add(struct sums *s, const struct block_samples *more);
+/* The same, and tells the place of each sample's key. */
+void sums_add_places(struct sums *s, const struct block_samples *more, uint32_t *places);
 /* Divides the types marked by `n` and rounds so that the sum of a type is that of its quotient. */
 void sums_average(struct sums *s, const bool *levels, uint64_t n);
 
