@@ -83,6 +83,23 @@ static int store_profile(struct target *t, enum config_kind k, const struct prof
     return rc;
 }
 
+/* The difference to the fetch before. A restart that one kind shows holds for all kinds of the
+ * target: a profile of few stacks may have grown beyond its old values and not show it itself. */
+static enum delta_result difference(struct target *t, struct kind *kind, struct profile *now,
+                                    struct profile *out, bool *restarted)
+{
+    bool stale = kind->delta.has_last && kind->base_at_fetch < t->restart_at_fetch;
+    t->fetches++;
+    if (stale)
+        delta_free(&kind->delta);
+    enum delta_result result = delta_take(&kind->delta, now, out, restarted);
+    if (*restarted)
+        t->restart_at_fetch = t->fetches;
+    kind->base_at_fetch = t->fetches;
+    *restarted |= stale;
+    return result;
+}
+
 /* Decodes, differences and stores what was fetched. The kind's new state, or KIND_FAILED. */
 static enum kind_state take_profile(struct target *t, enum config_kind k, struct err *e)
 {
@@ -96,7 +113,7 @@ static enum kind_state take_profile(struct target *t, enum config_kind k, struct
     if (!now.time_nanos)
         now.time_nanos = when_now();
     if (t->job->profiles[k].delta) {
-        result = delta_take(&t->kinds[k].delta, &now, &out, &restarted);
+        result = difference(t, &t->kinds[k], &now, &out, &restarted);
     } else {
         out = now;
         profile_init(&now);

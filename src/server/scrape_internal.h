@@ -15,7 +15,8 @@ enum kind_state { KIND_NEW, KIND_WAITING, KIND_OK, KIND_ABSENT, KIND_FAILED };
 enum target_state { TARGET_NEW, TARGET_UP, TARGET_DOWN };
 
 struct kind {
-    struct delta delta; /* the scraper's thread only */
+    struct delta delta;     /* the scraper's thread only */
+    uint64_t base_at_fetch; /* of its target's fetches: when delta's base was taken */
     /* shown, under the lock: */
     enum kind_state state;
     int64_t last_ns, duration_ns;
@@ -40,6 +41,8 @@ struct target {
     int64_t due_ns; /* monotonic */
     int64_t round_start_ns, kind_start_ns;
     unsigned answered, absent; /* kinds in this round */
+    uint64_t fetches;          /* so far */
+    uint64_t restart_at_fetch; /* the one that showed the last restart; 0: there was none */
     char round_error[512];
 
     struct kind kinds[CONFIG_KINDS];

@@ -150,6 +150,27 @@ for q in heap/alloc_space block/delay mutex/contentions; do
 done
 has "the restart was seen" "$(get targets)" '"kind":"heap","state":"ok".*"restarts":1'
 
+# A restart that only the heap shows, for the other kinds have grown beyond what they were: nothing
+# of them reaches over it either.
+restarts()
+{
+    get targets | sed 's/{"kind"/\n&/g' |
+        sed -n "s/^{\"kind\":\"$1\".*\"restarts\":\([0-9]*\).*/\1/p" | head -1
+}
+mkdir "$tmp/5" "$tmp/6"
+cp "$tmp"/3/* "$tmp/5"
+cp "$tmp/4/heap" "$tmp/5/heap"
+cp "$tmp"/4/* "$tmp/6"
+cp "$tmp/3/heap" "$tmp/6/heap"
+for k in block mutex; do
+    eval "before_$k=\$(restarts $k)"
+done
+show 5
+show 6
+sleep 0.3
+same "block saw both restarts" $((before_block + 2)) "$(restarts block)"
+same "mutex saw both restarts" $((before_mutex + 2)) "$(restarts mutex)"
+
 # ---- one at a time ----
 awk '/^begin/ {open++; if (open > 1) {print "two at once: " $0; exit}} /^end/ {open--}' \
     "$tmp/files/log" >"$tmp/overlap"
