@@ -39,6 +39,7 @@
 #define LIMIT_DWARF_HOPS          16         /* from an entry to where its name is */
 #define LIMIT_MANGLED_NAME        (1u << 13)
 #define LIMIT_DEMANGLED_NAME      (1u << 16)
+#define LIMIT_TOOL_OUTPUT         (1u << 30) /* of a program that is run for its text */
 
 /* ---- recording ---- */
 #define LIMIT_RECORD_IMAGES       (1u << 20) /* executed or forked */

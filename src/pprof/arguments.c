@@ -29,7 +29,7 @@ struct arguments {
     size_t flag_count;
     struct settings *settings;
     struct source *source;
-    const char *base, *diff_base, *tools, *tls_cert, *tls_key, *tls_ca;
+    const char *base, *diff_base;
     bool no_browser, values[VALUE_FLAGS];
     bool choices[CHOICES_MAX];               /* in the order of the tables */
     bool command_set[COMMANDS_MAX];          /* of commands without parameter */
@@ -52,12 +52,12 @@ static void add_source_flags(struct arguments *a)
     add_flag(a, "add_comment", OPTION_STRING, &s->comment);
     add_flag(a, "all_frames", OPTION_BOOL, &s->all_frames);
     add_flag(a, "seconds", OPTION_INT, &s->seconds);
-    add_flag(a, "tools", OPTION_STRING, &a->tools);
+    add_flag(a, "tools", OPTION_STRING, &a->source->tools);
     add_flag(a, "http", OPTION_STRING, &s->http);
     add_flag(a, "no_browser", OPTION_BOOL, &a->no_browser);
-    add_flag(a, "tls_cert", OPTION_STRING, &a->tls_cert);
-    add_flag(a, "tls_key", OPTION_STRING, &a->tls_key);
-    add_flag(a, "tls_ca", OPTION_STRING, &a->tls_ca);
+    add_flag(a, "tls_cert", OPTION_STRING, &a->source->tls_cert);
+    add_flag(a, "tls_key", OPTION_STRING, &a->source->tls_key);
+    add_flag(a, "tls_ca", OPTION_STRING, &a->source->tls_ca);
     for (size_t i = 0; i < VALUE_FLAGS; i++)
         add_flag(a, value_flags[i].name, OPTION_BOOL, &a->values[i]);
 }
@@ -217,15 +217,15 @@ static void begin(struct arguments *a, struct request *r)
                                      .timeout_seconds = -1,
                                      .symbolize = "",
                                      .http = "",
-                                     .comment = ""}};
+                                     .comment = "",
+                                     .tools = tools ? tools : "",
+                                     .tls_cert = "",
+                                     .tls_key = "",
+                                     .tls_ca = ""}};
     *a = (struct arguments){.settings = &r->settings,
                             .source = &r->source,
                             .base = "",
-                            .diff_base = "",
-                            .tools = tools ? tools : "",
-                            .tls_cert = "",
-                            .tls_key = "",
-                            .tls_ca = ""};
+                            .diff_base = ""};
     settings_default(&r->settings);
     for (size_t i = 0; i < COMMANDS_MAX; i++)
         a->command_param[i] = "";

@@ -22,6 +22,8 @@ struct source {
     bool normalize, all_frames;
     int64_t seconds, timeout_seconds;
     const char *symbolize, *http, *comment;
+    const char *tools; /* where the tools for binaries are, "" for $PATH */
+    const char *tls_cert, *tls_key, *tls_ca;
     bool exact; /* as pprof: its error texts without ours behind them, no "-" for standard input */
 };
 
@@ -73,8 +75,8 @@ void binaries_locate(struct profile *p, const struct source *s);
 
 /* ---- symbolize.c ---- */
 
-/* What -symbolize asks for, as far as this version has it. */
-int symbolize(struct profile *p, const char *mode, struct err *e);
+/* Looks names and lines up as -symbolize says, and demangles. */
+int symbolize(struct profile *p, const struct source *s, struct err *e);
 
 /* ---- run.c ---- */
 

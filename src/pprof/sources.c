@@ -188,7 +188,7 @@ static int prepare(struct profile *p, const struct source *s, struct err *e)
 {
     if (s->all_frames)
         p->drop_frames = p->keep_frames = 0;
-    int rc = symbolize(p, s->symbolize, e);
+    int rc = symbolize(p, s, e);
     if (rc)
         return rc;
     refine_drop_frames(p);

@@ -87,15 +87,19 @@ static void drop_parameters(struct demangle_component *c)
         type->u.s_binary.left = type->u.s_binary.right = NULL;
 }
 
-/* libiberty names the constructor of an unnamed class after the class around it. */
-static void name_unnamed(struct demangle_component *class, struct demangle_component *method)
+/* libiberty names a constructor after the last name it read: for an unnamed class that is the class
+ * around it, and for a constructor that is inherited, the class it comes from. */
+static void name_after_class(struct demangle_component *class, struct demangle_component *method)
 {
     if (!method ||
         (method->type != DEMANGLE_COMPONENT_CTOR && method->type != DEMANGLE_COMPONENT_DTOR))
         return;
-    while (class && class->type == DEMANGLE_COMPONENT_QUAL_NAME)
-        class = class->u.s_binary.right;
-    if (class && class->type == DEMANGLE_COMPONENT_UNNAMED_TYPE)
+    while (class && (class->type == DEMANGLE_COMPONENT_QUAL_NAME ||
+                     class->type == DEMANGLE_COMPONENT_TEMPLATE))
+        class = class->type == DEMANGLE_COMPONENT_QUAL_NAME ? class->u.s_binary.right
+                                                            : class->u.s_binary.left;
+    if (class &&
+        (class->type == DEMANGLE_COMPONENT_UNNAMED_TYPE || class->type == DEMANGLE_COMPONENT_NAME))
         method->u.s_ctor.name = class;
 }
 
@@ -142,16 +146,18 @@ static void resolve_conversion(struct demangle_component *c)
         resolve(right, left->u.s_binary.right);
 }
 
-static void strip(struct demangle_component *c)
+/* Takes out what the mode does not show. */
+static void strip(struct demangle_component *c, enum demangle_mode mode)
 {
     if (!c || c->d_counting == VISITED)
         return;
     c->d_counting = VISITED;
-    if (c->type == DEMANGLE_COMPONENT_TEMPLATE || c->type == DEMANGLE_COMPONENT_QUAL_NAME)
+    if (mode == DEMANGLE_SHORT &&
+        (c->type == DEMANGLE_COMPONENT_TEMPLATE || c->type == DEMANGLE_COMPONENT_QUAL_NAME))
         resolve_conversion(c);
-    if (c->type == DEMANGLE_COMPONENT_TEMPLATE) {
+    if (c->type == DEMANGLE_COMPONENT_TEMPLATE && mode == DEMANGLE_SHORT) {
         struct demangle_component *name = c->u.s_binary.left;
-        strip(name);
+        strip(name, mode);
         if (name) {
             *c = *name;
             c->d_counting = VISITED;
@@ -161,26 +167,26 @@ static void strip(struct demangle_component *c)
     if (c->type == DEMANGLE_COMPONENT_SUB_STD) {
         /* "St", "Ss" …: full names of templates where a constructor follows. */
         const char *angle = memchr(c->u.s_string.string, '<', (size_t)c->u.s_string.len);
-        if (angle)
+        if (angle && mode == DEMANGLE_SHORT)
             c->u.s_string.len = (int)(angle - c->u.s_string.string);
         return;
     }
     if (c->type == DEMANGLE_COMPONENT_CTOR || c->type == DEMANGLE_COMPONENT_DTOR) {
-        strip(c->u.s_ctor.name);
+        strip(c->u.s_ctor.name, mode);
         return;
     }
     if (is_unary_number(c->type)) {
-        strip(c->u.s_unary_num.sub);
+        strip(c->u.s_unary_num.sub, mode);
         return;
     }
     if (!is_binary(c->type))
         return;
-    if (c->type == DEMANGLE_COMPONENT_LOCAL_NAME)
+    if (c->type == DEMANGLE_COMPONENT_LOCAL_NAME && mode != DEMANGLE_FULL)
         drop_parameters(c->u.s_binary.left);
     if (c->type == DEMANGLE_COMPONENT_QUAL_NAME)
-        name_unnamed(c->u.s_binary.left, c->u.s_binary.right);
-    strip(c->u.s_binary.left);
-    strip(c->u.s_binary.right);
+        name_after_class(c->u.s_binary.left, c->u.s_binary.right);
+    strip(c->u.s_binary.left, mode);
+    strip(c->u.s_binary.right, mode);
 }
 
 /* Undoes the marks: libiberty counts in the same field. */
@@ -199,18 +205,32 @@ static void unmark(struct demangle_component *c)
     }
 }
 
-static bool demangle_cxx(const char *name, struct output *out)
+/* Suffixes of clones stand around everything else. */
+static struct demangle_component *without_clones(struct demangle_component *c)
 {
-    void *volatile memory = NULL;
-    void *block = NULL;
-    volatile bool done = false;
-    struct demangle_component *c = cplus_demangle_v3_components(name, DMGL_NO_OPTS, &block);
-    memory = block;
-    if (c && !setjmp(out->too_long)) {
-        strip(c);
-        unmark(c);
-        done = cplus_demangle_print_callback(DMGL_PARAMS | DMGL_ANSI, c, append, out);
-    }
+    while (c && c->type == DEMANGLE_COMPONENT_CLONE)
+        c = c->u.s_binary.left;
+    return c;
+}
+
+/* False when the text grew too long. */
+static bool print_cxx(struct demangle_component *c, struct output *out)
+{
+    return !setjmp(out->too_long) &&
+           cplus_demangle_print_callback(DMGL_PARAMS | DMGL_ANSI, c, append, out);
+}
+
+static bool demangle_cxx(const char *name, enum demangle_mode mode, struct output *out)
+{
+    void *memory = NULL;
+    bool full = mode == DEMANGLE_FULL, done = false;
+    struct demangle_component *c =
+        cplus_demangle_v3_components(name, full ? DMGL_PARAMS : DMGL_NO_OPTS, &memory);
+    if (full)
+        c = without_clones(c);
+    strip(c, mode);
+    unmark(c);
+    done = c && print_cxx(c, out);
     free(memory);
     return done;
 }
@@ -284,13 +304,13 @@ static bool has_endless_binder(const char *name)
     return false;
 }
 
-static bool demangle_rust(const char *name, struct output *out)
+static bool demangle_rust(const char *name, enum demangle_mode mode, struct output *out)
 {
     bool v0 = !strncmp(name, "_R", 2);
     if ((v0 && has_endless_binder(name)) || setjmp(out->too_long) ||
         !rust_demangle_callback(name, DMGL_NO_OPTS, append, out))
         return false;
-    if (v0)
+    if (v0 && mode == DEMANGLE_SHORT)
         drop_generic_arguments((char *)buf_cstr(&out->text));
     return true;
 }
@@ -331,19 +351,44 @@ static const char *shorten(struct arena *a, const char *name)
     return copy;
 }
 
+/* Two closing brackets stand apart in pprof, and in libiberty mostly: not behind a list of
+ * arguments that is empty. */
+static const char *part_brackets(struct arena *a, const struct buf *text)
+{
+    static const char operator_name[] = "operator";
+    size_t n = sizeof operator_name - 1;
+    struct buf out;
+    buf_init(&out, a);
+    for (size_t i = 0; i < text->len; i++) {
+        buf_putc(&out, text->data[i]);
+        bool two = text->data[i] == '>' && i + 1 < text->len && text->data[i + 1] == '>';
+        if (two && !(i >= n && !memcmp(text->data + i - n, operator_name, n)))
+            buf_putc(&out, ' ');
+    }
+    return buf_cstr(&out);
+}
+
+const char *demangle_as(struct arena *a, const char *name, enum demangle_mode mode)
+{
+    if (name[0] != '_' || strlen(name) > LIMIT_MANGLED_NAME)
+        return NULL;
+    struct output *out = arena_alloc(a, sizeof *out);
+    buf_init(&out->text, a);
+    if (demangle_rust(name, mode, out))
+        return buf_cstr(&out->text);
+    out->text.len = 0;
+    if (!demangle_cxx(name, mode, out))
+        return NULL;
+    return mode == DEMANGLE_SHORT ? buf_cstr(&out->text) : part_brackets(a, &out->text);
+}
+
 const char *demangle(struct arena *a, const char *name)
 {
     if (strlen(name) > LIMIT_MANGLED_NAME)
         return name;
-    if (name[0] != '_')
-        return shorten(a, name);
-    struct output *out = arena_alloc(a, sizeof *out);
-    buf_init(&out->text, a);
-    if (demangle_rust(name, out))
-        return buf_cstr(&out->text);
-    out->text.len = 0;
+    const char *text = demangle_as(a, name, DEMANGLE_SHORT);
     /* Objects that were made for another system may have one underscore more. */
-    if (demangle_cxx(name, out) || (!strncmp(name, "__Z", 3) && demangle_cxx(name + 1, out)))
-        return buf_cstr(&out->text);
-    return shorten(a, name);
+    if (!text && !strncmp(name, "__Z", 3))
+        text = demangle_as(a, name + 1, DEMANGLE_SHORT);
+    return text ? text : shorten(a, name);
 }

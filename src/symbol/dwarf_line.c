@@ -189,7 +189,7 @@ struct machine {
     const uint64_t *addrs;
     struct line_row *rows;
     uint32_t count, next; /* addrs[next] is the first at or behind `from` */
-    uint64_t address, file;
+    uint64_t address, file, column;
     int64_t line;
     bool open; /* a row is there: from, row */
     uint64_t from;
@@ -226,7 +226,7 @@ static void emit(struct machine *m, bool end)
         seek(m, m->address);
     m->open = true;
     m->from = m->address;
-    m->row = (struct line_row){m->file, m->line, true};
+    m->row = (struct line_row){m->file, m->line, (int64_t)(m->column & UINT16_MAX), true};
 }
 
 static void reset(struct machine *m)
@@ -234,6 +234,7 @@ static void reset(struct machine *m)
     m->address = 0;
     m->file = 1;
     m->line = 1;
+    m->column = 0;
     m->open = false;
 }
 
@@ -264,6 +265,7 @@ static void standard(struct machine *m, struct cursor *c, unsigned opcode)
     case DW_LNS_advance_pc: m->address += cursor_uleb(c) * t->min_length; break;
     case DW_LNS_advance_line: m->line += cursor_sleb(c); break;
     case DW_LNS_set_file: m->file = cursor_uleb(c); break;
+    case DW_LNS_set_column: m->column = cursor_uleb(c); break;
     case DW_LNS_const_add_pc:
         m->address += (uint64_t)((255 - t->opcode_base) / t->range) * t->min_length;
         break;
@@ -299,6 +301,13 @@ void dwarf_line_find(struct unit *u, const uint64_t *addrs, uint32_t count, stru
     }
 }
 
+/* One slash between the two; none where there is no directory. */
+static const char *join(struct arena *a, const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+    return arena_printf(a, "%s%s%s", dir, n && dir[n - 1] != '/' ? "/" : "", name);
+}
+
 const char *dwarf_line_file(struct unit *u, uint64_t index)
 {
     struct line_table *t = line_table(u);
@@ -311,9 +320,10 @@ const char *dwarf_line_file(struct unit *u, uint64_t index)
     struct arena *a = u->dwarf->arena;
     if (f->name[0] == '/' || !dir)
         f->path = f->name;
-    else if (dir[0] == '/' || !u->directory || dir == u->directory)
-        f->path = arena_printf(a, "%s/%s", dir, f->name);
+    else if (dir[0] == '/' || !u->directory ||
+             (dir == u->directory && (t->version < 5 || !u->dwarf->as_llvm)))
+        f->path = join(a, dir, f->name);
     else
-        f->path = arena_printf(a, "%s/%s/%s", u->directory, dir, f->name);
+        f->path = join(a, join(a, u->directory, dir), f->name);
     return f->path;
 }

@@ -143,6 +143,7 @@ struct dwarf {
     struct elf_file *file;
     struct arena *arena;
     const char *path; /* of the file, to find the alternate one beside it */
+    bool as_llvm;     /* a relative directory 0 of version 5 is put behind the unit's once more */
     struct {
         const uint8_t *bytes;
         uint64_t size;
@@ -204,7 +205,7 @@ bool range_list_next(struct range_list *r, uint64_t *low, uint64_t *high);
 
 struct line_row {
     uint64_t file; /* index in the table's files */
-    int64_t line;
+    int64_t line, column;
     bool found;
 };
 /* Runs the unit's line program. rows[i] becomes the row of addrs[i] (ascending). */

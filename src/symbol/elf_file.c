@@ -201,35 +201,60 @@ const struct section *elf_file_section_at(const struct elf_file *f, uint64_t vad
     return NULL;
 }
 
+/* Before ELF had compressed sections, GNU's tools (and Go's linker) called them ".zdebug_…". */
+static bool is_gnu_compressed(const char *name)
+{
+    return !strncmp(name, ".zdebug_", 8);
+}
+
 const struct section *elf_file_section(const struct elf_file *f, const char *name)
 {
+    bool debug = !strncmp(name, ".debug_", 7);
     for (size_t i = 1; i < f->section_count; i++) {
-        if (!strcmp(f->sections[i].name, name))
+        const char *found = f->sections[i].name;
+        if (!strcmp(found, name) ||
+            (debug && is_gnu_compressed(found) && !strcmp(found + 8, name + 7)))
             return &f->sections[i];
     }
     return NULL;
 }
 
 /* libdeflate is three times as fast as the zlib that libelf uses. NULL: let libelf try. */
-static Elf_Data *inflate_section(const struct elf_file *f, Elf_Scn *scn, const GElf_Chdr *c)
+static Elf_Data *inflate_section(const struct elf_file *f, Elf_Scn *scn, size_t header,
+                                 uint64_t size)
 {
     GElf_Shdr h;
-    size_t total, header = gelf_fsize(f->elf, ELF_T_CHDR, 1, EV_CURRENT);
+    size_t total;
     const char *bytes = elf_rawfile(f->elf, &total);
-    if (c->ch_type != ELFCOMPRESS_ZLIB || !bytes || !header || !gelf_getshdr(scn, &h) ||
-        h.sh_offset > total || h.sh_size > total - h.sh_offset || h.sh_size < header)
+    if (!bytes || !gelf_getshdr(scn, &h) || h.sh_offset > total ||
+        h.sh_size > total - h.sh_offset || h.sh_size < header)
         return NULL;
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-    char *out = arena_alloc(f->arena, c->ch_size);
+    char *out = arena_alloc(f->arena, size);
     bool good = d && libdeflate_zlib_decompress(d, bytes + h.sh_offset + header, h.sh_size - header,
-                                                out, c->ch_size, NULL) == LIBDEFLATE_SUCCESS;
+                                                out, size, NULL) == LIBDEFLATE_SUCCESS;
     libdeflate_free_decompressor(d);
     if (!good)
         return NULL;
     Elf_Data *data = arena_zalloc(f->arena, sizeof *data);
     data->d_buf = out;
-    data->d_size = c->ch_size;
+    data->d_size = size;
     return data;
+}
+
+/* "ZLIB" and the size, most significant byte first. */
+static Elf_Data *gnu_compressed(const struct elf_file *f, Elf_Scn *scn)
+{
+    enum { HEADER = 12 };
+    const Elf_Data *raw = elf_rawdata(scn, NULL);
+    if (!raw || !raw->d_buf || raw->d_size < HEADER || memcmp(raw->d_buf, "ZLIB", 4) != 0)
+        return NULL;
+    uint64_t size = 0;
+    for (int i = 4; i < HEADER; i++)
+        size = size << 8 | ((const uint8_t *)raw->d_buf)[i];
+    if (size > LIMIT_ELF_SECTION || size / 1032 > raw->d_size)
+        return NULL;
+    return inflate_section(f, scn, HEADER, size);
 }
 
 static Elf_Data *compressed(const struct elf_file *f, Elf_Scn *scn, uint64_t size)
@@ -239,7 +264,9 @@ static Elf_Data *compressed(const struct elf_file *f, Elf_Scn *scn, uint64_t siz
     if (!gelf_getchdr(scn, &c) || !c.ch_size || c.ch_size > LIMIT_ELF_SECTION ||
         (c.ch_type == ELFCOMPRESS_ZLIB && c.ch_size / 1032 > size))
         return NULL;
-    Elf_Data *d = inflate_section(f, scn, &c);
+    size_t header = gelf_fsize(f->elf, ELF_T_CHDR, 1, EV_CURRENT);
+    Elf_Data *d =
+        c.ch_type == ELFCOMPRESS_ZLIB && header ? inflate_section(f, scn, header, c.ch_size) : NULL;
     if (d)
         return d;
     return elf_compress(scn, 0, 0) < 0 ? NULL : elf_getdata(scn, NULL);
@@ -251,8 +278,9 @@ Elf_Data *elf_file_data(const struct elf_file *f, const struct section *s)
     GElf_Shdr h;
     if (!scn || s->type == SHT_NOBITS || !gelf_getshdr(scn, &h))
         return NULL;
-    Elf_Data *d =
-        h.sh_flags & SHF_COMPRESSED ? compressed(f, scn, h.sh_size) : elf_getdata(scn, NULL);
+    Elf_Data *d = h.sh_flags & SHF_COMPRESSED  ? compressed(f, scn, h.sh_size)
+                  : is_gnu_compressed(s->name) ? gnu_compressed(f, scn)
+                                               : elf_getdata(scn, NULL);
     return d && d->d_buf && d->d_size ? d : NULL;
 }
 

@@ -20,7 +20,7 @@ struct scope {
     struct scope *outer; /* NULL: the physical function */
     uint64_t offset;     /* of the entry */
     uint32_t depth;
-    struct value call_file, call_line;
+    struct value call_file, call_line, call_column;
 };
 
 /* An address in a unit. */
@@ -172,18 +172,21 @@ struct walk {
     uint32_t depth;
     uint64_t around[LIMIT_DIE_DEPTH];
     uint64_t functions[LIMIT_DIE_DEPTH]; /* the physical function around, 0: none */
+    /* For answers as llvm-symbolizer gives them: the functions and inlined calls around. */
+    struct scope open_scopes[LIMIT_DIE_DEPTH];
+    enum scope_kind { SCOPE_OTHER, SCOPE_INLINED, SCOPE_FUNCTION } kinds[LIMIT_DIE_DEPTH];
 };
 
 struct entry {
     uint64_t offset;
     struct range_list ranges;
-    struct value call_file, call_line;
+    struct value call_file, call_line, call_column;
 };
 
 static void read_entry(struct unit *u, struct cursor *c, const struct abbrev *a, struct entry *e)
 {
     struct value low = {0}, high = {0}, ranges = {0};
-    e->call_file = e->call_line = (struct value){0};
+    e->call_file = e->call_line = e->call_column = (struct value){0};
     for (uint32_t i = 0; i < a->attr_count && !c->bad; i++) {
         struct value v = unit_value(u, c, &a->attrs[i]);
         switch (a->attrs[i].name) {
@@ -192,6 +195,7 @@ static void read_entry(struct unit *u, struct cursor *c, const struct abbrev *a,
         case DW_AT_ranges: ranges = v; break;
         case DW_AT_call_file: e->call_file = v; break;
         case DW_AT_call_line: e->call_line = v; break;
+        case DW_AT_call_column: e->call_column = v; break;
         default: break;
         }
     }
@@ -214,19 +218,48 @@ static uint32_t first_target(const struct walk *w, uint64_t addr)
 static void note(struct walk *w, struct target *t, const struct entry *e, struct scope *outer)
 {
     t->inner = arena_alloc(&w->finder->module->arena, sizeof *t->inner);
-    *t->inner = (struct scope){outer, e->offset, w->depth, e->call_file, e->call_line};
+    *t->inner =
+        (struct scope){outer, e->offset, w->depth, e->call_file, e->call_line, e->call_column};
 }
 
-/* A function that contains targets becomes theirs; of two that claim one, the smaller is right. */
+/* The entry and all that it is nested in, whether those contain the address or not: Go's compiler
+ * gives outer calls too few ranges. */
+static void note_nesting(struct walk *w, struct target *t)
+{
+    struct scope **next = &t->inner;
+    for (uint32_t i = w->depth + 1; i-- > 0;) {
+        if (w->kinds[i] == SCOPE_OTHER)
+            continue;
+        struct scope *s = arena_alloc(&w->finder->module->arena, sizeof *s);
+        *s = w->open_scopes[i];
+        s->outer = NULL;
+        *next = s;
+        next = &s->outer;
+        if (w->kinds[i] == SCOPE_FUNCTION)
+            return;
+    }
+}
+
+static void open_scope(struct walk *w, const struct entry *e, enum scope_kind kind)
+{
+    w->kinds[w->depth] = kind;
+    if (kind != SCOPE_OTHER)
+        w->open_scopes[w->depth] =
+            (struct scope){NULL, e->offset, w->depth, e->call_file, e->call_line, e->call_column};
+}
+
+/* A function that contains targets becomes theirs; of two that claim one, the smaller is right. Of
+ * aliases the first one counts, llvm-symbolizer takes the last. */
 static void enter_function(struct walk *w, struct entry *e)
 {
+    bool last = w->finder->module->as_llvm;
     uint64_t low, high;
     while (range_list_next(&e->ranges, &low, &high)) {
         if (!is_code(w->finder, low, high))
             continue;
         for (uint32_t i = first_target(w, low); i < w->count && w->targets[i].addr < high; i++) {
             struct target *t = &w->targets[i];
-            if (t->inner && t->size <= high - low)
+            if (t->inner && (t->size < high - low || (t->size == high - low && !last)))
                 continue;
             w->open -= t->inner == NULL;
             t->size = high - low;
@@ -246,6 +279,10 @@ static void enter_inlined(struct walk *w, struct entry *e)
             continue;
         for (uint32_t i = first_target(w, low); i < w->count && w->targets[i].addr < high; i++) {
             struct target *t = &w->targets[i];
+            if (w->finder->module->as_llvm) {
+                note_nesting(w, t);
+                continue;
+            }
             if (!t->inner || t->function != w->functions[w->depth] || t->inner->depth >= w->depth ||
                 w->around[t->inner->depth] != t->inner->offset)
                 continue;
@@ -285,9 +322,10 @@ static void walk_unit(struct walk *w)
             w->depth = depth;
         }
         if (followed && (function || a->tag == DW_TAG_inlined_subroutine)) {
-            if (function && !w->open && depth <= 1)
+            if (function && !w->open && depth <= 1 && !w->finder->module->as_llvm)
                 return;
             read_entry(u, &c, a, &e);
+            open_scope(w, &e, function ? SCOPE_FUNCTION : SCOPE_INLINED);
             if (function) {
                 w->functions[depth] = e.offset;
                 enter_function(w, &e);
@@ -295,6 +333,8 @@ static void walk_unit(struct walk *w)
                 enter_inlined(w, &e);
             }
         } else {
+            if (followed)
+                open_scope(w, &e, SCOPE_OTHER);
             unit_skip(u, &c, a);
         }
         depth += a->children;
@@ -355,20 +395,24 @@ static void make_frames(struct module *m, struct unit *u, const struct target *t
     q->frame_count = count ? count : 1;
     q->frames = arena_zarray(&m->arena, q->frame_count, sizeof *q->frames);
     const char *file = row->found ? dwarf_line_file(u, row->file) : NULL;
-    int64_t line = row->line;
+    int64_t line = row->line, column = row->column;
     struct frame *f = q->frames;
     f->file = file;
     f->line = line;
+    f->column = column;
     for (const struct scope *s = t->inner; s; s = s->outer, f++) {
         struct naming n = {0};
         find_names(u, s->offset, &n);
         f->file = file;
         f->line = line;
+        f->column = column;
+        f->decl_line = n.line;
         f->name = n.linkage && n.linkage[0] ? n.linkage : n.name;
         if (file && n.file && (file == n.file || !strcmp(file, n.file)))
             f->start_line = n.line;
         file = s->call_file.form ? dwarf_line_file(u, s->call_file.number) : NULL;
         line = s->call_line.number <= INT32_MAX ? (int64_t)s->call_line.number : 0;
+        column = s->call_column.number <= INT32_MAX ? (int64_t)s->call_column.number : 0;
     }
 }
 
@@ -425,8 +469,11 @@ void lines_find(struct module *m)
     struct elf_file *file = has_dwarf(&m->debug_elf) ? &m->debug_elf : &m->elf;
     if (!m->query_count || !has_dwarf(file))
         return;
-    m->dwarf = arena_alloc(&m->arena, sizeof *m->dwarf);
-    dwarf_open(m->dwarf, file, file == &m->elf ? m->file : m->debug, &m->arena);
+    if (!m->dwarf) {
+        m->dwarf = arena_alloc(&m->arena, sizeof *m->dwarf);
+        dwarf_open(m->dwarf, file, file == &m->elf ? m->file : m->debug, &m->arena);
+        m->dwarf->as_llvm = m->as_llvm;
+    }
     struct finder f = {.module = m, .dwarf = m->dwarf, .code_low = UINT64_MAX};
     for (size_t i = 0; i < m->elf.phdr_count; i++) {
         const GElf_Phdr *h = &m->elf.phdrs[i];

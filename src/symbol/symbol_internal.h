@@ -17,7 +17,9 @@
 struct frame {
     const char *name; /* linker's name, or DW_AT_name; NULL: unknown */
     const char *file; /* NULL: unknown */
-    int64_t line, start_line;
+    int64_t line, column;
+    int64_t start_line; /* of the function, if it is declared in this same file */
+    int64_t decl_line;  /* wherever it is declared */
 };
 
 /* How the physical function's name was found; higher is better. */
@@ -61,6 +63,7 @@ struct module {
     const char *base;     /* basename for module!0x… names */
     const char *sysroot;  /* "" if none */
     bool lines;
+    bool as_llvm; /* files as llvm-symbolizer writes them, where that is odd */
     struct arena arena;
     struct query *queries;       /* addr holds the file's offset until the file is open */
     uint32_t query_count, asked; /* asked: before those outside of the file were dropped */
