@@ -113,17 +113,17 @@ static bool try_glob(struct search *s, const char *pattern)
 static bool search_dir(struct search *s, const char *dir)
 {
     const char *id = s->build_id;
-    if (*id && (try_file(s, PATH("%s/%s/%s", dir, id, s->base)) ||
-                try_glob(s, PATH("%s/%s/*", dir, id)) ||
-                try_file(s, PATH("%s/%s/%s", dir, s->file, id))))
+    if (*id &&
+        (try_file(s, PATH("%s/%s/%s", dir, id, s->base)) || try_glob(s, PATH("%s/%s/*", dir, id)) ||
+         try_file(s, PATH("%s/%s/%s", dir, s->file, id))))
         return true;
     if (strlen(id) >= 2 && try_file(s, PATH("%s/%.2s/%s.debug", dir, id, id + 2)))
         return true;
-    return *s->file && (try_file(s, PATH("%s/%s", dir, s->base)) ||
-                        try_file(s, PATH("%s/%s", dir, s->file)) ||
-                        try_file(s, PATH("%s/%s.debug", dir, s->file)) ||
-                        try_file(s, PATH("%s/%s/.debug/%s.debug", dir, s->dir, s->base)) ||
-                        try_file(s, PATH("%s/usr/lib/debug/%s/%s.debug", dir, s->dir, s->base)));
+    return *s->file &&
+           (try_file(s, PATH("%s/%s", dir, s->base)) || try_file(s, PATH("%s/%s", dir, s->file)) ||
+            try_file(s, PATH("%s/%s.debug", dir, s->file)) ||
+            try_file(s, PATH("%s/%s/.debug/%s.debug", dir, s->dir, s->base)) ||
+            try_file(s, PATH("%s/usr/lib/debug/%s/%s.debug", dir, s->dir, s->base)));
 }
 
 #undef PATH

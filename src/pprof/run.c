@@ -22,6 +22,7 @@ struct run {
     const char *filters[FILTERS_MAX];
     size_t filter_count;
     struct regex *symbol;
+    struct object_tools tools;
     struct report report;
 };
 
@@ -269,6 +270,8 @@ static int make_options(struct run *r, struct report_options *o, struct err *e)
         .source_path = s->source_path,
         .trim_path = s->trim_path,
         .symbol = r->symbol,
+        .tools = &r->tools,
+        .intel_syntax = s->intel_syntax,
     };
     return 0;
 }
@@ -283,6 +286,9 @@ static int run_steps(struct run *r, const struct request *request, struct err *e
     if (!rc)
         rc = make_options(r, &o, e);
     if (!rc && param) {
+        object_tools_find(&r->tools, request->source.tools, &r->arena);
+        if (strcasestr(request->source.symbolize, "fastlocal"))
+            r->tools.lines = r->tools.names; /* pprof's tools stay fast for its listings */
         o.symbol = r->symbol = regex_compile(param, strlen(param), e);
         if (!r->symbol)
             rc = err_prefix(e, "parsing argument regexp %s", param);

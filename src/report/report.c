@@ -3,6 +3,7 @@
  * What reports share: the total, the unit, the graph, values as text. And the table of them. */
 #include "report/report.h"
 
+#include "analyze/source.h"
 #include "analyze/unit.h"
 
 #include <stdio.h>
@@ -22,6 +23,9 @@ const struct report_kind report_kinds[] = {
     {"diff", report_diff},
     {"callgrind", report_callgrind},
     {"topproto", report_topproto},
+    {"list", report_list},
+    {"disasm", report_disasm},
+    {"weblist", report_weblist},
     {NULL, NULL},
 };
 
@@ -125,61 +129,6 @@ static void settle_unit(struct report *r, const struct graph *g, bool whole)
 
 /* ---- paths ---- */
 
-/* Cuts behind "/base/" of the first directory of the search path whose base is in the name. */
-static struct profile_str cut_behind_base(struct profile_str file, const char *search_path,
-                                          bool *found)
-{
-    for (const char *dir = search_path; *dir; dir += *dir == ':') {
-        size_t n = strcspn(dir, ":"), end = n;
-        while (end > 1 && dir[end - 1] == '/')
-            end--;
-        size_t start = end;
-        while (start && dir[start - 1] != '/')
-            start--;
-        char want[512];
-        int len = snprintf(want, sizeof want, "/%.*s/", (int)(end - start), dir + start);
-        const char *at =
-            len < (int)sizeof want ? memmem(file.ptr, file.len, want, (size_t)len) : NULL;
-        if (at) {
-            uint32_t cut = (uint32_t)(at - file.ptr) + (uint32_t)len;
-            *found = true;
-            return (struct profile_str){file.ptr + cut, file.len - cut};
-        }
-        dir += n;
-    }
-    return file;
-}
-
-static bool cut_prefix(struct profile_str *file, const char *prefix, size_t n)
-{
-    bool slash = n && prefix[n - 1] == '/';
-    if (file->len < n + !slash || memcmp(file->ptr, prefix, n) || (!slash && file->ptr[n] != '/'))
-        return false;
-    file->ptr += n + !slash;
-    file->len -= (uint32_t)(n + !slash);
-    return true;
-}
-
-/* trimPath of internal/report/source.go. */
-static struct profile_str trim_path(struct profile_str file, const struct report_options *o)
-{
-    bool found = false;
-    if (!*o->trim_path) {
-        file = cut_behind_base(file, o->source_path, &found);
-        if (found)
-            return file;
-    }
-    for (const char *at = o->trim_path; *at; at += *at == ':') {
-        size_t n = strcspn(at, ":");
-        if (cut_prefix(&file, at, n))
-            return file;
-        at += n;
-    }
-    if (!cut_prefix(&file, "/proc/self/cwd/./", 17))
-        cut_prefix(&file, "/proc/self/cwd/", 15);
-    return file;
-}
-
 static void trim_paths(struct report *r)
 {
     struct profile *p = r->p;
@@ -188,7 +137,8 @@ static void trim_paths(struct report *r)
     for (uint32_t i = 0; i < p->function_count; i++) {
         uint32_t file = p->functions[i].file;
         if (!trimmed[file]) {
-            struct profile_str before = p->strings[file], after = trim_path(before, &r->o);
+            struct profile_str before = p->strings[file], after;
+            after = source_trim_path(before, r->o.trim_path, r->o.source_path);
             bool same = after.len == before.len;
             trimmed[file] = (same ? file : profile_intern(p, after.ptr, after.len)) + 1;
         }
@@ -206,6 +156,14 @@ static struct graph_limits make_limits(const struct report_options *o)
         .node_fraction = o->node_fraction,
         .edge_fraction = o->edge_fraction,
     };
+}
+
+void report_graph_listed(struct report *r, struct graph_frames *f, struct graph *g)
+{
+    trim_paths(r);
+    graph_frames_make(f, r->p, true);
+    struct graph_options o = {.values = r->o.values, .drop_negative = r->o.drop_negative};
+    graph_make(g, r->p, f, &o);
 }
 
 void report_graph(struct report *r, struct graph_trimmed *t)

@@ -13,6 +13,7 @@
 #include "analyze/refine.h"
 #include "base/buf.h"
 #include "report/out.h"
+#include "symbol/objdump.h"
 
 struct report_options {
     struct graph_values values;
@@ -29,6 +30,8 @@ struct report_options {
     const struct refine_units *label_units;
     const char *source_path, *trim_path; /* lists with ":" */
     struct regex *symbol;                /* of reports that take an expression */
+    struct object_tools *tools;          /* of those that disassemble */
+    bool intel_syntax;                   /* theirs */
 };
 
 struct report {
@@ -61,6 +64,9 @@ const char *report_value(struct report *r, int64_t value);
 void report_graph(struct report *r, struct graph_trimmed *t);
 /* The same, with no edges but those to nodes that are inlined somewhere: much less time. */
 void report_nodes(struct report *r, struct graph_trimmed *t);
+/* All nodes, with their binaries, and no edges; the unit stays open: what shows source and code.
+ * Free with graph_free and graph_frames_free. */
+void report_graph_listed(struct report *r, struct graph_frames *f, struct graph *g);
 /* The same for a drawing: chosen and ordered so, with labels, a tree if call_tree says it. */
 void report_graph_drawn(struct report *r, struct graph_trimmed *t);
 /* Whole, functions of different binaries apart, a tree if call_tree says it; in whole units. */
@@ -87,6 +93,9 @@ int report_comments(struct report *r, struct out *out, struct err *e);
 int report_dot(struct report *r, struct out *out, struct err *e);
 int report_callgrind(struct report *r, struct out *out, struct err *e);
 int report_topproto(struct report *r, struct out *out, struct err *e);
+int report_list(struct report *r, struct out *out, struct err *e);
+int report_disasm(struct report *r, struct out *out, struct err *e);
+int report_weblist(struct report *r, struct out *out, struct err *e);
 int report_proto(struct report *r, struct out *out, struct err *e);
 int report_diff(struct report *r, struct out *out, struct err *e);
 
