@@ -189,6 +189,18 @@ static struct shell_completion answer(struct candidates *c, const char *before, 
     return result;
 }
 
+/* An option that wants a value is not done with its name. */
+static struct shell_completion open_value(struct shell_completion a, struct arena *arena)
+{
+    const char *choice;
+    const struct option *o = a.is_whole ? settings_find(a.text, &choice) : NULL;
+    if (o && !choice && o->type != OPTION_BOOL) {
+        a.text = arena_printf(arena, "%s=", a.text);
+        a.is_whole = false;
+    }
+    return a;
+}
+
 struct shell_completion shell_complete(struct shell *sh, const char *line, struct arena *arena)
 {
     struct candidates c = {.arena = arena};
@@ -205,7 +217,7 @@ struct shell_completion shell_complete(struct shell *sh, const char *line, struc
     if (!index) {
         add_names(&c, word, true);
         add_shell_words(sh, &c, word);
-        return answer(&c, "", word);
+        return open_value(answer(&c, "", word), arena);
     }
     if (!strcmp(words[0], "help") && index == 1) {
         add_names(&c, word, true);

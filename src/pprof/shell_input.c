@@ -131,7 +131,7 @@ static void open_editor(struct shell_input *in)
     el_set(in->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(in->el, NULL); /* the user's ~/.editrc */
     /* While a line is edited, Ctrl-C is a key and no signal. */
-    el_set(in->el, EL_SETTY, "-d", "intr=", NULL);
+    el_set(in->el, EL_SETTY, "-d", "-isig", NULL);
     el_set(in->el, EL_BIND, "^C", "pprof-give-up", NULL);
     struct sigaction wake = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &wake, &in->before);
@@ -163,6 +163,8 @@ static const char *read_edited(struct shell_input *in)
     const char *line;
     do {
         errno = 0;
+        el_set(in->el, EL_PREP_TERM,
+               1); /* before the prompt: keys may come as soon as it is seen */
         line = el_gets(in->el, &count);
     } while (!line && count < 0 && errno == EINTR);
     if (!line || count <= 0) {

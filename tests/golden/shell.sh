@@ -26,7 +26,7 @@ function pick(list,   parts, n) { n = split(list, parts, "|"); return parts[1 + 
 function word() { return pick("main|runtime|^main\\.main$|catalog|.|nosuch|mal+oc|(|*a|-runtime|--|-|3|07|-1|+4|99999999999|>out|> out|>|-cum|--cum|Grow|µ|x=y|\\") }
 function option() { return pick("focus|ignore|hide|show|show_from|prune_from|tagfocus|tagignore|tagshow|taghide|tagroot|tagleaf|nodecount|nodefraction|edgefraction|unit|divide_by|sample_index|mean|trim|drop_negative|call_tree|noinlines|showcolumns|compact_labels|relative_percentages|granularity|sort|output|trim_path|intel_syntax|normalize|cum|flat|lines|functions|files|filefunctions|addresses|bogus") }
 function value() { return pick("main|runtime|.|(||true|false|T|no|maybe|1|0|3|0.1|1e-3|abc|99999999999999999999|cpu|alloc_space|samples|ms|auto|tenant|tenant=beta|lines|cum|  x  |5 //: five|//:|//: x //:|delay") }
-function command() { return pick("top|top|top5|text|tree|peek|traces|raw|tags|comments|dot|callgrind|proto|topproto|top10x|Top|lists|TOP|dot3|peek2|tags7|nodecount3|focus|bogus|bogus9|help|o|options|web9") }
+function command() { return pick("top|top|top5|text|tree|peek|traces|raw|tags|comments|dot|callgrind|proto|topproto|top10x|Top|lists|TOP|dot3|peek2|tags7|nodecount3|focus|bogus|bogus9|help|o|options|eog9") }
 function line(   s, n) {
     if (rand() < .35)
         return option() pick("=| = |= | =") value()
