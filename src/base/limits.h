@@ -27,6 +27,15 @@
 #define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
 #define LIMIT_UNWIND_STEPS        65536 /* frames that one walk visits */
 
+/* ---- sampling from outside ---- */
+#define LIMIT_PERF_RECORD         65536        /* one record of the kernel's */
+#define LIMIT_PERF_STACK          63488        /* bytes of a stack copied with a sample */
+#define LIMIT_PERF_RING           (8u << 20)   /* of one processor */
+#define LIMIT_PERF_CHAIN          127          /* frames the kernel walks by itself */
+#define LIMIT_TARGETS_ATTACHED    1024         /* processes given to -p */
+#define LIMIT_IMAGE_SPAN          (64ull << 30) /* of a file's segments in memory */
+#define LIMIT_PERF_MAP_BYTES      (1u << 30)   /* a /tmp/perf-PID.map */
+
 /* ---- binaries read for symbols ---- */
 #define LIMIT_ELF_BYTES           (64ull << 30)
 #define LIMIT_ELF_HEADERS         (1u << 20) /* program headers; sections */

@@ -23,17 +23,24 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: strobe record [-o FILE] [-F HZ] [-q] [--push] [--] PROGRAM [ARG...]\n"
+    "usage: strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel] [--] PROGRAM [ARG...]\n"
+    "       strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel] [-d SECONDS] -p "
+    "PID[,PID...]\n"
     "\n"
     "Runs a program and writes its CPU profile, with names and lines, for `strobe top`,\n"
     "`strobe web` and any other reader of pprof's format. Programs that it starts are recorded\n"
-    "as well, with the labels pid and exe.\n"
+    "as well, with the labels pid and exe. Static and Go programs, and with -p processes that\n"
+    "run already, are sampled from outside, by perf_event.\n"
     "\n"
-    "   -o FILE  where the profile goes; %p in it becomes the process id, %e the program's name,\n"
-    "            %k the kind (default %e.%p.%k.pb.gz)\n"
-    "   -F HZ    samples a second of CPU time, 1 to 10000 (default $STROBE_HZ or 100)\n"
-    "   -q       print nothing but errors\n"
-    "   --push   send it to the server as well, as `strobe push` does\n";
+    "   -o FILE      where the profile goes; %p in it becomes the process id, %e the program's\n"
+    "                name, %k the kind (default %e.%p.%k.pb.gz)\n"
+    "   -F HZ        samples a second of CPU time, 1 to 10000 (default $STROBE_HZ or 100)\n"
+    "   -p PID,...   sample these processes, their threads and children, until they end, or\n"
+    "                Ctrl-C, which ends the sampling only\n"
+    "   -d SECONDS   with -p: for so long (also --seconds)\n"
+    "   --no-kernel  from outside: leave the kernel's frames out\n"
+    "   -q           print nothing but errors\n"
+    "   --push       send it to the server as well, as `strobe push` does\n";
 
 enum { TICK_MS = 100, PROGRESS_AFTER_MS = 1000 };
 
@@ -42,7 +49,10 @@ struct args {
     int hz;
     enum shm_backend backend;
     uint64_t seed;
-    bool quiet, push;
+    bool quiet, push, no_kernel;
+    double seconds;
+    pid_t pids[LIMIT_TARGETS_ATTACHED];
+    uint32_t pid_count;
     char **argv;
 };
 
@@ -84,9 +94,102 @@ static int read_environment(struct args *a)
 /* The value of an option that may stand in the same word ("-F99") or the next. */
 static const char *value_of(int argc, char **argv, int *i)
 {
-    if (argv[*i][2])
+    if (argv[*i][1] == '-') {
+        const char *equals = strchr(argv[*i], '=');
+        if (equals)
+            return equals + 1;
+    } else if (argv[*i][2]) {
         return argv[*i] + 2 + (argv[*i][2] == '=');
+    }
     return *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static int set_hz(struct args *a, const char *value)
+{
+    return parse_hz(value, &a->hz)
+               ? 0
+               : complain("-F %s: the rate is a number from 1 to 10000 Hz", value);
+}
+
+static int set_out(struct args *a, const char *value)
+{
+    a->out = value;
+    return 0;
+}
+
+static int set_seconds(struct args *a, const char *value)
+{
+    char *end;
+    a->seconds = strtod(value, &end);
+    if (end > value && !strcmp(end, "s"))
+        end++;
+    if (end == value || *end || !(a->seconds > 0 && a->seconds < 1e9))
+        return complain("-d %s: the time is a number of seconds above 0", value);
+    return 0;
+}
+
+static int add_pids(struct args *a, const char *value)
+{
+    const char *at = value;
+    for (;; at++) {
+        char *end;
+        long pid = strtol(at, &end, 10);
+        if (end == at || (*end && *end != ',') || pid <= 0 || pid > INT_MAX)
+            return complain("-p %s: process ids are numbers, with commas between them", value);
+        if (a->pid_count == LIMIT_TARGETS_ATTACHED)
+            return complain("-p %s: these are too many processes", value);
+        bool again = false;
+        for (uint32_t i = 0; i < a->pid_count; i++)
+            again |= a->pids[i] == pid;
+        if (!again)
+            a->pids[a->pid_count++] = (pid_t)pid;
+        at = end;
+        if (!*at)
+            return 0;
+    }
+}
+
+static const struct option {
+    const char *name;
+    int (*set)(struct args *a, const char *value);
+} options[] = {{"-o", set_out},
+               {"-F", set_hz},
+               {"-p", add_pids},
+               {"--pid", add_pids},
+               {"--seconds", set_seconds},
+               {"-d", set_seconds}};
+
+/* The option in this word; one of two letters may have its value behind it. */
+static const struct option *find_option(const char *word)
+{
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        size_t n = strlen(options[i].name);
+        if (!strncmp(word, options[i].name, n) && (n == 2 || !word[n] || word[n] == '='))
+            return &options[i];
+    }
+    return NULL;
+}
+
+static bool *find_switch(struct args *a, const char *word)
+{
+    return !strcmp(word, "-q")            ? &a->quiet
+           : !strcmp(word, "--push")      ? &a->push
+           : !strcmp(word, "--no-kernel") ? &a->no_kernel
+                                          : NULL;
+}
+
+/* 0, or the exit status plus 1. */
+static int check_args(const struct args *a)
+{
+    if (!a->argv[0] && !a->pid_count)
+        return complain("%s: a program to run, or -p", "there is no command") + 1;
+    if (a->argv[0] && a->pid_count)
+        return complain("%s: processes that run are recorded (-p), or a program is started",
+                        a->argv[0]) +
+               1;
+    if (a->seconds > 0 && !a->pid_count)
+        return complain("%s is for processes that run already (-p)", "-d") + 1;
+    return 0;
 }
 
 /* 0, or the exit status plus 1. */
@@ -106,31 +209,54 @@ static int parse_args(struct args *a, int argc, char **argv)
             fputs(usage, stdout);
             return 1;
         }
-        if (!strcmp(arg, "-q") || !strcmp(arg, "--push")) {
-            *(arg[1] == 'q' ? &a->quiet : &a->push) = true;
+        bool *on = find_switch(a, arg);
+        const struct option *o = on ? NULL : find_option(arg);
+        if (on) {
+            *on = true;
             continue;
         }
-        if (strncmp(arg, "-o", 2) && strncmp(arg, "-F", 2))
+        if (!o)
             return complain("there is no option '%s'", arg) + 1;
         value = value_of(argc, argv, &i);
         if (!value || !*value)
             return complain("option '%s' needs a value", arg) + 1;
-        if (arg[1] == 'o')
-            a->out = value;
-        else if (!parse_hz(value, &a->hz))
-            return complain("-F %s: the rate is a number from 1 to 10000 Hz", value) + 1;
+        r = o->set(a, value);
+        if (r)
+            return r + 1;
     }
     a->argv = argv + i;
-    if (i >= argc)
-        return complain("%s: a program to run", "there is no command") + 1;
-    return 0;
+    return check_args(a);
 }
 
 /* ---- the output file ---- */
 
+/* What the program is called, without its folder and without what the kernel adds to it. */
+static const char *program_name(const struct args *a)
+{
+    static char name[PATH_MAX];
+    char path[64];
+    if (!a->pid_count) {
+        const char *slash = strrchr(a->argv[0], '/');
+        return slash ? slash + 1 : a->argv[0];
+    }
+    if (name[0]) /* the process may have ended meanwhile */
+        return name;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)a->pids[0]);
+    ssize_t n = readlink(path, name, sizeof name - 1);
+    if (n <= 0)
+        return "process";
+    name[n] = 0;
+    char *deleted = strstr(name, " (deleted)"), *slash = strrchr(name, '/');
+    if (deleted)
+        *deleted = 0;
+    if (slash)
+        memmove(name, slash + 1, strlen(slash + 1) + 1);
+    return name;
+}
+
 static int expand(char *out, size_t size, const struct args *a, pid_t pid)
 {
-    const char *slash = strrchr(a->argv[0], '/'), *exe = slash ? slash + 1 : a->argv[0];
+    const char *exe = program_name(a);
     size_t len = 0;
     for (const char *p = a->out; *p; p++) {
         char one[16] = {*p};
@@ -201,8 +327,11 @@ static void summarize(const struct recorder *r, const char *path)
             "strobe: %s: %.2f s of %.2f s CPU in %.2f s, %llu samples at %d Hz (%s), %llu lost, "
             "%llu truncated\n",
             path, (double)x->points * (double)r->period_ns / 1e9, cpu, (double)x->elapsed_ns / 1e9,
-            (unsigned long long)x->points, r->options.hz, taskclock_backend_name(r->shm->backend),
+            (unsigned long long)x->points, r->options.hz, r->method,
             (unsigned long long)x->lost_points, (unsigned long long)x->truncated_points);
+    if (r->outside)
+        fprintf(stderr, "strobe: sampled from outside (%s)%s\n", r->why_outside,
+                r->exclude_kernel ? ", without the kernel's frames" : "");
     if (x->unrecorded)
         fprintf(stderr,
                 "strobe: %u processes could not be recorded: statically linked, set-user-id, or "
@@ -242,15 +371,12 @@ static int run(struct recorder *r, const struct args *a, struct err *e)
 /* Sends the profile to the server under the program's name. */
 static int push(const struct profile *p, const struct args *a, struct err *e)
 {
-    const char *slash = strrchr(a->argv[0], '/');
     struct arena arena = {0};
     struct buf bytes;
     buf_init(&bytes, &arena);
     int err = profile_encode_gzip(p, &bytes, e);
-    struct client_push c = {.service_name = slash ? slash + 1 : a->argv[0],
-                            .kind = "cpu",
-                            .bytes = bytes.data,
-                            .size = bytes.len};
+    struct client_push c = {
+        .service_name = program_name(a), .kind = "cpu", .bytes = bytes.data, .size = bytes.len};
     if (err == 0)
         err = client_push(&c, e);
     if (err >= 0 && !a->quiet)
@@ -289,13 +415,20 @@ static int shell_status(int wait_status)
 
 int cmd_record(int argc, char **argv)
 {
-    struct args a;
+    static struct args a;
     struct err e = {0};
     struct recorder r;
     int status = parse_args(&a, argc, argv);
     if (status)
         return status - 1;
-    struct record_options o = {.argv = a.argv, .hz = a.hz, .backend = a.backend, .seed = a.seed};
+    struct record_options o = {.argv = a.argv,
+                               .hz = a.hz,
+                               .backend = a.backend,
+                               .seed = a.seed,
+                               .pids = a.pids,
+                               .pid_count = a.pid_count,
+                               .seconds = a.seconds,
+                               .no_kernel = a.no_kernel};
     int err = check_output(&a, &e);
     if (err < 0) {
         fprintf(stderr, "strobe record: %s\n", e.msg);

@@ -11,6 +11,7 @@
 #include "base/sigsafe.h"
 #include "base/taskclock.h"
 #include "profile/build.h"
+#include "record/outside.h"
 #include "symbol/symbol.h"
 #include "unwind/unwind.h"
 
@@ -79,14 +80,30 @@ static uint32_t mapping_of(struct assembly *a, const struct drain_module *x)
     return profile_build_mapping(&a->build, &m);
 }
 
+/* Code in no file, which has its name from elsewhere or none. */
+static uint32_t location_outside(struct assembly *a, const struct drain_image *m, uint64_t pc)
+{
+    struct drain_module x;
+    if (!outside_place(a->r, m, pc, &x))
+        return profile_build_location(&a->build, PROFILE_NONE, pc);
+    uint32_t known = a->p->location_count;
+    uint32_t location = profile_build_location(&a->build, mapping_of(a, &x), pc);
+    const char *name = location == known ? outside_name(a->r, m, pc) : NULL;
+    if (name)
+        profile_build_name(&a->build, location, name, strlen(name));
+    return location;
+}
+
 static uint32_t find_location(struct assembly *a, const struct drain_image *m, uint64_t pc,
-                              uint32_t epoch)
+                            uint32_t epoch)
 {
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
     if (pc > 0 && pc < SHM_PSEUDO_COUNT)
         return profile_build_pseudo(&a->build, pseudo[pc]);
     const struct drain_module *x = find_module(a->d, m, pc, epoch);
     uint32_t mapping = PROFILE_NONE;
+    if (!x && a->r->outside)
+        return location_outside(a, m, pc);
     if (x) {
         mapping = mapping_of(a, x);
         if (mapping != PROFILE_NONE)
@@ -226,7 +243,7 @@ static void add_remainder(struct assembly *a)
     uint64_t total = usage_ns(&r->result.usage);
     uint64_t points =
         total > known ? (total - known + random_below(period, r->options.seed)) / period : 0;
-    if (!points)
+    if (!points || r->options.pid_count)
         return;
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
     uint32_t location = profile_build_pseudo(
@@ -281,7 +298,11 @@ static void name_roots(struct assembly *a)
 static void add_reasons(struct assembly *a)
 {
     for (uint32_t i = 0; i < UNWIND_REASON_COUNT && i < 16; i++)
-        if (a->d->reasons[i])
+        if (a->d->reasons[i] && a->r->outside && i == UNWIND_BOUNDS)
+            profile_build_comment(&a->build,
+                                  "# truncated: below the copied %u bytes of stack: %llu",
+                                  outside_stack_bytes(a->r), (unsigned long long)a->d->reasons[i]);
+        else if (a->d->reasons[i])
             profile_build_comment(&a->build, "# truncated: %s: %llu",
                                   unwind_reason_text((enum unwind_reason)i),
                                   (unsigned long long)a->d->reasons[i]);
@@ -294,10 +315,8 @@ static void add_comments(struct assembly *a)
     const struct record_result *x = &r->result;
     double cpu_s = (double)usage_ns(&x->usage) / 1e9;
     profile_build_comment(b, "strobe " STROBE_VERSION ": %d Hz by %s%s, effective %.1f Hz",
-                          r->options.hz, taskclock_backend_name(r->shm->backend),
-                          r->shm->exclude_kernel || r->shm->backend == SHM_BACKEND_SIGNAL
-                              ? " (kernel time weighs on the next user frame)"
-                              : "",
+                          r->options.hz, r->method,
+                          r->exclude_kernel ? " (kernel time weighs on the next user frame)" : "",
                           cpu_s > 0 ? (double)x->interrupts / cpu_s : 0.0);
     profile_build_comment(b, "%llu samples, %llu lost, %llu truncated, %llu cut at %d frames",
                           (unsigned long long)x->points, (unsigned long long)x->lost_points,
@@ -357,7 +376,13 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
     p->time_nanos = r->start_time_ns;
     p->duration_nanos = (int64_t)x->elapsed_ns;
     struct symbol_stats stats = {0};
-    int err = symbol_profile(p, NULL, &stats, e);
+    struct symbol_options options;
+    symbol_options_default(&options);
+    if (r->outside) {
+        options.open_as = outside_open_as;
+        options.open_ctx = r;
+    }
+    int err = symbol_profile(p, &options, &stats, e);
     if (err < 0)
         return err;
     x->unnamed = stats.by_unwind_entry + stats.without_name;

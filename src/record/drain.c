@@ -32,6 +32,12 @@ void drain_init(struct drain *d, struct shm *s)
         d->slots[i].pidfd = -1;
 }
 
+void drain_init_bare(struct drain *d)
+{
+    memset(d, 0, sizeof *d);
+    arena_init(&d->arena);
+}
+
 void drain_free(struct drain *d)
 {
     for (uint32_t i = 0; d->slots && i < SHM_PROCESSES; i++)
@@ -53,6 +59,15 @@ static void *grow(struct drain *d, void *array, uint32_t count, uint32_t *cap, s
 
 /* ---- images ---- */
 
+static uint32_t new_image(struct drain *d, const struct drain_image *first)
+{
+    d->images = grow(d, d->images, d->image_count, &d->image_cap, sizeof *d->images);
+    struct drain_image *m = &d->images[d->image_count];
+    *m = *first;
+    map_init(&m->stack_map, &d->arena, 16);
+    return d->image_count++;
+}
+
 uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image)
 {
     struct map_probe at = map_find(&d->image_map, hash_mix(hash_mix(1, slot), image));
@@ -68,17 +83,36 @@ static uint32_t image_of(struct drain *d, uint32_t slot, uint32_t image)
     uint32_t found = drain_find_image(d, slot, image);
     if (found != DRAIN_NONE || d->image_count >= LIMIT_RECORD_IMAGES)
         return found;
-    d->images = grow(d, d->images, d->image_count, &d->image_cap, sizeof *d->images);
-    struct drain_image *m = &d->images[d->image_count];
-    *m = (struct drain_image){.slot = slot,
-                              .image = image,
-                              .parent = DRAIN_NONE,
-                              .parent_slot = DRAIN_NONE,
-                              .exe = "",
-                              .pid = atomic_load(&d->shm->processes[slot].pid)};
-    map_init(&m->stack_map, &d->arena, 16);
+    struct drain_image first = {.slot = slot,
+                                .image = image,
+                                .parent = DRAIN_NONE,
+                                .parent_slot = DRAIN_NONE,
+                                .exe = "",
+                                .pid = atomic_load(&d->shm->processes[slot].pid)};
     map_put(&d->image_map, hash_mix(hash_mix(1, slot), image), d->image_count);
-    return d->image_count++;
+    return new_image(d, &first);
+}
+
+uint32_t drain_new_image(struct drain *d, uint32_t pid, const char *exe)
+{
+    if (d->image_count >= LIMIT_RECORD_IMAGES)
+        return DRAIN_NONE;
+    struct drain_image first = {.parent = DRAIN_NONE,
+                                .parent_slot = DRAIN_NONE,
+                                .announced = true,
+                                .exe = exe,
+                                .exe_len = (uint32_t)strlen(exe),
+                                .pid = pid};
+    return new_image(d, &first);
+}
+
+void drain_add_module(struct drain *d, uint32_t image, const struct drain_module *module)
+{
+    struct drain_image *m = &d->images[image];
+    if (m->module_count >= LIMIT_RECORD_MODULES)
+        return;
+    m->modules = grow(d, m->modules, m->module_count, &m->module_cap, sizeof *m->modules);
+    m->modules[m->module_count++] = *module;
 }
 
 static bool read_image(struct drain *d, const struct shm_record *r, uint32_t i)
@@ -99,15 +133,13 @@ static bool read_image(struct drain *d, const struct shm_record *r, uint32_t i)
 static bool read_module(struct drain *d, const struct shm_record *r, uint32_t i)
 {
     const struct shm_module *s = (const struct shm_module *)r;
-    struct drain_image *m = &d->images[i];
     if (r->size < sizeof *s || s->path_len > r->size - sizeof *s ||
         s->build_id_len > SHM_BUILD_ID_MAX || s->limit <= s->start ||
-        m->module_count >= LIMIT_RECORD_MODULES)
+        d->images[i].module_count >= LIMIT_RECORD_MODULES)
         return false;
-    m->modules = grow(d, m->modules, m->module_count, &m->module_cap, sizeof *m->modules);
     uint8_t *id = arena_alloc(&d->arena, SHM_BUILD_ID_MAX);
     memcpy(id, s->build_id, s->build_id_len);
-    m->modules[m->module_count++] = (struct drain_module){
+    struct drain_module module = {
         .start = s->start,
         .limit = s->limit,
         .offset = s->offset,
@@ -117,55 +149,67 @@ static bool read_module(struct drain *d, const struct shm_record *r, uint32_t i)
         .build_id = id,
         .build_id_len = s->build_id_len,
     };
+    drain_add_module(d, i, &module);
     return true;
 }
 
 /* ---- samples ---- */
 
-static uint64_t hash_stack(const struct shm_sample *s, bool other)
+static uint64_t hash_stack(const struct drain_stack *s)
 {
-    uint64_t h = hash_mix((uint64_t)s->depth << 17 | (uint64_t)s->flags << 1 | other, s->r.epoch);
+    uint64_t h =
+        hash_mix((uint64_t)s->depth << 17 | (uint64_t)s->flags << 1 | s->other_thread, s->epoch);
     for (uint32_t i = 0; i < s->depth; i++)
         h = hash_mix(h, s->pcs[i]);
     return hash_mix(h, s->reason);
 }
 
-static bool same_stack(const struct drain_stack *a, const struct shm_sample *s, bool other)
+static bool same_stack(const struct drain_stack *a, const struct drain_stack *b)
 {
-    return a->depth == s->depth && a->flags == s->flags && a->epoch == s->r.epoch &&
-           a->reason == s->reason && a->other_thread == other &&
-           memcmp(a->pcs, s->pcs, s->depth * sizeof *s->pcs) == 0;
+    return a->depth == b->depth && a->flags == b->flags && a->epoch == b->epoch &&
+           a->reason == b->reason && a->other_thread == b->other_thread &&
+           memcmp(a->pcs, b->pcs, b->depth * sizeof *b->pcs) == 0;
 }
 
-/* False: there are too many already, and it is lost. */
-static bool add_stack(struct drain *d, struct drain_image *m, const struct shm_sample *s)
+/* DRAIN_NONE: there are too many already, and it is lost. */
+static uint32_t add_stack(struct drain *d, struct drain_image *m, const struct drain_stack *s)
 {
-    bool other = s->tid != m->pid;
-    uint64_t hash = hash_stack(s, other);
+    uint64_t hash = hash_stack(s);
     struct map_probe at = map_find(&m->stack_map, hash);
     for (uint32_t i; (i = map_next(&m->stack_map, &at)) != MAP_NONE;)
-        if (same_stack(&m->stacks[i], s, other)) {
+        if (same_stack(&m->stacks[i], s)) {
             m->stacks[i].weight += s->weight;
-            return true;
+            return i;
         }
     if (d->stack_count >= LIMIT_RECORD_STACKS) {
         d->lost_points += s->weight;
-        return false;
+        return DRAIN_NONE;
     }
     d->stack_count++;
     m->stacks = grow(d, m->stacks, m->stack_count, &m->stack_cap, sizeof *m->stacks);
     uint64_t *pcs = arena_alloc(&d->arena, s->depth * sizeof *pcs);
     memcpy(pcs, s->pcs, s->depth * sizeof *pcs);
     map_put(&m->stack_map, hash, m->stack_count);
-    m->stacks[m->stack_count++] = (struct drain_stack){.weight = s->weight,
-                                                       .hash = hash,
-                                                       .pcs = pcs,
-                                                       .depth = s->depth,
-                                                       .flags = s->flags,
-                                                       .reason = s->reason,
-                                                       .epoch = s->r.epoch,
-                                                       .other_thread = other};
-    return true;
+    struct drain_stack *added = &m->stacks[m->stack_count];
+    *added = *s;
+    added->hash = hash;
+    added->pcs = pcs;
+    return m->stack_count++;
+}
+
+uint32_t drain_add_stack(struct drain *d, uint32_t image, const struct drain_stack *s)
+{
+    uint32_t at = add_stack(d, &d->images[image], s);
+    if (at == DRAIN_NONE)
+        return at;
+    d->points += s->weight;
+    if (s->flags & SHM_STACK_TRUNCATED) {
+        d->truncated_points += s->weight;
+        d->reasons[s->reason < 16 ? s->reason : 0] += s->weight;
+    }
+    if (s->flags & SHM_STACK_DEPTH)
+        d->depth_points += s->weight;
+    return at;
 }
 
 static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
@@ -174,16 +218,14 @@ static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
     if (r->size < sizeof *s || s->depth > LIMIT_STACK_DEPTH ||
         s->depth * sizeof *s->pcs > r->size - sizeof *s || !s->weight)
         return false;
-    if (!add_stack(d, &d->images[i], s))
-        return true;
-    d->samples++;
-    d->points += s->weight;
-    if (s->flags & SHM_STACK_TRUNCATED) {
-        d->truncated_points += s->weight;
-        d->reasons[s->reason < 16 ? s->reason : 0] += s->weight;
-    }
-    if (s->flags & SHM_STACK_DEPTH)
-        d->depth_points += s->weight;
+    struct drain_stack stack = {.weight = s->weight,
+                                .pcs = s->pcs,
+                                .depth = s->depth,
+                                .flags = s->flags,
+                                .reason = s->reason,
+                                .epoch = r->epoch,
+                                .other_thread = s->tid != d->images[i].pid};
+    d->samples += drain_add_stack(d, i, &stack) != DRAIN_NONE;
     return true;
 }
 
@@ -348,6 +390,8 @@ uint32_t drain_end(struct drain *d)
 uint64_t drain_lost(const struct drain *d)
 {
     uint64_t lost = d->lost_points;
+    if (!d->shm)
+        return lost;
     uint32_t high = atomic_load(&d->shm->processes_high);
     for (uint32_t i = 0; i < high && i < SHM_PROCESSES; i++)
         lost += atomic_load(&d->shm->processes[i].lost_points);

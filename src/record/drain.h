@@ -75,6 +75,18 @@ void drain_reap(struct drain *d);
 uint32_t drain_end(struct drain *d);
 /* The image's index, or DRAIN_NONE. */
 uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image);
+
+/* ---- for samples that come another way (outside.c): no segment, images one by one ---- */
+
+/* An empty drain without segment. */
+void drain_init_bare(struct drain *d);
+/* A new image of process `pid`; its index, or DRAIN_NONE: there are too many. `exe` is borrowed. */
+uint32_t drain_new_image(struct drain *d, uint32_t pid, const char *exe);
+void drain_add_module(struct drain *d, uint32_t image, const struct drain_module *m);
+/* Adds weight to a stack of an image; its index there, or DRAIN_NONE: it is lost, and counted.
+ * `stack->pcs` is copied if it is new. */
+uint32_t drain_add_stack(struct drain *d, uint32_t image, const struct drain_stack *stack);
+
 /* Points lost so far, in slots given back and in use. */
 uint64_t drain_lost(const struct drain *d);
 

@@ -10,6 +10,7 @@
 #include "base/taskclock.h"
 #include "record/assemble.h"
 #include "record/drain.h"
+#include "record/outside.h"
 #include "record/target.h"
 
 #include <errno.h>
@@ -56,6 +57,36 @@ static void configure(struct recorder *r)
     r->shm->seed = r->options.seed;
     r->shm->depth_max = LIMIT_STACK_DEPTH;
     r->shm->recorder_pid = (uint32_t)getpid();
+    r->exclude_kernel = r->shm->exclude_kernel || r->shm->backend == SHM_BACKEND_SIGNAL;
+    r->method = taskclock_backend_name(r->shm->backend);
+}
+
+static int make_drain(struct recorder *r, struct err *e)
+{
+    r->drain = malloc(sizeof *r->drain);
+    if (!r->drain)
+        return err_set(e, -ENOMEM, "out of memory");
+    if (r->shm)
+        drain_init(r->drain, r->shm);
+    else
+        drain_init_bare(r->drain);
+    return 0;
+}
+
+/* Processes that run: nothing is looked for, nothing is started. */
+static int open_running(struct recorder *r, struct err *e)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)r->options.pids[0]);
+    ssize_t n = readlink(path, r->program, sizeof r->program - 1);
+    r->program[n > 0 ? n : 0] = 0;
+    r->is_go = true;
+    for (uint32_t i = 0; i < r->options.pid_count && r->is_go; i++) {
+        snprintf(path, sizeof path, "/proc/%d/exe", (int)r->options.pids[i]);
+        r->is_go = target_is_go(path);
+    }
+    r->why_outside = "attached";
+    return make_drain(r, e);
 }
 
 int record_open(struct recorder *r, const struct record_options *o, struct err *e)
@@ -63,9 +94,18 @@ int record_open(struct recorder *r, const struct record_options *o, struct err *
     memset(r, 0, sizeof *r);
     r->options = *o;
     r->shm_fd = r->pidfd = -1;
+    r->period_ns = 1000000000 / o->hz;
+    r->method = "perf_event task-clock, from outside";
+    if (o->pid_count)
+        return open_running(r, e);
+    struct target_kind kind = {0};
     int err = target_find(r->program, sizeof r->program, o->argv[0], e);
     if (err == 0)
-        err = target_check(r->program, e);
+        err = target_check(r->program, &kind, e);
+    r->why_outside = kind.why_outside;
+    r->is_go = kind.is_go;
+    if (err == 0 && r->why_outside)
+        return make_drain(r, e);
     if (err == 0)
         err = target_library(r->library, sizeof r->library, e);
     if (err == 0)
@@ -73,11 +113,7 @@ int record_open(struct recorder *r, const struct record_options *o, struct err *
     if (err < 0)
         return err;
     configure(r);
-    r->drain = malloc(sizeof *r->drain);
-    if (!r->drain)
-        return err_set(e, -ENOMEM, "out of memory");
-    drain_init(r->drain, r->shm);
-    return 0;
+    return make_drain(r, e);
 }
 
 /* ---- start ---- */
@@ -136,16 +172,32 @@ static void set_environment(const struct recorder *r)
     unsetenv("STROBE_OUT");
 }
 
-/* In the child: never returns. */
-static void run_program(const struct recorder *r, const struct dispositions *old, int status_fd)
+/* Pipes between the recorder and its child before the program: what execve said, and, where it is
+ * sampled from outside, that it may begin. */
+struct gates {
+    int status[2], start[2];
+};
+
+static void announce_exec(const struct recorder *r)
 {
     struct shm_process *p = shm_process_claim(r->shm, (uint32_t)getpid());
     set_environment(r);
-    give_back_signals(old);
     if (p) {
         atomic_store(&p->cpu_at_exec_ns, 0); /* what it used so far counts as exec's, too */
         atomic_store(&p->state, SHM_EXECING);
     }
+}
+
+/* In the child: never returns. */
+static void run_program(const struct recorder *r, const struct dispositions *old,
+                        const struct gates *g)
+{
+    char go;
+    if (r->shm)
+        announce_exec(r);
+    else if (read(g->start[0], &go, 1) != 1) /* the recorder could not open us, or is gone */
+        _exit(126);
+    give_back_signals(old);
     execv(r->program, r->options.argv);
     if (errno == ENOEXEC) { /* a script without #!: a shell would run it */
         size_t n = 0;
@@ -160,48 +212,149 @@ static void run_program(const struct recorder *r, const struct dispositions *old
         }
     }
     int error = errno;
-    if (write(status_fd, &error, sizeof error) < 0)
+    if (write(g->status[1], &error, sizeof error) < 0)
         _exit(126);
     _exit(127);
 }
 
-int record_start(struct recorder *r, struct err *e)
+static int make_gates(struct gates *g, struct err *e)
 {
-    int status[2], error = 0;
-    struct dispositions old;
-    if (pipe2(status, O_CLOEXEC) != 0)
+    if (pipe2(g->status, O_CLOEXEC) != 0)
         return err_set(e, -errno, "cannot make a pipe: %s", strerror(errno));
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    r->start_time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    r->start_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    if (pipe2(g->start, O_CLOEXEC) == 0)
+        return 0;
+    int error = errno;
+    close(g->status[0]);
+    close(g->status[1]);
+    return err_set(e, -error, "cannot make a pipe: %s", strerror(error));
+}
+
+/* Lets the child go on to its execve, and returns what that says: 0 or an errno. */
+static int let_go(struct gates *g)
+{
+    int error = 0;
+    if (write(g->start[1], "", 1) != 1)
+        error = errno;
+    close(g->start[1]);
+    ssize_t n = read(g->status[0], &error, sizeof error); /* ends with execve */
+    close(g->status[0]);
+    return n == (ssize_t)sizeof error ? error : 0;
+}
+
+/* The child was not let go, or could not execute: nothing of it remains. */
+static void give_up(struct recorder *r, const struct dispositions *old)
+{
+    waitpid(r->pid, NULL, 0);
+    forward_to = 0;
+    give_back_signals(old);
+}
+
+static int start_child(struct recorder *r, struct err *e)
+{
+    struct dispositions old;
+    struct gates g;
+    int err = make_gates(&g, e);
+    if (err < 0)
+        return err;
     fflush(NULL);
     take_signals(&old);
     r->pid = fork();
     if (r->pid == 0) {
-        close(status[0]);
-        run_program(r, &old, status[1]);
+        close(g.status[0]);
+        close(g.start[1]);
+        run_program(r, &old, &g);
     }
-    close(status[1]);
+    int error = errno;
+    close(g.status[1]);
+    close(g.start[0]);
     if (r->pid < 0) {
-        error = errno;
-        close(status[0]);
+        close(g.status[0]);
+        close(g.start[1]);
         give_back_signals(&old);
         return err_set(e, -error, "cannot start a process: %s", strerror(error));
     }
     forward_to = r->pid;
-    ssize_t n = read(status[0], &error, sizeof error); /* ends with execve */
-    close(status[0]);
-    if (n == (ssize_t)sizeof error) {
-        waitpid(r->pid, NULL, 0);
-        forward_to = 0;
-        give_back_signals(&old);
+    err = r->shm ? 0 : outside_open_child(r, r->pid, e);
+    if (err < 0) {
+        close(g.start[1]);
+        close(g.status[0]);
+        give_up(r, &old);
+        err_prefix(e, "%s is %s, so it is sampled from outside, but", r->program, r->why_outside);
+        return err == -EACCES ? -EPERM : err;
+    }
+    error = let_go(&g);
+    if (error) {
+        give_up(r, &old);
         int code = error == ENOENT ? -ENOENT : error == EACCES ? -EACCES : -ENOEXEC;
         return err_set(e, code, "%s: %s", r->program,
                        error == ENOENT ? "not found, or its interpreter is not" : strerror(error));
     }
     r->pidfd = (int)syscall(SYS_pidfd_open, r->pid, 0);
     return 0;
+}
+
+/* User and system time of the attached processes and of children that they waited for. */
+static void attached_usage(struct recorder *r)
+{
+    uint64_t user = 0, system = 0;
+    const uint64_t tick_us = 1000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+    for (uint32_t i = 0; i < r->options.pid_count; i++) {
+        char path[64], text[1024];
+        unsigned long long t[4];
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)r->options.pids[i]);
+        FILE *f = fopen(path, "re");
+        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+        if (f)
+            fclose(f);
+        text[n] = 0;
+        const char *after = strrchr(text, ')'); /* the name may have anything in it */
+        if (!after ||
+            sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu",
+                   &t[0], &t[1], &t[2], &t[3]) != 4)
+            return; /* one has ended: what was seen last stays */
+        user += (t[0] + t[2]) * tick_us;
+        system += (t[1] + t[3]) * tick_us;
+    }
+    if (!r->usage_known) {
+        r->user_base_us = user;
+        r->system_base_us = system;
+        r->usage_known = true;
+    }
+    user -= r->user_base_us;
+    system -= r->system_base_us;
+    struct rusage *u = &r->result.usage;
+    u->ru_utime = (struct timeval){(time_t)(user / 1000000), (suseconds_t)(user % 1000000)};
+    u->ru_stime = (struct timeval){(time_t)(system / 1000000), (suseconds_t)(system % 1000000)};
+}
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_stop(int sig)
+{
+    (void)sig;
+    stop_asked = 1;
+}
+
+/* Ctrl-C ends the sampling of a process that runs, and not the process. */
+static int start_attached(struct recorder *r, struct err *e)
+{
+    struct sigaction stop = {.sa_handler = ask_stop};
+    int err = outside_attach(r, e);
+    r->pid = r->options.pids[0];
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGHUP, &stop, NULL);
+    attached_usage(r);
+    return err == -EACCES ? -EPERM : err;
+}
+
+int record_start(struct recorder *r, struct err *e)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    r->start_time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    r->start_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    return r->options.pid_count ? start_attached(r, e) : start_child(r, e);
 }
 
 /* ---- run ---- */
@@ -212,28 +365,60 @@ static bool program_ended(struct recorder *r)
     return got == r->pid || (got < 0 && errno == ECHILD);
 }
 
-bool record_wait(struct recorder *r, int ms)
+/* At most `ms`, and not past the end that was asked for. */
+static int until_end(const struct recorder *r, int ms)
 {
-    if (r->ended)
-        return false;
+    double left_ms = r->options.seconds * 1e3 - (double)r->progress.elapsed_ns / 1e6;
+    if (!r->options.pid_count || r->options.seconds <= 0 || left_ms >= ms)
+        return ms;
+    return left_ms > 1 ? (int)left_ms : 1;
+}
+
+static void wait_and_drain(struct recorder *r, int ms)
+{
     struct pollfd p = {.fd = r->pidfd, .events = POLLIN};
+    if (r->outside) {
+        outside_wait(r, ms);
+        return;
+    }
     if (r->pidfd >= 0)
         poll(&p, 1, ms);
     else
         usleep((useconds_t)(ms < 20 ? ms : 20) * 1000);
     drain_read(r->drain);
     drain_reap(r->drain);
+}
+
+static bool is_over(struct recorder *r)
+{
+    if (!r->options.pid_count)
+        return program_ended(r);
+    attached_usage(r);
+    return stop_asked || !outside_has_target(r) ||
+           (r->options.seconds > 0 && (double)r->progress.elapsed_ns >= r->options.seconds * 1e9);
+}
+
+bool record_wait(struct recorder *r, int ms)
+{
+    if (r->ended)
+        return false;
+    wait_and_drain(r, until_end(r, ms));
     r->progress = (struct record_progress){
         .elapsed_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) - r->start_mono_ns,
         .samples = r->drain->points,
         .lost = drain_lost(r->drain),
     };
-    if (!program_ended(r))
+    if (!is_over(r))
         return true;
     r->ended = true;
     forward_to = 0;
     r->result.elapsed_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) - r->start_mono_ns;
-    r->result.still_running = drain_end(r->drain);
+    if (r->outside) {
+        outside_stop(r);
+        outside_finish(r);
+    } else {
+        r->result.still_running = drain_end(r->drain);
+    }
     return false;
 }
 
@@ -244,6 +429,7 @@ int record_finish(struct recorder *r, struct profile *p, struct err *e)
 
 void record_close(struct recorder *r)
 {
+    outside_close(r);
     if (r->drain) {
         drain_free(r->drain);
         free(r->drain);

@@ -3,6 +3,10 @@
  * Recording: a program is run under libstrobe, its samples are drained from shared memory while it
  * runs, and everything is made one symbolized profile when it has ended, however it ended.
  *
+ * Programs that no library can be loaded into (static), or should not be (Go, which unwinds by a
+ * table of its own), and processes that run already are sampled from outside (outside.h), through
+ * the same functions.
+ *
  *     struct recorder r;
  *     record_open(&r, &options, &e);      finds the program and the library, makes the output file
  *     record_start(&r, &e);               the program runs
@@ -24,6 +28,10 @@
 
 struct record_options {
     char *const *argv; /* the program and its arguments, NULL at the end; borrowed */
+    const pid_t *pids; /* instead of a program: these processes, which run already; borrowed */
+    uint32_t pid_count;
+    double seconds; /* how long those are sampled; 0: until they end, or SIGINT, SIGTERM, SIGHUP */
+    bool no_kernel; /* from outside: no kernel frames even where they are allowed */
     int hz;
     enum shm_backend backend;
     uint64_t seed; /* 0: random */
@@ -52,16 +60,22 @@ struct record_result {
 
 struct recorder {
     struct record_options options;
+    struct outside *outside; /* not NULL: it is sampled from outside, and shm is NULL */
+    const char *method;      /* how, for people */
+    const char *why_outside; /* "statically linked", "a Go program" …; NULL: it is not */
+    bool is_go, exclude_kernel;
     struct shm *shm;
     int shm_fd;
     char library[4096]; /* libstrobe.so */
-    char program[4096]; /* what is executed */
+    char program[4096]; /* what is executed, or the first process's executable */
     pid_t pid;
     int pidfd;
     bool ended;
     uint64_t start_mono_ns;
     int64_t start_time_ns;
     int64_t period_ns;
+    bool usage_known; /* of attached processes, when they were: */
+    uint64_t user_base_us, system_base_us;
     struct record_progress progress;
     struct record_result result;
     struct drain *drain;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * What is to be run: found as a shell finds it, and looked at before anything starts, because a
- * program that libstrobe cannot be loaded into (statically linked, set-user-id, another
- * architecture) would run for hours and leave an empty profile. */
+ * program that libstrobe cannot be loaded into (set-user-id, another architecture) would run for
+ * hours and leave an empty profile. Statically linked ones and Go's are sampled from outside. */
 #include "record/target.h"
+
+#include "symbol/elf_file.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -57,15 +59,41 @@ int target_find(char *out, size_t size, const char *name, struct err *e)
     return err_set(e, -ENOENT, "%s: not found in PATH", name);
 }
 
-static int static_program(const char *path, struct err *e)
+bool target_is_go(const char *path)
 {
-    return err_set(e, -ENOEXEC,
-                   "%s is statically linked, so libstrobe cannot be loaded into it: link it "
-                   "dynamically, or link libstrobe.a into it and call strobe_cpu_start()",
-                   path);
+    static const char *const sections[] = {".note.go.buildid", ".go.buildinfo", ".gopclntab",
+                                           ".data.rel.ro.gopclntab"};
+    struct arena arena = {0};
+    struct elf_file f;
+    bool go = false;
+    if (!elf_file_open(&f, path, &arena)) {
+        for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+            go |= elf_file_section(&f, sections[i]) != NULL;
+        elf_file_close(&f);
+    }
+    arena_free(&arena);
+    return go;
 }
 
-static int check_elf(const char *path, const unsigned char *head, size_t n, int fd, struct err *e)
+/* 1 or 0; -1: its program headers are not there. */
+static int has_interpreter(const char *path, const Elf64_Ehdr *eh)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), found = eh->e_phnum ? 0 : -1;
+    for (unsigned i = 0; i < eh->e_phnum && !found; i++) {
+        Elf64_Phdr ph;
+        off_t at = (off_t)(eh->e_phoff + i * sizeof ph);
+        if (pread(fd, &ph, sizeof ph, at) != (ssize_t)sizeof ph)
+            found = -1;
+        else
+            found = ph.p_type == PT_INTERP;
+    }
+    close(fd);
+    return found;
+}
+
+/* `head`: its first `n` bytes. */
+static int check_elf(const char *path, const unsigned char *head, size_t n,
+                     struct target_kind *kind, struct err *e)
 {
     Elf64_Ehdr eh;
     if (n > EI_CLASS && head[EI_CLASS] == ELFCLASS32)
@@ -78,13 +106,15 @@ static int check_elf(const char *path, const unsigned char *head, size_t n, int 
     if (eh.e_machine != EM_X86_64)
         return err_set(e, -ENOEXEC, "%s is not a program for x86-64", path);
 #endif
-    for (unsigned i = 0; i < eh.e_phnum && i < 256; i++) {
-        Elf64_Phdr ph;
-        off_t at = (off_t)(eh.e_phoff + i * sizeof ph);
-        if (pread(fd, &ph, sizeof ph, at) == (ssize_t)sizeof ph && ph.p_type == PT_INTERP)
-            return 0;
-    }
-    return static_program(path, e);
+    int interpreter = has_interpreter(path, &eh);
+    if (interpreter < 0)
+        return err_set(e, -ENOEXEC, "%s is a truncated or damaged ELF file", path);
+    kind->is_go = target_is_go(path);
+    if (kind->is_go)
+        kind->why_outside = "a Go program";
+    else if (!interpreter)
+        kind->why_outside = "statically linked";
+    return 0;
 }
 
 /* The kernel drops LD_PRELOAD for programs that gain rights. */
@@ -109,9 +139,10 @@ static int check_rights(const char *path, int fd, struct err *e)
     return 0;
 }
 
-int target_check(const char *path, struct err *e)
+int target_check(const char *path, struct target_kind *kind, struct err *e)
 {
     char interpreter[PATH_MAX], file[PATH_MAX];
+    *kind = (struct target_kind){0};
     snprintf(file, sizeof file, "%s", path);
     for (int depth = 0; depth < 5; depth++) { /* the kernel's limit of nested scripts */
         unsigned char head[512];
@@ -121,7 +152,7 @@ int target_check(const char *path, struct err *e)
         ssize_t n = read(fd, head, sizeof head - 1);
         int r = 0;
         if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
-            r = check_elf(file, head, (size_t)n, fd, e);
+            r = check_elf(file, head, (size_t)n, kind, e);
             if (r == 0)
                 r = check_rights(file, fd, e);
             close(fd);

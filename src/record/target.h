@@ -11,9 +11,18 @@
 
 /* Finds the program as execvp would. -ENOENT, -EACCES, each with a sentence. */
 int target_find(char *out, size_t size, const char *name, struct err *e);
-/* Whether libstrobe can be loaded into it (or the interpreter of a script). -ENOEXEC, -EPERM with a
- * sentence that says what to do instead. */
-int target_check(const char *path, struct err *e);
+/* How a program is recorded. */
+struct target_kind {
+    const char *why_outside; /* NULL: by libstrobe, loaded into it; else why from outside */
+    bool is_go;
+};
+
+/* Whether libstrobe can be loaded into it (or the interpreter of a script), or it is to be sampled
+ * from outside. -ENOEXEC, -EPERM, where neither is possible, with a sentence that says what to do
+ * instead. */
+int target_check(const char *path, struct target_kind *kind, struct err *e);
+/* Whether the program at `path` was made by Go. */
+bool target_is_go(const char *path);
 /* Finds libstrobe.so: $STROBE_LIB, beside this executable, ../lib/<triplet>, ../lib. */
 int target_library(char *out, size_t size, struct err *e);
 

@@ -5,7 +5,7 @@
  * libelf reads the file through a private mapping, so only pages that are looked at are read: a
  * debug file of gigabytes costs its headers. Everything taken from the file is bounded here; the
  * other files of this module use these functions and never a raw offset. */
-#include "symbol/symbol_internal.h"
+#include "symbol/elf_file.h"
 
 #include "base/limits.h"
 
@@ -119,6 +119,7 @@ const char *elf_file_open(struct elf_file *f, const char *path, struct arena *a)
 {
     struct stat st;
     *f = (struct elf_file){.fd = -1};
+    elf_version(EV_CURRENT); /* or libelf refuses everything */
     /* A device or a pipe may block or have effects when opened: look first. */
     if (stat(path, &st))
         return errno == ENOENT ? "the file is gone"
@@ -140,6 +141,7 @@ const char *elf_file_open(struct elf_file *f, const char *path, struct arena *a)
 
 const char *elf_file_memory(struct elf_file *f, char *bytes, size_t size, struct arena *a)
 {
+    elf_version(EV_CURRENT);
     *f = (struct elf_file){.fd = -1, .elf = elf_memory(bytes, size)};
     return f->elf ? begin(f, a) : "it is not an ELF file";
 }

@@ -50,6 +50,8 @@ static const char *open_module(struct module *m)
     size_t len = strlen(m->file);
     if (!strcmp(m->file, "[vdso]"))
         return open_vdso(m);
+    if (m->open_as)
+        return elf_file_open(&m->elf, m->open_as, &m->arena);
     if (m->file[0] != '/')
         return "it is no file";
     if (len > sizeof deleted && !strcmp(m->file + len - (sizeof deleted - 1), deleted)) {
@@ -80,6 +82,17 @@ static void translate(struct module *m)
     }
     m->query_count = kept;
     qsort(m->queries, kept, sizeof *m->queries, by_address);
+}
+
+static void name_from_tables(struct module *m)
+{
+    if (m->file[0] == '/')
+        debug_file_find(m);
+    if (m->debug_elf.elf)
+        symtab_name(m, &m->debug_elf, &m->elf);
+    symtab_name(m, &m->elf, &m->elf);
+    if (m->lines)
+        lines_find(m);
 }
 
 static void name_entry_points(struct module *m)
@@ -156,13 +169,10 @@ void module_symbolize(struct module *m)
         return;
     }
     translate(m);
-    if (m->file[0] == '/')
-        debug_file_find(m);
-    if (m->debug_elf.elf)
-        symtab_name(m, &m->debug_elf, &m->elf);
-    symtab_name(m, &m->elf, &m->elf);
-    if (m->lines)
-        lines_find(m);
+    if (!go_name(m)) {
+        name_from_tables(m);
+        go_name(m);
+    }
     name_from_frames(m);
     plt_name(m);
     name_entry_points(m);

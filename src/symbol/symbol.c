@@ -76,6 +76,8 @@ static void find_modules(struct job *j)
         m->base = strrchr(m->file, '/') ? strrchr(m->file, '/') + 1 : m->file;
         m->sysroot = j->o.sysroot ? j->o.sysroot : "";
         m->lines = j->o.lines;
+        if (j->o.open_as)
+            m->open_as = j->o.open_as(j->o.open_ctx, m->file, m->build_id);
     }
 }
 

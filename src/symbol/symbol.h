@@ -4,6 +4,7 @@
  * DWARF and the unwind entries of the binaries on this machine.
  *
  * What a location gets, in this order:
+ *   0. in Go's functions: what Go's own table says, as Go's profiles have it;
  *   1. the chain of inlined frames and the lines that DWARF knows, innermost first;
  *   2. for the physical function (the last line) the ELF symbol that covers the address, which
  * keeps suffixes such as ".cold" or ".constprop.0"; the name in DWARF where there is no symbol;
@@ -33,6 +34,10 @@ struct symbol_options {
     bool force;          /* also mappings and locations that have functions already */
     const char *sysroot; /* put before the files' names and the debug directory; NULL: none */
     unsigned threads;    /* at most so many at work; 0: one per processor this process may use */
+    /* The path under which the bytes of a mapping's file are, where its name would not do (deleted,
+     * in a container): "/proc/self/fd/5". NULL: its name. The string must stay. */
+    const char *(*open_as)(void *ctx, const char *file, const char *build_id);
+    void *open_ctx;
 };
 
 /* What became of one file. Strings live in the profile's arena. */

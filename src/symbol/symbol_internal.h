@@ -8,8 +8,8 @@
 #define SYMBOL_INTERNAL_H
 
 #include "base/arena.h"
+#include "symbol/elf_file.h"
 
-#include <gelf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,32 +36,12 @@ struct query {
     uint32_t frame_count;
 };
 
-struct section {
-    const char *name;
-    uint64_t addr, size, offset, entsize;
-    uint32_t type, link;
-    bool exec, alloc;
-};
-
-/* An open ELF file. Section 0 is the null section. */
-struct elf_file {
-    struct arena *arena; /* the module's: inflated sections */
-    int fd;
-    Elf *elf;
-    GElf_Ehdr ehdr;
-    GElf_Phdr *phdrs;
-    size_t phdr_count;
-    struct section *sections;
-    size_t section_count;
-    const uint8_t *build_id; /* in the file's mapping */
-    size_t build_id_size;
-};
-
 struct module {
     const char *file;     /* the profile's name of it, NUL-terminated */
     const char *build_id; /* hexadecimal, "" if unknown */
     const char *base;     /* basename for module!0x… names */
     const char *sysroot;  /* "" if none */
+    const char *open_as;  /* where the file's bytes are read instead, or NULL */
     bool lines;
     bool as_llvm; /* files as llvm-symbolizer writes them, where that is odd */
     struct arena arena;
@@ -74,37 +54,17 @@ struct module {
     struct dwarf *dwarf;       /* of one of the two, or NULL */
 };
 
-/* ---- elf_file.c ---- */
-
-/* Opens and checks a file. Returns NULL, or the reason why not, a sentence in `a`; nothing is left
- * open then. */
-const char *elf_file_open(struct elf_file *f, const char *path, struct arena *a);
-/* The same on bytes in memory, which must outlive `f`. */
-const char *elf_file_memory(struct elf_file *f, char *bytes, size_t size, struct arena *a);
-void elf_file_close(struct elf_file *f);
-/* The ELF virtual address of a byte of the file: in the executable segment that holds it where
- * there is one. False if no segment does. */
-bool elf_file_vaddr(const struct elf_file *f, uint64_t offset, uint64_t *vaddr);
-/* The bytes of the file that are loaded at `vaddr`: `*size` of them, at most to the end of the
- * segment; NULL if there are none. */
-const uint8_t *elf_file_at(const struct elf_file *f, uint64_t vaddr, size_t *size);
-/* The allocated section that contains `vaddr`, or NULL. */
-const struct section *elf_file_section_at(const struct elf_file *f, uint64_t vaddr);
-const struct section *elf_file_section(const struct elf_file *f, const char *name);
-/* Section contents, inflated if compressed; NULL if there are none. */
-Elf_Data *elf_file_data(const struct elf_file *f, const struct section *s);
-/* A NUL-terminated string of a string table section, or NULL. */
-const char *elf_file_string(const struct elf_file *f, uint32_t strtab, uint64_t offset);
-/* A value of the dynamic section; false if the tag is not there. */
-bool elf_file_dynamic(const struct elf_file *f, int64_t tag, uint64_t *value);
-/* True if `hex` is the file's build id. */
-bool elf_file_has_build_id(const struct elf_file *f, const char *hex);
-
 /* ---- debug_file.c ---- */
 
 /* Looks for the separate debug file of m->elf by build id, then by .gnu_debuglink, and opens it as
  * m->debug_elf if it is the right one. */
 void debug_file_find(struct module *m);
+
+/* ---- go_names.c ---- */
+
+/* Gives every query in a Go function its name, lines and inlined calls, whatever it had. True: that
+ * was all of them. */
+bool go_name(struct module *m);
 
 /* ---- unwind_entry.c ---- */
 

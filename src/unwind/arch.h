@@ -18,8 +18,9 @@ int arch_is_trampoline(const struct span *text, uintptr_t at);
 int arch_load_signal_frame(const struct unwind_bounds *bounds, uint64_t sp,
                            struct unwind_regs *regs);
 
-/* Do the registers say that this is a new thread, just back from the system call that made it? */
-int arch_is_new_thread(const struct span *text, const struct unwind_regs *regs);
+/* Do the registers say that this is a new thread, just back from the system call that made it?
+ * `text` is where it runs, and can be read at its addresses plus `bias`. */
+int arch_is_new_thread(const struct span *text, uintptr_t bias, const struct unwind_regs *regs);
 
 enum arch_call { ARCH_NO_CALL, ARCH_INDIRECT_CALL, ARCH_DIRECT_CALL };
 

@@ -21,6 +21,7 @@ struct unwind_cache *unwind_cache_init(void *zeroed, const struct unwind_config 
         cache->config.module_seen = config->module_seen;
         cache->config.find_bounds = config->find_bounds;
         cache->config.is_code = config->is_code;
+        cache->config.find_frame = config->find_frame;
         cache->config.entry = config->entry;
         cache->config.interp_entry = config->interp_entry;
         cache->config.no_find_object = config->no_find_object;
@@ -51,6 +52,7 @@ const char *unwind_reason_text(enum unwind_reason reason)
         [UNWIND_BOUNDS] = "outside of the known stack",
         [UNWIND_ZERO_PC] = "no return address",
         [UNWIND_STEPS] = "too many frames",
+        [UNWIND_STACK] = "continues on another stack",
     };
     return (unsigned)reason < UNWIND_REASON_COUNT ? texts[reason] : "unknown";
 }

@@ -207,7 +207,9 @@ int cfi_find(const struct unwind_module *module, uintptr_t pc, struct cfi_fde *f
 {
     struct span seg;
     uintptr_t hdr = (uintptr_t)module->eh_frame_hdr;
-    if (!hdr || !module_segment(module, hdr, &seg))
+    seg.lo = (const uint8_t *)hdr;
+    seg.hi = seg.lo + module->made_bytes;
+    if (!hdr || (!module->made_bytes && !module_segment(module, hdr, &seg)))
         return -UNWIND_NO_FDE;
     struct cursor c = {(const uint8_t *)hdr, seg.hi, 0};
     uint32_t head = cursor_u32(&c); /* version, encodings of: .eh_frame, count, table */

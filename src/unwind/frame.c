@@ -23,10 +23,13 @@
 #define MIN_CODE 4096
 #define MAX_CODE (1ull << 56)
 
-static int is_entry(const struct unwind_cache *cache, uintptr_t start, uintptr_t end)
+/* The FDE is in our copy of the module, entry points are where they run. */
+static int is_entry(const struct unwind_cache *cache, const struct unwind_module *module,
+                    const struct cfi_fde *fde)
 {
     uintptr_t a = cache->config.entry, b = cache->config.interp_entry;
-    return (a && a >= start && a < end) || (b && b >= start && b < end);
+    uintptr_t start = fde->start - module->bias, size = fde->end - fde->start;
+    return (a && a - start < size) || (b && b - start < size);
 }
 
 /* Is `at`, which no FDE covers, in an entry point that has none? Entry points in assembly: the
@@ -36,11 +39,13 @@ static int is_bare_entry(const struct unwind_cache *cache, const struct unwind_m
                          uintptr_t at)
 {
     struct cfi_fde fde;
-    uintptr_t first = at >= ENTRY_BYTES ? at - ENTRY_BYTES + 1 : 0;
+    const uintptr_t pc = at - module->bias;
+    uintptr_t first = pc >= ENTRY_BYTES ? pc - ENTRY_BYTES + 1 : 0;
     uintptr_t entry = cache->config.entry;
-    if (entry < first || entry > at)
+    if (entry < first || entry > pc)
         entry = cache->config.interp_entry;
-    return entry && entry >= first && entry <= at && cfi_find(module, entry, &fde) < 0;
+    return entry && entry >= first && entry <= pc &&
+           cfi_find(module, entry + module->bias, &fde) < 0;
 }
 
 /* A return address that nobody called to: makecontext writes the start of libc's __start_context
@@ -137,13 +142,34 @@ static uint64_t compact(const struct cfi_fde *fde, const struct cfi_row *row, ui
     return rule ? rule : full;
 }
 
+static int ask_owner(const struct unwind_cache *cache, uintptr_t at, struct unwind_hint *hint)
+{
+    const struct unwind_config *config = &cache->config;
+    return config->find_frame ? config->find_frame(config->ctx, at, hint) : UNWIND_LEAVE_UNKNOWN;
+}
+
+static uint64_t hinted_rule(int leave, const struct unwind_hint *hint)
+{
+    if (leave == UNWIND_LEAVE_ROOT)
+        return rule_make(RULE_ROOT, 0, 0);
+    if (leave == UNWIND_LEAVE_STACK)
+        return rule_make(RULE_FULL, 0, 0);
+    uint64_t rule = rule_make(RULE_SP, UNWIND_SP, hint->ra_offset + 8);
+    return hint->bp_saved ? rule_with_bp(rule, BP_CFA, -2) : rule;
+}
+
 uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
 {
     struct unwind_module module;
+    struct unwind_hint hint;
     struct cfi_fde fde;
     struct cfi_row row;
+    int leave = ask_owner(cache, at, &hint);
+    if (leave != UNWIND_LEAVE_UNKNOWN)
+        return hinted_rule(leave, &hint);
     if (!module_find(&cache->source, at, &module))
         return RULE_NONE;
+    at += module.bias;
     if (cache->config.module_seen)
         cache->config.module_seen(cache->config.ctx, &module);
     if (cfi_find(&module, at, &fde) < 0) {
@@ -151,7 +177,7 @@ uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
             return rule_make(RULE_ROOT, 0, 0);
         return is_trampoline(&module, at) ? rule_make(RULE_SIGNAL, 0, 0) : RULE_NONE;
     }
-    if (is_entry(cache, fde.start, fde.end))
+    if (is_entry(cache, &module, &fde))
         return rule_make(RULE_ROOT, 0, 0);
     if (fde.is_signal)
         return rule_make(is_trampoline(&module, at) ? RULE_SIGNAL : RULE_FULL, 0, 0);
@@ -276,19 +302,26 @@ static int step_signal(struct frame *f)
     return FRAME_STEPPED;
 }
 
-/* Where `pc` is code in a module: 1 and the segment. */
-static int code_segment(const struct frame *f, uintptr_t pc, struct span *text)
+/* Where `pc` is code in a module: 1, the segment in our copy of it, and how far that is off. */
+static int code_segment(const struct frame *f, uintptr_t pc, struct span *text, uintptr_t *bias)
 {
     struct unwind_module module;
     const uint32_t executable = 1; /* PF_X */
-    return module_find(&f->cache->source, pc, &module) &&
-           (module_segment(&module, pc, text) & executable);
+    if (!module_find(&f->cache->source, pc, &module))
+        return 0;
+    *bias = module.bias;
+    return module_segment(&module, pc + module.bias, text) & executable;
 }
 
 static enum arch_call call_before(const struct frame *f, uint64_t ra, uintptr_t *target)
 {
     struct span text;
-    return code_segment(f, ra - 1, &text) ? arch_call_before(&text, ra, target) : ARCH_NO_CALL;
+    uintptr_t bias;
+    if (!code_segment(f, ra - 1, &text, &bias))
+        return ARCH_NO_CALL;
+    enum arch_call call = arch_call_before(&text, ra + bias, target);
+    *target -= bias;
+    return call;
 }
 
 /* Does a guessed frame fit into the stack around it? Its own information must lead to callers, each
@@ -359,10 +392,11 @@ static int step_by_frame_pointer(struct frame *f)
     const uint64_t bp = f->regs.r[UNWIND_BP];
     uint64_t ra, caller_bp;
     struct span text;
+    uintptr_t bias;
     if (bp < f->regs.r[UNWIND_SP] || bp % 8 || bounds_load(&f->bounds, bp, &caller_bp) < 0 ||
         bounds_load(&f->bounds, bp + 8, &ra) < 0)
         return 0;
-    if (!code_segment(f, ra - 1, &text)) {
+    if (!code_segment(f, ra - 1, &text, &bias)) {
         if (config->is_code ? !config->is_code(config->ctx, ra - 1)
                             : caller_bp <= bp || !bounds_hold(&f->bounds, caller_bp, 16) ||
                                   ra < MIN_CODE || ra >= MAX_CODE || bounds_hold(&f->bounds, ra, 0))
@@ -386,20 +420,48 @@ static int step_by_evidence(struct frame *f, int reason)
         if (step_by_slot(f, sp + 8 * i))
             return FRAME_STEPPED;
     struct span text;
-    if (f->exact && code_segment(f, f->regs.r[UNWIND_PC], &text) &&
-        arch_is_new_thread(&text, &f->regs))
-        return FRAME_ROOT;
+    uintptr_t bias;
+    if (f->exact && code_segment(f, f->regs.r[UNWIND_PC], &text, &bias)) {
+        /* As the registers have it; it is read by the bias only. */
+        text.lo = (const uint8_t *)((uintptr_t)text.lo - bias);
+        text.hi = (const uint8_t *)((uintptr_t)text.hi - bias);
+        if (arch_is_new_thread(&text, bias, &f->regs))
+            return FRAME_ROOT;
+    }
     return step_by_frame_pointer(f) ? FRAME_STEPPED : reason;
+}
+
+/* Leaves a frame as the owner's hint says. */
+static int step_by_hint(struct frame *f, int leave, const struct unwind_hint *hint)
+{
+    uint64_t ra, bp, at = f->regs.r[UNWIND_SP] + (uint64_t)(int64_t)hint->ra_offset;
+    if (leave == UNWIND_LEAVE_ROOT)
+        return FRAME_ROOT;
+    if (leave == UNWIND_LEAVE_STACK)
+        return -UNWIND_STACK;
+    if (need_stack(f, at, 8) < 0 || bounds_load(&f->bounds, at, &ra) < 0)
+        return -UNWIND_BOUNDS;
+    if (hint->bp_saved && bounds_load(&f->bounds, at - 8, &bp) == 0)
+        f->regs.r[UNWIND_BP] = bp;
+    f->regs.r[UNWIND_PC] = ra;
+    f->regs.r[UNWIND_SP] = at + 8;
+    f->exact = 0;
+    return FRAME_STEPPED;
 }
 
 int frame_step(struct frame *f)
 {
     uint64_t at = frame_lookup_pc(f);
+    struct unwind_hint hint;
+    int leave = ask_owner(f->cache, at, &hint);
+    if (leave != UNWIND_LEAVE_UNKNOWN)
+        return step_by_hint(f, leave, &hint);
     struct unwind_module module;
     struct cfi_fde fde;
     struct cfi_row row;
     if (!module_find(&f->cache->source, at, &module))
         return step_by_evidence(f, -UNWIND_NO_MODULE);
+    at += module.bias;
     int ret = cfi_find(&module, at, &fde);
     if (ret < 0) {
         if (is_bare_entry(f->cache, &module, at) || (!f->exact && is_planted_end(&module, at)))
@@ -408,7 +470,7 @@ int frame_step(struct frame *f)
             return step_signal(f);
         return step_by_evidence(f, ret);
     }
-    if (is_entry(f->cache, fde.start, fde.end))
+    if (is_entry(f->cache, &module, &fde))
         return FRAME_ROOT;
     if (fde.is_signal && is_trampoline(&module, at))
         return step_signal(f);

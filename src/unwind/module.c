@@ -31,8 +31,10 @@ static int find_in_table(const struct unwind_modules *table, uintptr_t pc,
         } else if (pc >= m->end) {
             lo = mid + 1;
         } else {
-            out->start = m->start;
-            out->end = m->end;
+            out->bias = m->bias;
+            out->made_bytes = m->made_bytes;
+            out->start = m->start + m->bias;
+            out->end = m->end + m->bias;
             out->eh_frame_hdr = m->eh_frame_hdr;
             out->link_map = m->link_map;
             return 1;
@@ -48,6 +50,7 @@ int module_find(struct module_source *source, uintptr_t pc, struct unwind_module
         return find_in_table(__atomic_load_n(&source->table, __ATOMIC_ACQUIRE), pc, out);
     if (source->find_object((void *)pc, &found) != 0)
         return 0;
+    out->bias = out->made_bytes = 0;
     out->start = (uintptr_t)found.map_start;
     out->end = (uintptr_t)found.map_end;
     out->eh_frame_hdr = found.eh_frame;

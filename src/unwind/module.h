@@ -19,7 +19,7 @@ struct module_source {
     const struct unwind_modules *table;         /* read and written atomically */
 };
 
-/* 1 and `out` filled, or 0. */
+/* 1 and `out` filled, or 0. `out` is in addresses of our copy: pc + out->bias lies in it. */
 int module_find(struct module_source *source, uintptr_t pc, struct unwind_module *out);
 
 /* The mapped segment of `module` that holds `addr`, from its program headers (the first page of the

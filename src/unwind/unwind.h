@@ -45,6 +45,11 @@ struct unwind_module {
     uintptr_t start, end; /* mapped addresses [start, end), start = that of its first PT_LOAD */
     const void *eh_frame_hdr;
     const void *link_map;
+    /* Where another process is walked: its addresses plus this are those of our copy of the object,
+     * a multiple of the page size. eh_frame_hdr is in the copy. 0: it is mapped where it runs. */
+    uintptr_t bias;
+    /* Not 0: eh_frame_hdr was made by the owner, is this long, and lies outside of the object. */
+    size_t made_bytes;
 };
 
 /* Modules for systems without _dl_find_object, sorted by start, not overlapping. */
@@ -54,6 +59,19 @@ struct unwind_modules {
 };
 
 struct unwind_cache;
+
+/* How to leave a frame that is described by other means than .eh_frame. */
+enum unwind_leave {
+    UNWIND_LEAVE_UNKNOWN, /* it is not described: look for call frame information */
+    UNWIND_LEAVE_SP,      /* the return address is `ra_offset` above the stack pointer */
+    UNWIND_LEAVE_ROOT,    /* it is a thread's first */
+    UNWIND_LEAVE_STACK    /* its caller is on a stack that is not known */
+};
+
+struct unwind_hint {
+    int32_t ra_offset;
+    int bp_saved; /* the caller's frame pointer is right below the return address */
+};
 
 /* What the owner tells a cache. All-zero is valid. Hooks run inside walks, thus inside handlers. */
 struct unwind_config {
@@ -66,6 +84,9 @@ struct unwind_config {
     /* Is `pc` code outside of all modules (JIT)? Without it, a frame pointer chain into unknown
      * code is followed as long as it has the shape of one. */
     int (*is_code)(void *ctx, uintptr_t pc);
+    /* Asked first for each pc that is not in the cache: enum unwind_leave, and the hint filled for
+     * UNWIND_LEAVE_SP. For Go, whose functions have a table of their own. */
+    int (*find_frame)(void *ctx, uintptr_t pc, struct unwind_hint *hint);
     /* Entry points of the executable and of its ELF interpreter: the function around each is a
      * root, whatever its call frame information says (or if it has none). 0 = unknown. */
     uintptr_t entry, interp_entry;
@@ -103,6 +124,7 @@ enum unwind_reason {
     UNWIND_BOUNDS,    /* a read would have left the bounds */
     UNWIND_ZERO_PC,   /* return address 0 in a frame that is no known root */
     UNWIND_STEPS,     /* more frames than a walk may visit */
+    UNWIND_STACK,     /* the frame's caller is on another stack */
     UNWIND_REASON_COUNT
 };
 
@@ -126,6 +148,10 @@ struct unwind_trace {
  * frames. */
 uint32_t unwind_walk(struct unwind_cache *cache, const struct unwind_regs *regs,
                      const struct unwind_bounds *bounds, struct unwind_trace *trace);
+
+/* Is `pc` (exact, or return address - 1) in a frame that is a thread's first, by the information of
+ * its module? */
+int unwind_is_root(struct unwind_cache *cache, uint64_t pc);
 
 /* A static text such as "no call frame information". */
 const char *unwind_reason_text(enum unwind_reason reason);

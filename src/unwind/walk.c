@@ -196,3 +196,8 @@ uint32_t unwind_walk(struct unwind_cache *cache, const struct unwind_regs *regs,
     trace->steps = w.steps;
     return trace->depth;
 }
+
+int unwind_is_root(struct unwind_cache *cache, uint64_t pc)
+{
+    return rule_kind(frame_rule(cache, pc)) == RULE_ROOT;
+}

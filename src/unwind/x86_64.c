@@ -57,12 +57,12 @@ int arch_is_trampoline(const struct span *text, uintptr_t at)
            trampoline_starts(text, p - 7) == 7 || trampoline_starts(text, p - 5) == 5;
 }
 
-int arch_is_new_thread(const struct span *text, const struct unwind_regs *regs)
+int arch_is_new_thread(const struct span *text, uintptr_t bias, const struct unwind_regs *regs)
 {
     /* SYSCALL leaves the address of the next instruction in rcx; clone returns 0 in the child. */
     const uint64_t after = regs->r[2], pc = regs->r[UNWIND_PC];
     return regs->r[0] == 0 && pc >= after && pc - after < 16 && after >= (uintptr_t)text->lo + 2 &&
-           after <= (uintptr_t)text->hi && *(const raw_u16 *)(after - 2) == 0x050f;
+           after <= (uintptr_t)text->hi && *(const raw_u16 *)(after + bias - 2) == 0x050f;
 }
 
 /* Bytes of the operands that follow a ModRM byte, or -1 if it is not opcode ff /2 (CALL r/m64). */

@@ -20,6 +20,7 @@
 static char dir[] = "/tmp/strobe-target-XXXXXX";
 static char out[PATH_MAX];
 static struct err e;
+static struct target_kind kind;
 
 static const char *in_dir(const char *name)
 {
@@ -194,7 +195,7 @@ static struct image elf(uint32_t type)
 
 static int check(const struct image *i, mode_t mode)
 {
-    return target_check(put("elf", i, sizeof *i, mode), &e);
+    return target_check(put("elf", i, sizeof *i, mode), &kind, &e);
 }
 
 static void programs_with_an_interpreter_are_taken(void **state)
@@ -202,17 +203,20 @@ static void programs_with_an_interpreter_are_taken(void **state)
     (void)state;
     struct image i = elf(PT_INTERP);
     assert_int_equal(check(&i, 0755), 0);
-    assert_int_equal(target_check("/bin/sh", &e), 0);
-    assert_int_equal(target_check("/proc/self/exe", &e), 0);
+    assert_int_equal(target_check("/bin/sh", &kind, &e), 0);
+    assert_int_equal(target_check("/proc/self/exe", &kind, &e), 0);
 }
 
-static void static_programs_are_refused_with_advice(void **state)
+static void static_programs_are_sampled_from_outside(void **state)
 {
     (void)state;
-    struct image i = elf(PT_LOAD);
-    assert_int_equal(check(&i, 0755), -ENOEXEC);
-    says("statically linked");
-    says("strobe_cpu_start");
+    struct image i = elf(PT_INTERP);
+    assert_int_equal(check(&i, 0755), 0);
+    assert_null(kind.why_outside);
+    i = elf(PT_LOAD);
+    assert_int_equal(check(&i, 0755), 0);
+    assert_string_equal(kind.why_outside, "statically linked");
+    assert_false(kind.is_go);
     i.eh.e_phnum = 0;
     assert_int_equal(check(&i, 0755), -ENOEXEC);
     i.eh.e_phnum = UINT16_MAX; /* and not there */
@@ -238,7 +242,7 @@ static void a_short_32_bit_program_is_32_bit(void **state)
     (void)state;
     struct image i = elf(PT_INTERP);
     i.eh.e_ident[EI_CLASS] = ELFCLASS32;
-    assert_int_equal(target_check(put("short", &i, sizeof(Elf32_Ehdr), 0755), &e), -ENOEXEC);
+    assert_int_equal(target_check(put("short", &i, sizeof(Elf32_Ehdr), 0755), &kind, &e), -ENOEXEC);
     says("32-bit");
 }
 
@@ -247,7 +251,7 @@ static void truncated_programs_are_refused(void **state)
     (void)state;
     struct image i = elf(PT_INTERP);
     for (size_t n = SELFMAG; n < sizeof i; n++)
-        assert_int_equal(target_check(put("cut", &i, n, 0755), &e), -ENOEXEC);
+        assert_int_equal(target_check(put("cut", &i, n, 0755), &kind, &e), -ENOEXEC);
     says("cut");
 }
 
@@ -256,18 +260,18 @@ static void scripts_are_judged_by_their_interpreter(void **state)
     (void)state;
     char text[PATH_MAX + 8];
     struct image fixed = elf(PT_LOAD);
-    assert_int_equal(target_check(put_text("s", "#!/bin/sh\n", 0755), &e), 0);
-    assert_int_equal(target_check(put_text("s", "#! /bin/sh -e\necho\n", 0755), &e), 0);
-    assert_int_equal(target_check(put_text("s", "#!/bin/sh", 0755), &e), 0);
+    assert_int_equal(target_check(put_text("s", "#!/bin/sh\n", 0755), &kind, &e), 0);
+    assert_int_equal(target_check(put_text("s", "#! /bin/sh -e\necho\n", 0755), &kind, &e), 0);
+    assert_int_equal(target_check(put_text("s", "#!/bin/sh", 0755), &kind, &e), 0);
     snprintf(text, sizeof text, "#!%s\n", put("fixed", &fixed, sizeof fixed, 0755));
-    assert_int_equal(target_check(put_text("s", text, 0755), &e), -ENOEXEC);
-    says("fixed");
-    says("statically linked");
+    assert_int_equal(target_check(put_text("s", text, 0755), &kind, &e), 0);
+    assert_string_equal(kind.why_outside, "statically linked");
     snprintf(text, sizeof text, "#!%s\n", in_dir("s"));
-    assert_int_equal(target_check(put_text("t", text, 0755), &e), -ENOEXEC); /* of a script */
+    assert_int_equal(target_check(put_text("t", text, 0755), &kind, &e), 0); /* of a script */
+    assert_string_equal(kind.why_outside, "statically linked");
     snprintf(text, sizeof text, "#!%s\n", in_dir("loop"));
     put_text("loop", text, 0755);
-    assert_int_equal(target_check(in_dir("loop"), &e), 0); /* ends; execve says ELOOP */
+    assert_int_equal(target_check(in_dir("loop"), &kind, &e), 0); /* ends; execve says ELOOP */
 }
 
 static void what_execve_will_judge_is_let_through(void **state)
@@ -281,13 +285,13 @@ static void what_execve_will_judge_is_let_through(void **state)
                            "echo\n",
                            "\177EL"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        assert_int_equal(target_check(put_text("odd", texts[i], 0755), &e), 0);
+        assert_int_equal(target_check(put_text("odd", texts[i], 0755), &kind, &e), 0);
     char *long_line = calloc(1, 5000);
     memset(long_line, 'x', 4999);
     memcpy(long_line, "#!/", 3);
-    assert_int_equal(target_check(put_text("odd", long_line, 0755), &e), 0);
+    assert_int_equal(target_check(put_text("odd", long_line, 0755), &kind, &e), 0);
     free(long_line);
-    assert_int_equal(target_check(in_dir("nothing"), &e), 0);
+    assert_int_equal(target_check(in_dir("nothing"), &kind, &e), 0);
 }
 
 static void programs_that_gain_rights_are_refused(void **state)
@@ -301,15 +305,15 @@ static void programs_that_gain_rights_are_refused(void **state)
     const char *path = put("suid", &i, sizeof i, 0755);
     assert_int_equal(chown(path, 65534, 0), 0);
     assert_int_equal(chmod(path, 04755), 0);
-    assert_int_equal(target_check(path, &e), -EPERM);
+    assert_int_equal(target_check(path, &kind, &e), -EPERM);
     says("set-user-id");
     says("sudo");
     assert_int_equal(chown(path, 0, 65534), 0);
     assert_int_equal(chmod(path, 02755), 0);
-    assert_int_equal(target_check(path, &e), -EPERM);
+    assert_int_equal(target_check(path, &kind, &e), -EPERM);
     assert_int_equal(chown(path, 0, 0), 0);
     assert_int_equal(chmod(path, 06755), 0); /* of this very user: nothing is gained */
-    assert_int_equal(target_check(path, &e), 0);
+    assert_int_equal(target_check(path, &kind, &e), 0);
 }
 
 /* ---- the library ---- */
@@ -339,7 +343,7 @@ int main(void)
         cmocka_unit_test(a_slash_means_no_search),
         cmocka_unit_test(long_names_are_refused),
         cmocka_unit_test(programs_with_an_interpreter_are_taken),
-        cmocka_unit_test(static_programs_are_refused_with_advice),
+        cmocka_unit_test(static_programs_are_sampled_from_outside),
         cmocka_unit_test(programs_of_other_machines_are_refused),
         cmocka_unit_test(a_short_32_bit_program_is_32_bit),
         cmocka_unit_test(truncated_programs_are_refused),
