@@ -148,17 +148,27 @@ static int prepare(struct sqlite_store *s)
 
 static int open_writer(struct sqlite_store *s, struct err *e)
 {
+    int64_t layout = 0;
+    bool empty = false;
     mode_t before = umask(0077);
     int rc = open_connection(s, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     umask(before);
+    if (rc != SQLITE_OK)
+        return sqlite_error(s, s->db, rc, "opening the store", e);
+    /* The settings below write to the file: not before it is known to be ours. */
+    rc = sqlite_check_owner(s, &layout, &empty, e);
+    if (rc != 0)
+        return rc;
+    rc = SQLITE_OK;
+    if (empty)
+        rc = sqlite_run(s->db, "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL");
     if (rc == SQLITE_OK)
-        rc = sqlite_run(s->db, "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;"
-                               "PRAGMA journal_mode = WAL;"
+        rc = sqlite_run(s->db, "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;"
                                "PRAGMA journal_size_limit = 67108864");
     if (rc != SQLITE_OK)
         return sqlite_error(s, s->db, rc, "opening the store", e);
-    rc = sqlite_check_file(s, e);
+    rc = sqlite_make_or_update(s, layout, empty, e);
     if (rc != 0)
         return rc;
     int code = prepare(s);

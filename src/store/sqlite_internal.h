@@ -219,9 +219,12 @@ int64_t sqlite_now_ns(clockid_t clock);
 
 /* ---- sqlite_schema.c ---- */
 
-/* A file of ours, an empty one which becomes ours, or one of the layout before, which becomes one
- * of this. */
-int sqlite_check_file(struct sqlite_store *s, struct err *e);
+/* Whether the file is one that we may write to: of ours, with this layout or the one before, or
+ * empty. It only reads. */
+int sqlite_check_owner(struct sqlite_store *s, int64_t *layout, bool *empty, struct err *e);
+/* Makes the tables of an empty file, or brings an older layout up to date, and reads the settings
+ * of the file. */
+int sqlite_make_or_update(struct sqlite_store *s, int64_t layout, bool empty, struct err *e);
 
 /* ---- sqlite_write.c; `lock` is held for those named _locked ---- */
 

@@ -112,7 +112,7 @@ static int make_or_update(sqlite3 *db, int64_t version, bool empty)
     return rc == SQLITE_OK ? sqlite_run(db, "COMMIT") : rc;
 }
 
-int sqlite_check_file(struct sqlite_store *s, struct err *e)
+int sqlite_check_owner(struct sqlite_store *s, int64_t *layout, bool *empty, struct err *e)
 {
     int64_t version = 0, application = 0, tables = 0;
     int rc = sqlite_get_number(s->db, "PRAGMA user_version", &version);
@@ -135,7 +135,14 @@ int sqlite_check_file(struct sqlite_store *s, struct err *e)
                        "%s has layout %" PRId64 ", and this strobe knows %d and the one before; "
                        "open it once with the strobe between",
                        s->path, version, SQLITE_SCHEMA_VERSION);
-    rc = make_or_update(s->db, version, tables == 0);
+    *layout = version;
+    *empty = tables == 0;
+    return 0;
+}
+
+int sqlite_make_or_update(struct sqlite_store *s, int64_t layout, bool empty, struct err *e)
+{
+    int rc = make_or_update(s->db, layout, empty);
     if (rc == SQLITE_OK)
         rc = sqlite_get_number(s->db, "SELECT value FROM meta WHERE key = 'seed'",
                                (int64_t *)&s->seed);
