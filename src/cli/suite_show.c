@@ -93,7 +93,7 @@ static void print_use(const struct suite_kept *k, struct arena *a)
 
 static int print_top(const char *profile)
 {
-    static const struct pprof_front front = {"strobe top", "top", true, NULL};
+    static const struct pprof_front front = {.program = "strobe top", .command = "top"};
     char count[] = "-nodecount=15", name[] = "top", path[4096];
     char *argv[] = {name, count, path, NULL};
     snprintf(path, sizeof path, "%s", profile);
