@@ -188,7 +188,8 @@ static bool make_stack(struct maker *m, uint32_t id)
         at += varint_get_signed(&v);
         if (v.failed || at <= 0 || at >= UINT32_MAX)
             return false;
-        p->loc_refs[n] = make_location(m, (uint32_t)at);
+        uint32_t known = at < m->locations.count ? m->locations.at[at] : 0;
+        p->loc_refs[n] = known ? known - 1 : make_location(m, (uint32_t)at);
         if (p->loc_refs[n++] == PROFILE_NONE)
             return false;
     }
@@ -329,6 +330,8 @@ static void make_samples(struct maker *m, const struct block_samples *in, uint64
     p->sample_loc_end = arena_array(&p->arena, in->count, sizeof *p->sample_loc_end);
     p->sample_label_end = arena_array(&p->arena, in->count, sizeof *p->sample_label_end);
     p->values = arena_array(&p->arena, in->count, types * sizeof *p->values);
+    /* Usual depths, so that the largest array is not copied again and again. */
+    ROOM(m, p->loc_refs, 0, m->ref_cap, in->count * 32ull);
     for (uint32_t i = 0; i < in->count; i++) {
         const int64_t *v = in->values + (size_t)i * types;
         uint64_t refs = p->loc_ref_count;

@@ -42,7 +42,8 @@ static inline void varint_put_signed(struct buf *out, int64_t v)
     varint_put(out, varint_zigzag(v));
 }
 
-static inline uint64_t varint_get(struct varint_reader *r)
+/* For what has more than two bytes, or too few. */
+static inline uint64_t varint_get_long(struct varint_reader *r)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; r->at < r->end && shift < 64; shift += 7) {
@@ -54,6 +55,22 @@ static inline uint64_t varint_get(struct varint_reader *r)
     r->failed = true;
     r->at = r->end;
     return 0;
+}
+
+static inline uint64_t varint_get(struct varint_reader *r)
+{
+    const uint8_t *p = r->at;
+    if (r->end - p >= 2) { /* nearly all are short */
+        if (p[0] < 0x80) {
+            r->at = p + 1;
+            return p[0];
+        }
+        if (p[1] < 0x80) {
+            r->at = p + 2;
+            return (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
+        }
+    }
+    return varint_get_long(r);
 }
 
 static inline int64_t varint_get_signed(struct varint_reader *r)

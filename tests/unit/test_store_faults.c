@@ -2,7 +2,7 @@
  *
  * The store when things go wrong: the writer is killed, the disk is full, the file is damaged,
  * newer than we are, another program's or in use. STORE_KILLS says how often a writer is killed;
- * the usual test does it a few times. */
+ * the usual test does it a few times; STORE_PAGES has every page of a file damaged in turn. */
 #include "store/block.h"
 #include "store/store.h"
 
@@ -103,6 +103,29 @@ static int put(struct store *s, int64_t i)
     int rc = store_append(s, &a, NULL, &e);
     profile_free(&p);
     return rc;
+}
+
+static void stored(void *arg, int rc, const struct store_profile_id *id, const struct err *why)
+{
+    (void)arg, (void)id, (void)why;
+    assert_int_equal(rc, 0);
+}
+
+/* Many at once: each need not wait for the disk. */
+static void put_many(struct store *s, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        struct profile p;
+        make(&p, i);
+        struct store_append a = {.service_name = "w",
+                                 .kind = "cpu",
+                                 .profile = &p,
+                                 .time_ns = T0 + i * SECOND,
+                                 .lost_samples = -1};
+        assert_int_equal(store_append_start(s, &a, stored, NULL, &e), 0);
+        profile_free(&p);
+    }
+    assert_int_equal(store_put_setting(s, "flushed", "1", &e), 0);
 }
 
 static int merge(struct store *s, struct profile *p, struct store_merge_info *info)
@@ -220,13 +243,74 @@ static void a_full_disk_is_reported_and_costs_nothing_stored(void **state)
     store_close(&s);
 }
 
+/* A full disk while profiles become blocks: it is said, nothing is lost, and it goes on later. */
+static void a_full_disk_stops_compaction_and_no_more(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    struct rlimit before, small;
+    struct profile p;
+    struct store_merge_info info;
+    struct store_stats stats;
+    put_many(s, 300);
+    store_close(&s); /* the log is empty now */
+    s = open_store();
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 20000;
+    setrlimit(RLIMIT_FSIZE, &small);
+    assert_int_equal(store_maintain(s, T0 + 10000000 * SECOND, &e), -ENOSPC);
+    assert_non_null(strstr(e.msg, "disk"));
+    assert_int_equal(merge(s, &p, &info), 0);
+    assert_int_equal(info.profiles, 300);
+    assert_int_equal(info.damaged, 0);
+    profile_free(&p);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(store_maintain(s, T0 + 10000000 * SECOND, &e), 0);
+    assert_int_equal(store_stats(s, &stats, &e), 0);
+    assert_int_equal(stats.fresh_profiles, 0);
+    assert_int_equal(merge(s, &p, &info), 0);
+    assert_int_equal(info.profiles, 300);
+    profile_free(&p);
+    store_close(&s);
+}
+
+/* ---- the clock ---- */
+
+/* The clock steps back by a year, then comes back: what came in stays, is compacted in its time,
+ * and is neither young nor old by mistake. */
+static void a_clock_that_steps_back_costs_nothing(void **state)
+{
+    (void)state;
+    const int64_t year = 365 * 86400ll * SECOND, day = 86400 * SECOND;
+    struct store_options o = {
+        .retain_ns = 30 * day, .retain_bytes = -1, .downsample_ns = 7 * day, .no_background = true};
+    struct store *s;
+    struct profile p;
+    struct store_merge_info info;
+    assert_int_equal(store_open(&s, path, &o, &e), 0);
+    for (int64_t i = 0; i < 5; i++)
+        assert_int_equal(put(s, i), 0);
+    assert_int_equal(store_maintain(s, T0 - year, &e), 0);
+    for (int64_t i = 5; i < 10; i++)
+        assert_int_equal(put(s, i), 0);
+    assert_int_equal(put(s, 3), 1); /* known, whatever the clock says */
+    assert_int_equal(store_maintain(s, T0 - year + day, &e), 0);
+    assert_int_equal(store_maintain(s, T0 + day / 2, &e), 0);
+    assert_int_equal(merge(s, &p, &info), 0);
+    assert_int_equal(info.profiles, 10);
+    assert_int_equal(info.damaged, 0);
+    profile_free(&p);
+    store_close(&s);
+}
+
 /* ---- damage ---- */
 
 static void fill(int64_t count)
 {
     struct store *s = open_store();
-    for (int64_t i = 0; i < count; i++)
-        assert_int_equal(put(s, i), 0);
+    put_many(s, count);
     assert_int_equal(store_maintain(s, T0 + 10000000 * SECOND, &e), 0);
     for (int64_t i = count; i < count + 20; i++)
         assert_int_equal(put(s, i + 100000), 0);
@@ -296,6 +380,49 @@ static void a_damaged_file_is_read_as_far_as_possible(void **state)
         store_close(&s);
     }
     assert_true(opened > 0);
+}
+
+/* Each page of the file in turn is overwritten by what is no page, or by the page after it. The
+ * store opens or says why not; what it gives is valid; and most pages cost a part only. */
+static void any_page_may_be_lost(void **state)
+{
+    (void)state;
+    enum { PAGE = 4096 };
+    static char page[PAGE];
+    char good[128], command[512];
+    struct stat st;
+    int opened = 0, pages, readable = 0;
+    fill(1500); /* packed symbols, three blocks, fresh ones */
+    snprintf(good, sizeof good, "%s/good", dir);
+    snprintf(command, sizeof command, "cp %s %s", path, good);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(stat(path, &st), 0);
+    pages = (int)(st.st_size / PAGE);
+    int step = getenv("STORE_PAGES") ? 1 : pages / 40 + 1;
+    for (int i = 0; i < pages; i += step) {
+        struct store *s;
+        struct profile p;
+        struct store_merge_info info;
+        snprintf(command, sizeof command, "rm -f %s-wal %s-shm; cp %s %s", path, path, good, path);
+        assert_int_equal(system(command), 0);
+        int fd = open(path, O_RDWR);
+        memset(page, i * 37, sizeof page);
+        if (i % 2)
+            assert_int_equal(pread(fd, page, PAGE, (off_t)((i + 1) % pages) * PAGE), PAGE);
+        assert_int_equal(pwrite(fd, page, PAGE, (off_t)i * PAGE), PAGE);
+        close(fd);
+        if (try_open(&s) != 0) {
+            assert_true(e.code < 0 && e.msg[0]);
+            continue;
+        }
+        opened++;
+        if (merge(s, &p, &info) == 0)
+            readable += info.profiles > 0;
+        profile_free(&p);
+        ask_everything(s);
+        store_close(&s);
+    }
+    assert_true(opened > 0 && readable > opened / 2);
 }
 
 static void a_damaged_block_is_counted_and_the_rest_is_given(void **state)
@@ -373,6 +500,43 @@ static void a_store_in_use_names_its_holder(void **state)
     store_close(&s);
 }
 
+/* Another program holds SQLite's own lock, as a backup does: we wait, then say so, and go on when
+ * it is gone. */
+static void a_file_that_is_locked_from_outside_is_waited_for(void **state)
+{
+    (void)state;
+    struct store *s = open_store();
+    int ready[2];
+    char byte;
+    assert_int_equal(put(s, 1), 0);
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char command[256];
+        snprintf(command, sizeof command,
+                 "(echo 'BEGIN IMMEDIATE;'; echo '.shell echo r >&%d'; echo '.shell sleep 1';"
+                 " echo 'COMMIT;') | sqlite3 %s 2>/dev/null",
+                 ready[1], path);
+        _exit(system(command) != 0);
+    }
+    close(ready[1]);
+    int status, said = read(ready[0], &byte, 1) == 1;
+    int rc = put(s, 2);
+    close(ready[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(rc, 0);
+    struct profile p;
+    struct store_merge_info info;
+    assert_int_equal(merge(s, &p, &info), 0);
+    assert_int_equal(info.profiles, 2);
+    profile_free(&p);
+    store_close(&s);
+    if (!said) {
+        printf("no sqlite3 here: not tested\n");
+        skip();
+    }
+}
+
 /* ---- ends of the ranges ---- */
 
 static void any_time_is_a_time(void **state)
@@ -429,11 +593,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_acknowledged_survives_kill_9),
         TEST(a_full_disk_is_reported_and_costs_nothing_stored),
+        TEST(a_full_disk_stops_compaction_and_no_more),
+        TEST(a_clock_that_steps_back_costs_nothing),
         TEST(a_damaged_file_is_read_as_far_as_possible),
+        TEST(any_page_may_be_lost),
         TEST(a_damaged_block_is_counted_and_the_rest_is_given),
         TEST(a_file_that_is_not_ours_is_refused),
         TEST(a_newer_file_is_refused_with_a_sentence),
         TEST(a_store_in_use_names_its_holder),
+        TEST(a_file_that_is_locked_from_outside_is_waited_for),
         TEST(any_time_is_a_time),
         TEST(what_cannot_be_stored_is_refused_with_a_sentence),
     };
