@@ -75,6 +75,101 @@ test("what is not there is explained", async ({ serve, page }) => {
   await expect(page.locator("#count")).toHaveText("12 profiles");
 });
 
+test("labels are pills: added, in the address, and taken away", async ({ serve, page }) => {
+  await fill(serve);
+  await page.goto(serve.url);
+  const flame = new Flame(page);
+  await expect(page.locator("#count")).toHaveText("12 profiles");
+  await page.getByRole("combobox", { name: "Only series with a label" }).selectOption("a");
+  await expect(page.locator("[data-label=instance]")).toContainText("instance =a");
+  await expect(page.locator("#count")).toHaveText("6 profiles");
+  await expect(flame.status).toContainText("of 7.98s cpu");
+  await expect.poll(() => flame.param("where")).toBe('instance="a"');
+  await page.goto(`${serve.url}/?where=instance%3D~%22b%7Cc%22`);
+  await expect(page.locator("[data-label=instance]")).toContainText("b|c");
+  await expect(page.locator("#count")).toHaveText("6 profiles");
+  await page.getByRole("button", { name: "Remove instance =~ b|c" }).click();
+  await expect(page.locator("#count")).toHaveText("12 profiles");
+  await page.goto(`${serve.url}/?where=instance%3D%22none%22`);
+  await expect(page.getByRole("heading", { name: "No series has these labels." })).toBeVisible();
+  await page.getByRole("button", { name: "take the labels away" }).click();
+  await expect(page.locator("#count")).toHaveText("12 profiles");
+});
+
+test("the keys [ and ] step from profile to profile, beyond the range too", async ({
+  serve,
+  page,
+}) => {
+  for (const time of ["-5m", "-20m", "-3h"])
+    await serve.push(CPU, { service_name: "api", kind: "cpu", time });
+  await page.goto(serve.url);
+  const flame = new Flame(page);
+  await expect(page.locator("#count")).toHaveText("2 profiles");
+  const spans = new Set<string>();
+  for (let i = 0; i < 3; i++) {
+    await page.keyboard.press("[");
+    await expect.poll(() => spans.has(flame.param("span") ?? "")).toBe(false);
+    await expect.poll(() => flame.param("span")).toBeTruthy();
+    spans.add(flame.param("span") ?? "");
+    await expect(page.locator("#count")).toHaveText("1 profile");
+  }
+  expect(spans.size).toBe(3);
+  const oldest = flame.param("span");
+  await page.keyboard.press("]");
+  await expect.poll(() => flame.param("span")).not.toBe(oldest);
+  expect(spans.has(flame.param("span") ?? "")).toBe(true);
+});
+
+test("more than a thousand profiles are all counted, and early ones are found", async ({
+  serve,
+  page,
+}) => {
+  test.slow();
+  const now = Date.now();
+  for (let i = 0; i < 1040; i += 20)
+    await Promise.all(
+      Array.from({ length: 20 }, (_, j) =>
+        serve.push(CPU, {
+          service_name: "api",
+          kind: "cpu",
+          time: String(now - (i + j + 10) * 3000),
+        }),
+      ),
+    );
+  await page.goto(serve.url);
+  await expect(page.locator("#count")).toHaveText("1,040 profiles");
+  const from = now - 1049.5 * 3000;
+  await page.goto(`${serve.url}/?span=${Math.round(from)}-${Math.round(from + 30_000)}`);
+  await expect(page.locator("#count")).toHaveText("10 profiles");
+});
+
+test("nothing moves once it is painted, and the script is small", async ({ serve, page }) => {
+  await fill(serve);
+  await page.addInitScript(() => {
+    const w = window as unknown as { shifts: number };
+    w.shifts = 0;
+    new PerformanceObserver((list) => {
+      for (const e of list.getEntries() as unknown as { value: number; hadRecentInput: boolean }[])
+        if (!e.hadRecentInput) w.shifts += e.value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const sizes: number[] = [];
+  page.on("response", (r) => {
+    if (/\.js$/.test(new URL(r.url()).pathname))
+      sizes.push(Number(r.headers()["content-length"] ?? Infinity));
+  });
+  for (const query of ["", "?view=tree", "?page=suite"]) {
+    await page.goto(`${serve.url}/${query}`);
+    await expect(page.locator("main")).toBeVisible();
+    await expect(page.locator("main[aria-busy=true]")).toHaveCount(0);
+    await page.waitForTimeout(1500);
+    const shifts = await page.evaluate(() => (window as unknown as { shifts: number }).shifts);
+    expect(shifts, query).toBeLessThan(0.01);
+  }
+  expect(sizes.length).toBeGreaterThan(0);
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(120 * 1024);
+});
+
 test("the merged profile can be had as pprof's", async ({ serve, page }) => {
   await fill(serve);
   await page.goto(serve.url);

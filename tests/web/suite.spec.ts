@@ -41,6 +41,18 @@ test("Run profiling runs a program, and its run comes in", async ({ serve, page 
   await page.getByRole("button", { name: "Graph", exact: true }).click();
   await expect(page.getByRole("heading", { name: /resident memory at most \d/ })).toBeVisible();
 
+  await page.getByRole("button", { name: "Report", exact: true }).click();
+  await expect(page.locator(".report pre")).toContainText("flat%");
+  await page.getByRole("button", { name: "Diagram", exact: true }).click();
+  await expect(page.getByRole("region", { name: /^Call graph/ })).toHaveAttribute(
+    "aria-busy",
+    "false",
+  );
+  const drawn = page.locator(".diagram-area img");
+  expect(await drawn.evaluate((e: HTMLImageElement) => e.naturalWidth)).toBeGreaterThan(50);
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await expect(drawn).toHaveAttribute("style", /scale\(1\.4\)/);
+
   await page.getByRole("button", { name: "in the dashboard" }).click();
   await expect(page.getByRole("combobox", { name: "Application" })).toHaveValue("counter");
   await expect(page.locator("#count")).toHaveText("1 profile");
@@ -114,7 +126,7 @@ for (const colorScheme of ["light", "dark"] as const)
     expect(await axeFinds(page)).toEqual([]);
     await expect(page.locator("#progress")).toHaveText("1 of 1 runs passed", LONG);
     await page.locator("[data-cell='counter short cpu'] .link").click();
-    for (const name of ["Profile", "Graph"]) {
+    for (const name of ["Profile", "Diagram", "Graph", "Report"]) {
       await page.getByRole("button", { name, exact: true }).click();
       await expect(page.locator("main")).toBeVisible();
       await expect(page.locator("main[aria-busy=true]")).toHaveCount(0);

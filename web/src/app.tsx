@@ -31,11 +31,17 @@ export function View() {
   if (p.facts.sample_count === 0)
     return (
       <Notice title="This profile has no samples.">
-        <p>
-          The program used no CPU time while it was recorded, or ended before the first sample.
-          Record it for longer, or more often:
-        </p>
-        <pre>strobe record -F 1000 -- PROGRAM…</pre>
+        {p.facts.sample_types.some((t) => t.type === "cpu") ? (
+          <>
+            <p>
+              The program used no CPU time while it was recorded, or ended before the first sample.
+              Record it for longer, or more often:
+            </p>
+            <pre>strobe record -F 1000 -- PROGRAM…</pre>
+          </>
+        ) : (
+          <p>Nothing of this kind happened in its time, or it was too little to be sampled.</p>
+        )}
       </Notice>
     );
   if (p.facts.left === 0 && route.value.refine.length > 0)

@@ -4,6 +4,7 @@
 // there is nothing to show.
 
 import { View } from "../app.tsx";
+import { chosenFunction } from "../state.ts";
 import { SuitePage } from "../suite/suite.tsx";
 import { suite } from "../suite/live.ts";
 import { Help } from "../ui/help.tsx";
@@ -39,6 +40,14 @@ import { Where } from "./where.tsx";
 
 pageKeys["["] = { what: "the profile before", act: () => void step(-1) };
 pageKeys["]"] = { what: "the next profile", act: () => void step(1) };
+
+pageKeys["l"] = {
+  what: "the trend of the selected function",
+  act: () => {
+    const name = chosenFunction.peek();
+    if (name && charted.peek()) go({ trend: name });
+  },
+};
 
 function openPage(page: Page): void {
   const change = { page: page === "cpu" ? "" : page, kind: "", trend: "", run: "", show: "" };

@@ -4,7 +4,7 @@
 
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { applyTheme, followHistory, load, route, source } from "../state.ts";
+import { applyTheme, followHistory, load, navigate, route, source } from "../state.ts";
 import { Dashboard } from "./dashboard.tsx";
 import { startSuite } from "../suite/live.ts";
 import { start } from "./live.ts";
@@ -12,6 +12,11 @@ import { takeToken } from "./token.ts";
 import { startTrends } from "./trends.ts";
 
 takeToken();
+/* On a phone the tree reads better than boxes of a few pixels; a link may name another view. */
+const phone = matchMedia("(max-width: 700px)").matches;
+if (phone && !new URLSearchParams(location.search).has("view"))
+  navigate({ view: "tree" }, "replace");
+
 followHistory();
 effect(applyTheme);
 start();

@@ -55,7 +55,7 @@ export function Targets() {
     );
   return (
     <main class="view lists">
-      <table>
+      <table class="targets">
         <caption class="for-readers">Programs that are scraped</caption>
         <thead>
           <tr>
@@ -77,11 +77,13 @@ export function Targets() {
                 {t.state}
               </td>
               <td data-head="Kinds">
-                {t.kinds.map((k) => (
-                  <span key={k.kind} class={k.state === "failed" ? "kind error" : "kind"}>
-                    {k.kind} <span class="muted">{kindState(k)}</span>
-                  </span>
-                ))}
+                <ul class="kind-list">
+                  {t.kinds.map((k) => (
+                    <li key={k.kind} class={k.state === "failed" ? "error" : ""}>
+                      {k.kind} <span class="muted">{kindState(k)}</span>
+                    </li>
+                  ))}
+                </ul>
               </td>
               <td data-head="Last" class="number">
                 {at(t.last_ms)}

@@ -5,7 +5,7 @@
 
 import { batch, effect, signal } from "@preact/signals";
 import { ask, post, sentence } from "../serve/api.ts";
-import { place } from "../serve/live.ts";
+import { charted, kind, place, series } from "../serve/live.ts";
 import type { Current, FullRun, Run, Suite } from "./api.ts";
 
 export const suite = signal<Suite | undefined>(undefined);
@@ -111,7 +111,8 @@ export function startSuite(): void {
       abort?.abort();
       abort = undefined;
     }
-    if (!suite.peek()) void loadSuite();
+    const missing = charted.value && series.value !== undefined && kind.value === "";
+    if ((on || missing) && !suite.peek()) void loadSuite();
   });
   effect(() => {
     const { run } = place.value;

@@ -185,7 +185,7 @@ function Row(props: {
         </td>
       ) : (
         inputs.map((input) => (
-          <td key={input}>
+          <td key={input} data-head={input}>
             {program.inputs.some((i) => i.name === input) ? (
               <ul>
                 {kinds.map((kind) => (

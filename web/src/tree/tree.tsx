@@ -26,13 +26,14 @@ function isLeaf(p: Profile, node: number): boolean {
   return p.tree.firstChild[node] >= p.tree.firstChild[node + 1];
 }
 
-function Cell(props: { p: Profile; value: number; unit: string }) {
+function Cell(props: { p: Profile; value: number; unit: string; own?: boolean }) {
   const { p, value, unit } = props;
+  const own = props.own ? " own" : "";
   const share = Math.min(100, p.total ? Math.abs(value / p.total) * 100 : 0);
   return (
     <>
-      <td class="number">{value === 0 ? "" : formatIn(value, p.sampleType.unit, unit)}</td>
-      <td class="number share-cell">
+      <td class={`number${own}`}>{value === 0 ? "" : formatIn(value, p.sampleType.unit, unit)}</td>
+      <td class={`number share-cell${own}`}>
         <span class="bar" style={{ width: `${share.toFixed(3)}%` }} />
         <span class="bar-text">{value === 0 ? "" : formatPercent(value, p.total)}</span>
       </td>
@@ -79,7 +80,7 @@ function Row(props: RowProps) {
       }}
     >
       <Cell p={p} value={p.tree.total[node]} unit={unit} />
-      <Cell p={p} value={p.tree.self[node]} unit={unit} />
+      <Cell p={p} value={p.tree.self[node]} unit={unit} own />
       {trendSource.value && (
         <TrendCell t={frame < 0 ? undefined : trendSource.value.known.value.get(name)} />
       )}
@@ -186,7 +187,7 @@ export function TreeTable(props: { g: Graph }) {
     <main class="view">
       <div
         ref={scroller}
-        class="top tree"
+        class={trendSource.value ? "top tree tree-trends" : "top tree"}
         tabIndex={0}
         role="region"
         aria-label="Call tree"
@@ -197,8 +198,8 @@ export function TreeTable(props: { g: Graph }) {
           <colgroup>
             <col class="value" />
             <col class="share" />
-            <col class="value" />
-            <col class="share" />
+            <col class="value own" />
+            <col class="share own" />
             {trendSource.value && <col class="trend" />}
             <col />
           </colgroup>
@@ -207,7 +208,7 @@ export function TreeTable(props: { g: Graph }) {
               <th scope="colgroup" colSpan={2} class="number head">
                 Total{inUnit}
               </th>
-              <th scope="colgroup" colSpan={2} class="number head">
+              <th scope="colgroup" colSpan={2} class="number head own">
                 Self{inUnit}
               </th>
               {trendSource.value && (

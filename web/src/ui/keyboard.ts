@@ -22,7 +22,6 @@ import {
   stepMatch,
   zoomOut,
 } from "../flame/actions.ts";
-import { trendSource } from "../tree/trend.ts";
 
 function isField(target: EventTarget | null): boolean {
   return (
@@ -51,11 +50,6 @@ function escape(): void {
 /** Keys that a page has besides. */
 export const pageKeys: Record<string, { what: string; act: () => void }> = {};
 
-function showTrend(): void {
-  const name = chosenFunction.value;
-  if (name) trendSource.peek()?.open(name);
-}
-
 const actions: Record<string, () => void> = {
   "/": focusSearch,
   "?": () => (helpOpen.value = true),
@@ -72,7 +66,6 @@ const actions: Record<string, () => void> = {
   N: () => stepMatch(-1),
   y: copyName,
   Y: copyStack,
-  l: showTrend,
   Escape: escape,
 };
 
