@@ -24,6 +24,7 @@
 #define LIMIT_HZ_MIN              1
 #define LIMIT_HZ_MAX              10000
 #define LIMIT_HZ_DEFAULT          100
+#define LIMIT_COST_PPM_DEFAULT    10000 /* 1 %: STROBE_MAX_COST */
 #define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
 #define LIMIT_UNWIND_STEPS        65536 /* frames that one walk visits */
 

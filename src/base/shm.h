@@ -137,7 +137,7 @@ struct shm_process {
     _Atomic uint64_t booked_points;  /* sum of weights written */
     _Atomic uint64_t lost_samples, lost_points; /* no chunk was free */
     _Atomic uint32_t sandboxed;                 /* the program forbade sampling: it ended there */
-    _Atomic uint32_t slowed;  /* how often the rate was lowered to keep within the cost allowed */
+    _Atomic uint32_t stride;  /* points to a sample: > 1 where the rate was lowered */
     _Atomic uint64_t cost_ns; /* CPU time of our own in the sampled threads */
 };
 
@@ -159,6 +159,8 @@ struct shm {
     uint32_t depth_max;
     uint32_t recorder_pid;
     uint32_t exclude_kernel; /* perf refuses kernel time to this user */
+    uint32_t max_cost_ppm;   /* of its CPU time that sampling may cost a program; 0: whatever */
+    uint32_t interrupt_ns;   /* what one signal costs besides its handler, as measured */
     uint32_t pad0;
     _Atomic uint64_t free_head;      /* tag << 32 | index + 1 */
     _Atomic uint32_t processes_lost; /* no slot was free */

@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What an interrupt, a signal and the return from it take on a virtual machine of today, where
+ * nobody has measured it. */
+#define TASKCLOCK_INTERRUPT_NS 4000
+
 struct taskclock {
     enum shm_backend backend;
     bool exclude_kernel; /* perf_event_paranoid does not let this user count kernel time */
@@ -32,6 +36,14 @@ int taskclock_open(const struct taskclock *clock, uint32_t tid, uint64_t first_n
  * order. `thorough`: run the EINTR test (about 20 ms, in a forked child); otherwise trust the
  * kernel version. SIGTRAP is not offered while a tracer is attached. */
 struct taskclock taskclock_probe(enum shm_backend want, bool thorough);
+
+/* Estimates what one signal of the clock costs besides its handler's own code, in nanoseconds, from
+ * 300 signals to the calling thread (SIGTRAP, whose handler it replaces meanwhile): about 1 ms. */
+uint32_t taskclock_measure_ns(void);
+
+/* Parses a share of CPU time as STROBE_MAX_COST has it: percent, "0.5" or "2%", 0 to 100, as parts
+ * in a million. -1 if it is none. */
+int taskclock_cost_parse(const char *text);
 
 /* "perf_event task-clock by SIGTRAP" and so on, for comments and messages. */
 const char *taskclock_backend_name(enum shm_backend backend);

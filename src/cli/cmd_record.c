@@ -49,6 +49,7 @@ struct args {
     int hz;
     enum shm_backend backend;
     uint64_t seed;
+    int max_cost_ppm;
     bool quiet, push, no_kernel;
     double seconds;
     pid_t pids[LIMIT_TARGETS_ATTACHED];
@@ -86,6 +87,10 @@ static int read_environment(struct args *a)
     if (backend < 0)
         return complain("STROBE_BACKEND=%s is not one of auto, sigtrap, signal, timer", v);
     a->backend = (enum shm_backend)backend;
+    v = getenv("STROBE_MAX_COST");
+    a->max_cost_ppm = v && *v ? taskclock_cost_parse(v) : LIMIT_COST_PPM_DEFAULT;
+    if (a->max_cost_ppm < 0)
+        return complain("STROBE_MAX_COST=%s is not a percentage from 0 to 100", v);
     v = getenv("STROBE_SEED");
     a->seed = v ? strtoull(v, NULL, 10) : 0;
     return 0;
@@ -340,6 +345,16 @@ static void summarize(const struct recorder *r, const char *path)
     if (x->threads_lost)
         fprintf(stderr, "strobe: %llu threads could not be sampled: too many at once\n",
                 (unsigned long long)x->threads_lost);
+    if (x->slowed)
+        fprintf(stderr,
+                "strobe: the rate was lowered to %.4g Hz in %u processes, because sampling cost "
+                "more than %.4g %% of their CPU time; STROBE_MAX_COST allows more\n",
+                (double)r->options.hz / x->stride, x->slowed, r->options.max_cost_ppm / 1e4);
+    if (x->sandboxed)
+        fprintf(stderr,
+                "strobe: %u processes forbade sampling with a seccomp filter; their time from then "
+                "on is [sandboxed, not sampled]\n",
+                x->sandboxed);
     if (x->still_running)
         fprintf(stderr, "strobe: %u processes were still running; their samples end here\n",
                 x->still_running);
@@ -425,6 +440,7 @@ int cmd_record(int argc, char **argv)
                                .hz = a.hz,
                                .backend = a.backend,
                                .seed = a.seed,
+                               .max_cost_ppm = (uint32_t)a.max_cost_ppm,
                                .pids = a.pids,
                                .pid_count = a.pid_count,
                                .seconds = a.seconds,

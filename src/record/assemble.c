@@ -246,8 +246,10 @@ static void add_remainder(struct assembly *a)
     if (!points || r->options.pid_count)
         return;
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
-    uint32_t location = profile_build_pseudo(
-        &a->build, pseudo[a->d->unrecorded ? SHM_PSEUDO_UNRECORDED : SHM_PSEUDO_EXIT]);
+    uint32_t location =
+        profile_build_pseudo(&a->build, pseudo[a->d->unrecorded  ? SHM_PSEUDO_UNRECORDED
+                                               : a->d->sandboxed ? SHM_PSEUDO_SANDBOXED
+                                                                 : SHM_PSEUDO_EXIT]);
     struct profile_build_sample sample = {
         .locations = &location,
         .location_count = 1,
@@ -327,12 +329,24 @@ static void add_comments(struct assembly *a)
     if (x->threads_lost)
         profile_build_comment(b, "%llu threads could not be sampled",
                               (unsigned long long)x->threads_lost);
+    if (x->slowed)
+        profile_build_comment(b,
+                              "rate lowered to %.4g Hz in %u processes: sampling cost more than "
+                              "%.4g %% of their CPU time",
+                              (double)r->options.hz / x->stride, x->slowed,
+                              r->options.max_cost_ppm / 1e4);
+    if (x->sandboxed)
+        profile_build_comment(b, "%u processes forbade sampling by seccomp: it ended there",
+                              x->sandboxed);
     if (x->still_running)
         profile_build_comment(b, "%u processes were still running at the end", x->still_running);
     profile_build_comment(
         b, "# CPU time by the system: %.3f s user, %.3f s system",
         (double)x->usage.ru_utime.tv_sec + (double)x->usage.ru_utime.tv_usec / 1e6,
         (double)x->usage.ru_stime.tv_sec + (double)x->usage.ru_stime.tv_usec / 1e6);
+    if (x->cost_ns && cpu_s > 0)
+        profile_build_comment(b, "# cost of sampling: %.3f s, %.2f %% of the CPU time",
+                              (double)x->cost_ns / 1e9, (double)x->cost_ns / 1e7 / cpu_s);
     if (a->d->malformed)
         profile_build_comment(b, "# %llu records were damaged",
                               (unsigned long long)a->d->malformed);
@@ -373,6 +387,10 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
     x->truncated_points = a.d->truncated_points;
     x->depth_points = a.d->depth_points;
     x->threads_lost = a.d->threads_lost;
+    x->cost_ns = a.d->cost_ns;
+    x->slowed = a.d->slowed;
+    x->stride = a.d->stride;
+    x->sandboxed = a.d->sandboxed;
     p->time_nanos = r->start_time_ns;
     p->duration_nanos = (int64_t)x->elapsed_ns;
     struct symbol_stats stats = {0};

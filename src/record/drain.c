@@ -336,6 +336,11 @@ static void collect(struct drain *d, struct shm_process *p)
     uint64_t booked = atomic_exchange(&p->booked_points, 0);
     d->lost_points += atomic_exchange(&p->lost_points, 0);
     d->threads_lost += atomic_exchange(&p->threads_lost, 0);
+    d->cost_ns += atomic_exchange(&p->cost_ns, 0);
+    d->sandboxed += atomic_exchange(&p->sandboxed, 0) != 0;
+    uint32_t stride = atomic_exchange(&p->stride, 0);
+    d->slowed += stride > 1;
+    d->stride = stride > d->stride ? stride : d->stride;
     atomic_store(&p->lost_samples, 0);
     if (state == SHM_EXECING)
         d->unrecorded++;

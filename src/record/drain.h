@@ -58,7 +58,8 @@ struct drain {
     uint32_t stack_count; /* of all images */
     uint64_t truncated_points, depth_points, reasons[16];
     /* of slots that were given back */
-    uint64_t lost_points, threads_lost, cpu_ended_ns, points_killed;
+    uint64_t lost_points, threads_lost, cpu_ended_ns, points_killed, cost_ns;
+    uint32_t slowed, stride, sandboxed;
     uint32_t unrecorded;
     struct drain_slot *slots;  /* SHM_PROCESSES */
     uint32_t *consumed;        /* SHM_CHUNKS: bytes of each that were read */

@@ -55,6 +55,8 @@ static void configure(struct recorder *r)
     r->shm->backend = clock.backend;
     r->shm->exclude_kernel = clock.exclude_kernel;
     r->shm->seed = r->options.seed;
+    r->shm->max_cost_ppm = r->options.max_cost_ppm;
+    r->shm->interrupt_ns = taskclock_measure_ns();
     r->shm->depth_max = LIMIT_STACK_DEPTH;
     r->shm->recorder_pid = (uint32_t)getpid();
     r->exclude_kernel = r->shm->exclude_kernel || r->shm->backend == SHM_BACKEND_SIGNAL;

@@ -34,7 +34,8 @@ struct record_options {
     bool no_kernel; /* from outside: no kernel frames even where they are allowed */
     int hz;
     enum shm_backend backend;
-    uint64_t seed; /* 0: random */
+    uint64_t seed;         /* 0: random */
+    uint32_t max_cost_ppm; /* of CPU time that sampling may cost; 0: no limit */
 };
 
 /* What is known while the program runs. */
@@ -52,8 +53,11 @@ struct record_result {
     uint64_t interrupts; /* samples, however heavy */
     uint64_t lost_points, truncated_points, depth_points;
     uint64_t threads_lost;
-    uint32_t processes;  /* images with samples */
-    uint32_t unrecorded; /* processes the library was not loaded into */
+    uint64_t cost_ns;        /* of sampling, in the sampled threads */
+    uint32_t slowed, stride; /* images whose rate was lowered, and to which part at most */
+    uint32_t sandboxed;      /* images that forbade to be sampled on */
+    uint32_t processes;      /* images with samples */
+    uint32_t unrecorded;     /* processes the library was not loaded into */
     uint32_t still_running;
     uint64_t unnamed; /* locations without a function, or with a made-up name only */
 };

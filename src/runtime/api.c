@@ -33,6 +33,9 @@ static int begin_locked(const struct strobe_config *c, bool by_call)
     rt.period_ns = 1000000000ull / (uint64_t)c->hz;
     rt.seed = c->seed;
     rt.started_by_call = by_call;
+    rt.process_origin_ns = by_call ? sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0;
+    rt.max_cost_ppm = c->max_cost_ppm;
+    rt.interrupt_ns = TASKCLOCK_INTERRUPT_NS;
     rt.clock = taskclock_probe(c->backend, false);
     clock_gettime(CLOCK_REALTIME, &now);
     rt.start_time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;

@@ -6,7 +6,13 @@
  * exec: it only writes to memory that the caller gives. */
 #include "runtime/runtime.h"
 
+#include "base/sigsafe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 enum { HIDDEN_MAX = 16 };
@@ -14,6 +20,41 @@ enum { HIDDEN_MAX = 16 };
 static char *hidden[HIDDEN_MAX]; /* "STROBE_HZ=100": the strings of the original environment */
 static size_t hidden_count;
 static bool hidden_preload; /* our library was in LD_PRELOAD */
+
+/* Without a recorder, what tells the next image of this process how much of the CPU clock is in the
+ * profile of this one: the pid and nanoseconds. */
+#define EXEC_NOTE "STROBE_EXEC="
+static char exec_note[sizeof EXEC_NOTE + 32];
+
+static char *put_number(char *to, uint64_t n)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    memcpy(to, digits + at, sizeof digits - at);
+    return to + sizeof digits - at;
+}
+
+void environ_note_exec(uint64_t cpu_ns)
+{
+    exec_note[0] = 0;
+    if (!cpu_ns)
+        return;
+    char *at = put_number(stpcpy(exec_note, EXEC_NOTE), rt.pid);
+    *at++ = ':';
+    *put_number(at, cpu_ns) = 0;
+}
+
+uint64_t environ_exec_ns(void)
+{
+    const char *note = environ_get("STROBE_EXEC");
+    char *end;
+    if (!note || strtoull(note, &end, 10) != rt.pid || *end != ':')
+        return 0;
+    return strtoull(end + 1, NULL, 10);
+}
 
 static bool is_ours(const char *entry)
 {
@@ -82,6 +123,53 @@ const char *environ_get(const char *name)
     return NULL;
 }
 
+/* Opens what an exec function would: `file` with a slash, or the first in PATH. */
+static long open_program(const char *file)
+{
+    const char *path = "/bin:/usr/bin", *end;
+    if (strchr(file, '/'))
+        return sigsafe_syscall4(SYS_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0);
+    for (char **e = environ; e && *e; e++)
+        if (strncmp(*e, "PATH=", 5) == 0)
+            path = *e + 5;
+    for (const char *p = path;; p = end + 1) {
+        char full[RUNTIME_PATH];
+        end = strchrnul(p, ':');
+        size_t n = (size_t)(end - p), file_bytes = strlen(file) + 1;
+        if (n + 1 + file_bytes <= sizeof full) {
+            memcpy(full, p, n);
+            full[n] = '/';
+            memcpy(full + n + (n > 0), file, file_bytes);
+            long fd = sigsafe_syscall4(SYS_openat, AT_FDCWD, full, O_RDONLY | O_CLOEXEC, 0);
+            if (fd >= 0)
+                return fd;
+        }
+        if (!*end)
+            return -ENOENT;
+    }
+}
+
+bool environ_can_load_fd(int fd)
+{
+    unsigned char head[20] = {0}, ours[20] = {0};
+    const unsigned char *own = (const unsigned char *)getauxval(AT_SYSINFO_EHDR);
+    long n = sigsafe_syscall4(SYS_pread64, fd, head, sizeof head, 0);
+    if (n < (long)sizeof head || memcmp(head, "\177ELF", 4) != 0 || !own)
+        return true; /* a script: its interpreter is as a rule; or nothing that we can judge */
+    memcpy(ours, own, sizeof ours);
+    return head[4] == ours[4] && memcmp(head + 18, ours + 18, 2) == 0; /* class, machine */
+}
+
+bool environ_can_load(const char *file)
+{
+    long fd = open_program(file);
+    if (fd < 0)
+        return true;
+    bool can = environ_can_load_fd((int)fd);
+    sigsafe_syscall1(SYS_close, fd);
+    return can;
+}
+
 void environ_measure(char *const envp[], size_t *pointers, size_t *bytes)
 {
     *pointers = *bytes = 0;
@@ -91,8 +179,8 @@ void environ_measure(char *const envp[], size_t *pointers, size_t *bytes)
     for (; envp && envp[n]; n++)
         if (strncmp(envp[n], "LD_PRELOAD=", 11) == 0)
             *bytes = strlen(envp[n]);
-    *pointers = n + hidden_count + 2;
-    *bytes += sizeof "LD_PRELOAD=:" + strlen(rt.lib);
+    *pointers = n + hidden_count + 3;
+    *bytes += sizeof "LD_PRELOAD=:" + strlen(rt.lib) + sizeof exec_note;
 }
 
 void environ_restore(char *const envp[], char **out, char *text)
@@ -106,10 +194,15 @@ void environ_restore(char *const envp[], char **out, char *text)
             out[n++] = envp[i];
     }
     for (size_t i = 0; i < hidden_count; i++)
-        out[n++] = hidden[i];
+        if (strncmp(hidden[i], EXEC_NOTE, sizeof EXEC_NOTE - 1) != 0)
+            out[n++] = hidden[i];
     char *at = stpcpy(stpcpy(text, "LD_PRELOAD="), rt.lib);
     if (*theirs)
-        stpcpy(stpcpy(at, ":"), theirs);
+        at = stpcpy(stpcpy(at, ":"), theirs);
     out[n++] = text;
+    if (exec_note[0]) {
+        strcpy(at + 1, exec_note);
+        out[n++] = at + 1;
+    }
     out[n] = NULL;
 }

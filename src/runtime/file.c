@@ -235,6 +235,19 @@ static void add_comments(struct profile_build *b)
                           (unsigned long long)lost,
                           (unsigned long long)atomic_load(&rt.truncated_points),
                           (unsigned long long)atomic_load(&rt.depth_points), LIMIT_STACK_DEPTH);
+    if (atomic_load(&rt.stride) > 1)
+        profile_build_comment(b, "rate lowered to %llu Hz: sampling cost more than is allowed",
+                              (unsigned long long)(1000000000 / rt.period_ns / rt.stride));
+    if (atomic_load(&rt.denied))
+        profile_build_comment(b, "the program entered a seccomp sandbox: %s",
+                              rt.denied & (NEED_RETURN | NEED_FILE | NEED_CLOCK)
+                                  ? "sampling ended there"
+                                  : "threads made since then may be missing");
+    profile_build_comment(
+        b, "# CPU time by the system: %.3f s",
+        (double)(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - rt.process_origin_ns) / 1e9);
+    if (atomic_load(&rt.cost_ns))
+        profile_build_comment(b, "# cost of sampling: %.3f s", (double)rt.cost_ns / 1e9);
     if (atomic_load(&rt.threads_lost))
         profile_build_comment(b, "%llu threads could not be sampled",
                               (unsigned long long)atomic_load(&rt.threads_lost));

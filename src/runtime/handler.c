@@ -68,13 +68,13 @@ uint64_t runtime_points_passed(struct thread *t, uint64_t now_ns)
 {
     if (now_ns < t->next_point_ns)
         return 0;
-    uint64_t next = t->next_point_ns, points;
+    uint64_t next = t->next_point_ns, step = rt.period_ns * t->stride, points;
     do { /* whoever ends the profile counts for this thread, too: each point goes to one of them */
         if (now_ns < next)
             return 0;
-        points = (now_ns - next) / rt.period_ns + 1;
-    } while (!atomic_compare_exchange_weak(&t->next_point_ns, &next, next + points * rt.period_ns));
-    return points;
+        points = (now_ns - next) / step + 1;
+    } while (!atomic_compare_exchange_weak(&t->next_point_ns, &next, next + points * step));
+    return points * t->stride;
 }
 
 /* ---- where a sample goes ---- */
@@ -358,7 +358,7 @@ int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds)
 }
 
 /* Stands for an entry that was given back while its signal was on the way. */
-static struct thread nobody = {.next_point_ns = UINT64_MAX, .fd = -1, .timer = -1};
+static struct thread nobody = {.next_point_ns = UINT64_MAX, .stride = 1, .fd = -1, .timer = -1};
 
 /* Our signals are told apart by their siginfo: a timer carries the entry's address, SIGTRAP the
  * perf event's data, SIGURG the event's descriptor. */
@@ -390,10 +390,11 @@ enum { TRUST_MAX = 16 };
 static uint64_t read_clock(struct thread *t, uint64_t ticks)
 {
     uint64_t now = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    uint64_t passed = now - t->clock_ns, wanted = (t->unread + 1) * rt.period_ns;
+    uint64_t passed = now - t->clock_ns;
+    uint64_t wanted = (uint64_t)(t->unread + 1) * t->stride * rt.period_ns;
     bool steady = t->clock_ns && passed > wanted - wanted / 64 && passed < wanted + wanted / 64;
     if (steady && t->unread == 0) {
-        uint64_t a_period = ticks - t->clock_ticks;
+        uint64_t a_period = (ticks - t->clock_ticks) / t->stride;
         uint64_t least = atomic_load_explicit(&rt.ticks_a_period, memory_order_relaxed);
         if (!least || a_period < least)
             atomic_store_explicit(&rt.ticks_a_period, a_period, memory_order_relaxed);
@@ -408,7 +409,7 @@ static uint64_t read_clock(struct thread *t, uint64_t ticks)
  * signals of the thread have come once a period so far, and no more than that can have passed since
  * the last one, this one is taken for the next point, and the clock is read again some signals
  * later. What is wrong with that by then is put right by then: points follow the clock. */
-static uint64_t clock_at_signal(struct thread *t, const siginfo_t *si)
+static uint64_t clock_at_signal(struct thread *t, const siginfo_t *si, uint64_t ticks)
 {
     if (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_CLOCK) {
         if (t->timer < 0)
@@ -418,8 +419,8 @@ static uint64_t clock_at_signal(struct thread *t, const siginfo_t *si)
     }
     if (t->timer >= 0)
         return t->clock_ns = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    uint64_t ticks = sigsafe_ticks(), passed = ticks - t->clock_ticks, now;
-    uint64_t a_period = atomic_load_explicit(&rt.ticks_a_period, memory_order_relaxed);
+    uint64_t passed = ticks - t->clock_ticks, now;
+    uint64_t a_period = atomic_load_explicit(&rt.ticks_a_period, memory_order_relaxed) * t->stride;
     if (t->unread < t->trust && passed < a_period + a_period / 2) {
         t->unread++;
         now = t->next_point_ns;
@@ -432,6 +433,7 @@ static uint64_t clock_at_signal(struct thread *t, const siginfo_t *si)
 
 static void handle_tick(struct thread *t, const siginfo_t *si, const void *context)
 {
+    uint64_t began = sigsafe_ticks();
     if (atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
         atomic_load_explicit(&rt.ended, memory_order_relaxed))
         return;
@@ -440,12 +442,15 @@ static void handle_tick(struct thread *t, const siginfo_t *si, const void *conte
     runtime_tend_clock(t);
     if (atomic_load(&rt.closers) && atomic_load(&rt.closing_tid) != t->tid)
         return; /* a module may be going away: the points stay for the next signal */
-    uint64_t points = runtime_points_passed(t, clock_at_signal(t, si));
+    uint64_t points = runtime_points_passed(t, clock_at_signal(t, si, began));
     if (points == 0 && t->timer < 0)
         return; /* a little early: the next signal counts this point */
     struct unwind_regs regs;
     unwind_regs_from_ucontext(&regs, context);
     take_sample(t, &regs, points);
+    runtime_count_cost(t, sigsafe_ticks() - began);
+    if (t->stride != atomic_load_explicit(&rt.stride, memory_order_relaxed))
+        runtime_slow_down(t);
 }
 
 void runtime_handler(int sig, siginfo_t *si, void *context)

@@ -19,10 +19,13 @@
 
 enum { ARGS_MAX = 1 << 17, PATH_BYTES = 4096 };
 
-/* Declares `env` from envp: the array itself, or a copy with our settings on the stack. */
-#define RESTORED_ENVIRONMENT(envp, env)                                                            \
+/* Declares `env` from envp: the array itself, or a copy with our settings on the stack if the
+ * program can load us. */
+#define RESTORED_ENVIRONMENT(envp, env, can_load)                                                  \
     size_t env##_pointers, env##_bytes;                                                            \
     environ_measure(envp, &env##_pointers, &env##_bytes);                                          \
+    if (env##_pointers && !(can_load))                                                             \
+        env##_pointers = 0;                                                                        \
     char *env##_array[env##_pointers + 1];                                                         \
     char env##_text[env##_bytes + 1];                                                              \
     char *const *env = envp;                                                                       \
@@ -37,8 +40,8 @@ enum { ARGS_MAX = 1 << 17, PATH_BYTES = 4096 };
 INTERPOSE int execve(const char *path, char *const argv[], char *const envp[])
 {
     REAL(execve, int (*)(const char *, char *const[], char *const[]));
-    RESTORED_ENVIRONMENT(envp, env);
     struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
+    RESTORED_ENVIRONMENT(envp, env, environ_can_load(path));
     int r = real(path, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -47,8 +50,8 @@ INTERPOSE int execve(const char *path, char *const argv[], char *const envp[])
 INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 {
     REAL(fexecve, int (*)(int, char *const[], char *const[]));
-    RESTORED_ENVIRONMENT(envp, env);
     struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
+    RESTORED_ENVIRONMENT(envp, env, environ_can_load_fd(fd));
     int r = real(fd, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -56,9 +59,10 @@ INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 
 INTERPOSE int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
-    RESTORED_ENVIRONMENT(envp, env);
+    REAL(syscall, long (*)(long, ...));
     struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
-    int r = (int)syscall(SYS_execveat, fd, path, argv, env, flags);
+    RESTORED_ENVIRONMENT(envp, env, *path || environ_can_load_fd(fd));
+    int r = (int)real(SYS_execveat, fd, path, argv, env, flags);
     runtime_exec_failed(p);
     return r;
 }
@@ -68,7 +72,7 @@ INTERPOSE int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 {
     REAL(posix_spawn, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                               const posix_spawnattr_t *, char *const[], char *const[]));
-    RESTORED_ENVIRONMENT(envp, env);
+    RESTORED_ENVIRONMENT(envp, env, environ_can_load(path));
     signals_for_exec(true);
     int r = real(pid, path, actions, attr, argv, env);
     signals_for_exec(false);
@@ -80,7 +84,7 @@ INTERPOSE int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_
 {
     REAL(posix_spawnp, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                                const posix_spawnattr_t *, char *const[], char *const[]));
-    RESTORED_ENVIRONMENT(envp, env);
+    RESTORED_ENVIRONMENT(envp, env, environ_can_load(file));
     signals_for_exec(true);
     int r = real(pid, file, actions, attr, argv, env);
     signals_for_exec(false);

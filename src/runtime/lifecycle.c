@@ -68,6 +68,8 @@ static bool take_slot(uint64_t *origin_ns)
     if (!rt.process)
         return false;
     rt.image = atomic_fetch_add(&rt.process->image, 1) + 1;
+    if (atomic_load(&rt.stride) > 1) /* inherited by fork */
+        atomic_store(&rt.process->stride, rt.stride);
     atomic_store(&rt.process->cpu_at_end_ns, 0);
     return true;
 }
@@ -88,9 +90,13 @@ int runtime_begin(enum sink sink)
         atomic_store(&rt.process->state, SHM_LIVE);
     }
     rt.stack_count = 0;
+    atomic_store(&rt.stride, 1);
+    atomic_store(&rt.cost_ns, 0);
     atomic_store(&rt.ended, 0);
     atomic_store(&rt.sink, sink);
     uint32_t tid = runtime_tid();
+    if (!rt.shm && at_start)
+        origin = rt.process_origin_ns = environ_exec_ns();
     if (!at_start)
         origin = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     struct thread *t = begin_self(origin, tid == rt.pid ? main_stack_hi() : 0);
@@ -306,8 +312,10 @@ struct shm_process *runtime_exec_begin(const void *caller)
             runtime_disarm(self);
         book_self(self, caller, SHM_PSEUDO_EXEC);
     }
-    if (!rt.shm && pid == rt.pid)
+    if (!rt.shm && pid == rt.pid) {
         file_save();
+        environ_note_exec(own_clock());
+    }
     if (!rt.shm)
         return NULL;
     struct shm_process *p = pid == rt.pid ? rt.process : shm_process_claim(rt.shm, pid);
@@ -324,6 +332,7 @@ void runtime_exec_failed(struct shm_process *p)
     if (!runtime_is_sampling())
         return;
     signals_for_exec(false);
+    environ_note_exec(0);
     if (p)
         atomic_store(&p->state, p == rt.process ? SHM_LIVE : SHM_FREE);
     struct thread *self = runtime_pid() == rt.pid ? current_thread() : NULL;
@@ -361,6 +370,8 @@ static int begin_under_recorder(const struct strobe_config *c)
     rt.period_ns = rt.shm->period_ns;
     rt.clock.backend = rt.shm->backend;
     rt.clock.exclude_kernel = rt.shm->exclude_kernel != 0;
+    rt.max_cost_ppm = rt.shm->max_cost_ppm;
+    rt.interrupt_ns = rt.shm->interrupt_ns;
     rt.seed =
         rt.shm->seed ? rt.shm->seed ^ (uint64_t)atomic_fetch_add(&rt.shm->ordinal, 1) << 32 : 0;
     r = runtime_map();

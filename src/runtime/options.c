@@ -82,6 +82,21 @@ static int set_seed(struct strobe_config *c, const char *v)
     return set_number(v, UINT64_MAX, &c->seed);
 }
 
+static int set_nothing(struct strobe_config *c, const char *v)
+{
+    (void)c, (void)v;
+    return 0;
+}
+
+static int set_max_cost(struct strobe_config *c, const char *v)
+{
+    int ppm = taskclock_cost_parse(v);
+    if (ppm < 0)
+        return -EINVAL;
+    c->max_cost_ppm = (uint32_t)ppm;
+    return 0;
+}
+
 static const struct option options[] = {
     {"STROBE", "", "the profile to take: cpu; `help` prints this list", set_kinds},
     {"STROBE_HZ", "100", "samples a second of each thread's CPU time, 1 to 10000", set_hz},
@@ -89,8 +104,11 @@ static const struct option options[] = {
      set_out},
     {"STROBE_HTTP", "", "serve /debug/pprof/ at HOST:PORT (no host: loopback) or unix:PATH",
      set_http},
+    {"STROBE_MAX_COST", "1", "percent of CPU time; where sampling costs more, its rate is lowered",
+     set_max_cost},
     {"STROBE_BACKEND", "auto", "sampling clock: auto, sigtrap, signal, timer", set_backend},
     {"STROBE_SEED", "0", "fixes every random choice, for tests; 0 is random", set_seed},
+    {"STROBE_EXEC", "", "set by libstrobe for the next image of a process", set_nothing},
     {"STROBE_RECORD", "", "set by `strobe record` for the programs it runs", set_record},
 };
 
@@ -129,6 +147,7 @@ int options_read(struct strobe_config *c)
 {
     memset(c, 0, sizeof *c);
     c->hz = LIMIT_HZ_DEFAULT;
+    c->max_cost_ppm = LIMIT_COST_PPM_DEFAULT;
     strcpy(c->out, "%e.%p.%k.pb.gz");
     const char *kinds = environ_get("STROBE");
     if (kinds && strcmp(kinds, "help") == 0) {

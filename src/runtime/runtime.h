@@ -51,7 +51,10 @@ struct thread {
     uint64_t clock_ns;              /* its CPU clock when that was read last in its handler, and */
     uint64_t clock_ticks;           /* sigsafe_ticks() at its last signal */
     uint32_t unread;                /* signals since clock_ns; */
-    uint32_t trust;                 /* … at most this many, because so far they came on time */
+    uint32_t stride;                /* its points are this many periods apart */
+    uint32_t window_signals;        /* of the cost that is being measured: limit_cost */
+    uint64_t window_cost_ticks;
+    uint32_t trust;                   /* … at most this many, because so far they came on time */
     _Atomic uintptr_t alt_lo, alt_hi; /* its alternate signal stack */
     _Atomic int timer;                /* its kernel timer's id, or -1 */
     _Atomic bool first;               /* the event still has the length of the first interval */
@@ -89,9 +92,12 @@ struct runtime {
     int signo;                   /* SIGTRAP or SIGURG */
     struct taskclock clock;      /* back end of new threads */
     uint64_t period_ns;
-    uint64_t seed;              /* 0: random */
-    uint64_t process_origin_ns; /* the process's CPU clock when its sampling began */
-    bool started_by_call;       /* strobe_cpu_start, not the environment or a recorder */
+    uint64_t seed;                       /* 0: random */
+    uint32_t max_cost_ppm, interrupt_ns; /* as in struct shm */
+    _Atomic uint32_t stride;             /* of new threads, and of all at their next signal */
+    _Atomic uint64_t cost_ns;            /* CPU time that signals and handlers took, all threads */
+    uint64_t process_origin_ns;          /* the process's CPU clock when its sampling began */
+    bool started_by_call;                /* strobe_cpu_start, not the environment or a recorder */
     _Atomic uint32_t thread_ordinal;
     _Atomic uint32_t threads_high; /* entries of `threads` ever used */
     _Atomic uint32_t epoch;        /* of the module list */
@@ -191,6 +197,11 @@ uint64_t runtime_tick_ns(void);
 /* What a handler does with its thread's clock at each signal: the first interval is over, or it is
  * time to let go of the descriptor. Signal-safe. */
 void runtime_tend_clock(struct thread *t);
+/* Adds what a signal has cost, and lowers the process's rate where that is more than is allowed.
+ * Signal-safe. */
+void runtime_count_cost(struct thread *t, uint64_t handler_ticks);
+/* Another interval for the thread that runs this in its handler: rt.stride was raised. */
+void runtime_slow_down(struct thread *t);
 /* Arms the threads that exist already, the caller's aside. */
 void runtime_arm_others(void);
 void runtime_disarm_all(void);
@@ -249,6 +260,15 @@ void environ_hide(void);
 void environ_measure(char *const envp[], size_t *pointers, size_t *bytes);
 /* Writes envp with what children need put back. Safe after vfork. */
 void environ_restore(char *const envp[], char **out, char *text);
+/* Can libstrobe be loaded into this program? Where it is of another ELF class or machine the
+ * dynamic linker would say so on its standard error. `file` as for execvp. Safe after vfork. */
+bool environ_can_load(const char *file);
+bool environ_can_load_fd(int fd);
+/* Without a recorder: the CPU time of this process that is in profiles of its images so far, for
+ * the next image; 0: execve failed. */
+void environ_note_exec(uint64_t cpu_ns);
+/* What the image before noted, or 0. */
+uint64_t environ_exec_ns(void);
 /* A hidden variable's value, or NULL. */
 const char *environ_get(const char *name);
 
@@ -258,6 +278,7 @@ struct strobe_config {
     int hz;
     enum shm_backend backend;
     uint64_t seed;
+    uint32_t max_cost_ppm;
     char out[RUNTIME_PATH];    /* file name pattern */
     char http[RUNTIME_PATH];   /* where /debug/pprof/ is served, or "" */
     char record[RUNTIME_PATH]; /* the recorder's segment, or "" */

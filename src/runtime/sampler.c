@@ -51,6 +51,9 @@ struct thread *runtime_thread_claim(void)
         t->page = NULL;
         t->stack_hi = 0;
         t->alt_lo = t->alt_hi = 0;
+        t->window_signals = 0;
+        t->window_cost_ticks = 0;
+        t->stride = atomic_load(&rt.stride);
         t->start = 0;
         atomic_store(&rt.last[i].ready, 0);
         t->next_point_ns = UINT64_MAX;
@@ -64,8 +67,46 @@ struct thread *runtime_thread_claim(void)
     return NULL;
 }
 
+static void add_cost(struct thread *t)
+{
+    uint64_t a_period = atomic_load_explicit(&rt.ticks_a_period, memory_order_relaxed);
+    if (!t->window_signals || !a_period)
+        return;
+    uint64_t ns = t->window_cost_ticks * rt.period_ns / a_period;
+    atomic_fetch_add_explicit(&rt.cost_ns, ns, memory_order_relaxed);
+    if (rt.process)
+        atomic_fetch_add_explicit(&rt.process->cost_ns, ns, memory_order_relaxed);
+    t->window_signals = 0;
+    t->window_cost_ticks = 0;
+}
+
+/* Signals of one thread over which the cost is averaged. */
+enum { WINDOW = 128, STRIDE_MAX = 64 };
+
+void runtime_count_cost(struct thread *t, uint64_t handler_ticks)
+{
+    uint64_t a_period = atomic_load_explicit(&rt.ticks_a_period, memory_order_relaxed);
+    if (!a_period || t->timer >= 0)
+        return; /* the scheduler's tick comes anyway, and cannot be made slower */
+    uint64_t budget = a_period * t->stride / 1000 * rt.max_cost_ppm / 1000;
+    uint64_t cost = handler_ticks + rt.interrupt_ns * a_period / rt.period_ns;
+    /* Another thread may have run on this CPU meanwhile: that is no cost of ours. */
+    uint64_t most = budget ? 2 * budget : UINT64_MAX;
+    t->window_cost_ticks += cost < most ? cost : most;
+    if (++t->window_signals < WINDOW)
+        return;
+    uint64_t average = t->window_cost_ticks / t->window_signals;
+    add_cost(t);
+    uint32_t stride = t->stride;
+    if (!budget || average <= budget || stride >= STRIDE_MAX)
+        return;
+    if (atomic_compare_exchange_strong(&rt.stride, &stride, stride * 2) && rt.process)
+        atomic_store(&rt.process->stride, stride * 2);
+}
+
 void runtime_thread_release(struct thread *t)
 {
+    add_cost(t);
     t->tid = 0;
     atomic_store_explicit(&t->used, 0, memory_order_release);
 }
@@ -78,15 +119,15 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-/* Uniform in [1, period]: the first sampling point of a thread. */
-static uint64_t random_phase(uint32_t tid)
+/* Uniform in [1, interval]: the first sampling point of a thread. */
+static uint64_t random_phase(uint32_t tid, uint64_t interval_ns)
 {
     uint64_t ordinal = atomic_fetch_add(&rt.thread_ordinal, 1), r = 0;
     if (rt.seed)
         r = mix(mix(rt.seed) ^ ordinal);
     else if (sigsafe_syscall3(SYS_getrandom, &r, sizeof r, 1 /* GRND_NONBLOCK */) != sizeof r)
         r = mix(sigsafe_clock_ns(CLOCK_MONOTONIC) ^ (uint64_t)tid << 40 ^ ordinal << 20);
-    return r % rt.period_ns + 1;
+    return r % interval_ns + 1;
 }
 
 /* ---- perf_event ---- */
@@ -163,18 +204,18 @@ static bool arm_event(struct thread *t, uint32_t tid, uint64_t first_ns)
     return true;
 }
 
-/* The first interval is over: the next are whole periods. Where the program has closed the
- * descriptor the event lives on by its mapping, but cannot be told: another takes its place. */
-static void set_period(struct thread *t)
+/* The event's interval from now on. One without a descriptor lives on by its mapping, but cannot be
+ * told: another takes its place. */
+static void set_interval(struct thread *t, uint64_t interval_ns)
 {
     if (fd_is_ours(t)) {
-        sigsafe_syscall3(SYS_ioctl, t->fd, PERF_EVENT_IOC_PERIOD, &rt.period_ns);
+        sigsafe_syscall3(SYS_ioctl, t->fd, PERF_EVENT_IOC_PERIOD, &interval_ns);
         return;
     }
     void *old = t->page;
     t->page = NULL;
     t->fd = -1;
-    if (arm_event(t, t->tid, rt.period_ns))
+    if (arm_event(t, t->tid, interval_ns))
         map_event(t);
     drop_page(old);
 }
@@ -185,9 +226,9 @@ void runtime_tend_clock(struct thread *t)
         (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_ARM))
         return; /* the signal came before the descriptor was noted: at the next one */
     t->ticks++;
-    if (t->first) {
+    if (t->first) { /* the first interval is over: the next are whole */
         t->first = false;
-        set_period(t);
+        set_interval(t, rt.period_ns * t->stride);
     }
     if (t->fd < 0 || (!t->page && t->ticks != SETTLED_TICKS))
         return;
@@ -227,10 +268,26 @@ static bool arm_timer(struct thread *t, uint32_t tid)
 
 /* ---- both ---- */
 
+/* Of the points that were to come every stride-th stays, at random which, and weighs as many: the
+ * sum stays what it was on average. */
+void runtime_slow_down(struct thread *t)
+{
+    uint32_t stride = atomic_load(&rt.stride), old = t->stride;
+    if (stride <= old || t->timer >= 0 ||
+        (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_ARM))
+        return;
+    uint64_t r = mix(t->next_point_ns ^ (uint64_t)t->tid << 40 ^ rt.seed) % (stride / old);
+    t->next_point_ns += r * old * rt.period_ns;
+    t->stride = stride;
+    t->unread = t->trust = 0;
+    t->first = true;
+    set_interval(t, (r + 1) * old * rt.period_ns);
+}
+
 bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns)
 {
     if (t->next_point_ns == UINT64_MAX)
-        t->next_point_ns = origin_ns + random_phase(tid);
+        t->next_point_ns = origin_ns + random_phase(tid, rt.period_ns * t->stride);
     uint64_t now = sigsafe_clock_ns(taskclock_of_thread(tid));
     uint64_t first = t->next_point_ns > now ? t->next_point_ns - now : 0;
     if (first < FIRST_MIN_NS)

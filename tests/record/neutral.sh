@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A program cannot tell from what it sees of itself whether it is being recorded.
 . "$(dirname "$0")/lib.sh"
+unset STROBE_MAX_COST
 
 for backend in perf timer; do
     # What it prints about itself: threads, descriptors, masks, name, arguments, environment.
