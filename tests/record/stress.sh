@@ -4,6 +4,7 @@
 # stress.sh BUILD [TIMES [BACKENDS [CASE…]]]; each case runs TIMES times on each back end. Ends with
 # a table: runs, runs that differed, profiles that were off, stacks that did not reach a root.
 . "$(dirname "$0")/lib.sh"
+unset STROBE_MAX_COST # the programs look at their environment
 times=${2:-1} chosen=${3:-$backends}
 [ $# -le 3 ] && set --
 [ $# = 0 ] || shift 3
@@ -91,6 +92,7 @@ run_case()
 under()
 {
     set -- "$1" "$strobe record -F 1000 -o $tmp/p.pb.gz -- $programs/cputime $tmp/cpu"
+    set -- "$1" "env STROBE_MAX_COST=0 $2"
     case $1 in
     timer) echo "env STROBE_BACKEND=timer $2" ;;
     noperf) echo "$programs/noperf $2" ;;
