@@ -24,11 +24,6 @@ struct arena_chunk {
 
 enum { CHUNK_MIN = 64 << 10, CHUNK_MAX = 64 << 20, PAGE = 4096, HEADER = 64 };
 
-/* Chunks from this size on ask for huge pages: touching hundreds of megabytes 4 KiB at a time costs
- * more than reading a profile into them. Never inside a host program, whose memory is not ours to
- * round up. */
-enum { HUGE_MIN = 8 << 20 };
-
 /* ---- chunks kept for the next arena: by size, CHUNK_MIN << class ---- */
 
 enum { RECYCLED_CLASSES = 5 };
@@ -138,8 +133,6 @@ static struct arena_chunk *new_chunk(struct arena *a, size_t size)
     } else {
         c = map_chunk(size);
     }
-    if (c != MAP_FAILED && size >= HUGE_MIN && !a->null_on_oom)
-        madvise(c, size, MADV_HUGEPAGE);
     return c;
 }
 

@@ -13,7 +13,7 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *head;  /* newest first */
-    struct arena_chunk *spare; /* given by arena_inherit, not in use; NULL mostly */
+    struct arena_chunk *spare; /* given by arena_inherit, not in use yet, or NULL */
     char *at, *end;            /* free part of the newest chunk; at <= end */
     size_t mapped_bytes;       /* sum of all chunks' sizes */
     int null_on_oom;           /* 1: return NULL when memory is out (runtime); 0: say so, exit 2 */
