@@ -9,16 +9,16 @@
  * which is the order the reader draws it in. No recursion: stacks may be a million frames deep. */
 #include "analyze/flame.h"
 #include "analyze/flame_frames.h"
+#include "analyze/stack_sums.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a sample's walk stands, and all that is asked of a sample on its way: a step touches one
- * line of memory here and one of the locations. Walks towards the leaf take loc_refs downwards and
- * a location's lines upwards, walks towards the start the other way round. */
+/* Where a sample's walk stands. Walks towards the leaf take loc_refs downwards and a location's
+ * lines upwards, walks towards the start the other way round. */
 struct cursor {
-    uint64_t at; /* its next location is loc_refs[at - 1]; on the way up loc_refs[at] */
-    int64_t value;
+    uint64_t at;             /* its next location is loc_refs[at - 1]; on the way up loc_refs[at] */
     uint32_t locations_left; /* 0: the walk is over */
     uint32_t line;           /* how many lines of the next location are done */
 };
@@ -27,6 +27,7 @@ struct node {
     uint32_t parent, frame;
     uint32_t first, count; /* its samples: order[first .. first + count) */
     uint32_t next;         /* in its bucket's list of nodes to be opened */
+    uint32_t depth;
     bool open;
     int64_t self; /* of the samples that end here */
     uint64_t own_weight, weight;
@@ -36,9 +37,20 @@ struct node {
 /* Weights by their highest nine bits and where these stand: each bucket is 1/256 wide. */
 enum { BUCKETS = 58 * 256 };
 
-/* Tables of large profiles are larger than caches: what is needed soon is fetched so many steps
- * ahead. */
-enum { AHEAD = 16 };
+/* A step of a walk is a line of memory of its own, while the frames of many samples at one depth
+ * lie together. So walks go LEVELS steps at a time, into a column for each step; opening a node
+ * then reads one column. */
+enum { LEVELS = 8, AHEAD = 16 };
+
+/* Frames of a profile from which on a second thread is worth starting. */
+enum { LARGE = 1 << 21 };
+
+#define MANY 0x80000000u
+
+/* The child for a frame, if `opened` is the number + 1 of the node that is being opened. */
+struct group {
+    uint32_t opened, child;
+};
 
 struct growing {
     const struct profile *p;
@@ -50,11 +62,16 @@ struct growing {
     uint32_t count, limit;
     uint32_t *order; /* samples, grouped by node */
     struct cursor *cursors;
+    int64_t *values;
+    /* By sample: the frame below a node of depth d is columns[d % LEVELS], FLAME_NONE at the end of
+     * the walk. Where d % LEVELS is 0 they are filled when the node is opened. */
+    uint32_t *columns[LEVELS];
+    /* By location: its frame, or MANY and where in `many` its frames begin, behind their number. */
+    uint32_t *frame_of, *many;
     uint32_t *buckets; /* heads of lists of nodes to be opened, FLAME_NONE: empty */
     uint32_t top_bucket, waiting;
-    uint32_t *group_of; /* by frame: the child of the node that is being opened ... */
-    uint32_t *opened;   /* ... if this is that node's number + 1 */
-    uint32_t *parted;   /* scratch of one node's samples, twice as many as samples */
+    struct group *groups; /* by frame */
+    uint32_t *parted;     /* scratch of one node's samples, twice as many as samples */
     bool negative;
     enum flame_walk walk;
     bool up;           /* the walk goes towards the start of the program */
@@ -119,50 +136,28 @@ static uint32_t bucket_of(uint64_t weight)
 
 /* ---- what functions cost ---- */
 
-/* Recursion counts once a sample: `seen` is the last sample (+1) the function was met in. */
-struct cost {
-    int64_t cum;
-    uint32_t seen;
-};
-
-static void meet(struct cost *c, uint32_t sample, int64_t v)
+/* Reads the profile and the names only, so that a large profile's tree may grow at the same time. */
+static void *add_functions(void *arg)
 {
-    if (c->seen != sample + 1)
-        add(&c->cum, v);
-    c->seen = sample + 1;
-}
-
-static void fetch_lines(const struct growing *g, uint64_t k)
-{
-    const struct profile *p = g->p;
-    if (k + AHEAD >= p->loc_ref_count)
-        return;
-    __builtin_prefetch(&g->stacks.first[p->loc_refs[k + AHEAD]]);
-    __builtin_prefetch(&g->stacks.lines[g->stacks.first[p->loc_refs[k + AHEAD / 2]]]);
-}
-
-static void add_functions(struct growing *g)
-{
-    const struct profile *p = g->p;
-    struct flame *f = g->f;
+    const struct growing *g = arg;
     const struct flame_stacks *stacks = &g->stacks;
-    struct cost *costs = arena_zarray(&g->scratch, f->function_count, sizeof *costs);
-    for (uint32_t i = 0; i < p->sample_count; i++) {
-        int64_t v = value_of(p, i, g->type);
-        uint64_t first = profile_loc_first(p, i), end = p->sample_loc_end[i];
-        if (!v || first == end)
-            continue;
-        for (uint64_t k = first; k < end; k++) {
-            fetch_lines(g, k);
-            uint32_t loc = p->loc_refs[k];
-            for (uint32_t l = stacks->first[loc]; l < stacks->first[loc + 1]; l++)
-                meet(&costs[stacks->lines[l].function], i, v);
-        }
-        uint32_t leaf = stacks->first[p->loc_refs[first] + 1] - 1;
-        add(&f->functions[stacks->lines[leaf].function].flat, v);
+    uint32_t locations = g->p->location_count, functions = g->f->function_count;
+    struct arena scratch;
+    arena_init(&scratch);
+    uint32_t *items = arena_array(&scratch, stacks->first[locations], sizeof *items);
+    for (uint32_t i = 0; i < locations; i++)
+        for (uint32_t n = stacks->first[i], end = stacks->first[i + 1], k = 0; n + k < end; k++)
+            items[n + k] = stacks->lines[end - 1 - k].function;
+    struct stack_sums out = {.flat = arena_zarray(&scratch, functions, sizeof *out.flat),
+                             .cum = arena_zarray(&scratch, functions, sizeof *out.cum)};
+    stack_sums_add(&out, g->p, &(struct stack_items){stacks->first, items, functions},
+                   &(struct stack_sums_options){.type = g->type});
+    for (uint32_t i = 0; i < functions; i++) {
+        g->f->functions[i].flat = out.flat[i];
+        g->f->functions[i].cum = out.cum[i];
     }
-    for (uint32_t i = 0; i < f->function_count; i++)
-        f->functions[i].cum = costs[i].cum;
+    arena_free(&scratch);
+    return NULL;
 }
 
 /* ---- growing ---- */
@@ -173,34 +168,35 @@ static uint32_t next_location(const struct growing *g, const struct cursor *c)
 }
 
 /* The sample's next frame, FLAME_NONE at its end. */
-static uint32_t step(struct growing *g, struct cursor *c)
+static inline uint32_t step(const struct growing *g, struct cursor *c)
 {
     if (!c->locations_left)
         return FLAME_NONE;
-    const uint32_t *first = &g->stacks.first[next_location(g, c)];
-    uint32_t done = c->line++;
-    uint32_t frame = g->stacks.lines[g->up ? first[1] - 1 - done : first[0] + done].frame;
-    if (first[0] + c->line == first[1]) {
-        c->at = g->up ? c->at + 1 : c->at - 1;
-        c->locations_left--;
+    uint32_t frame = g->frame_of[next_location(g, c)];
+    if (frame & MANY) {
+        const uint32_t *many = &g->many[frame & ~MANY];
+        uint32_t done = c->line++;
+        frame = many[g->up ? many[0] - done : done + 1];
+        if (c->line < many[0])
+            return frame;
         c->line = 0;
     }
+    c->at = g->up ? c->at + 1 : c->at - 1;
+    c->locations_left--;
     return frame;
 }
 
-/* Fetches what step will need of later samples, one level of it each. */
-static void fetch_ahead(const struct growing *g, const uint32_t *samples, uint32_t left)
+/* Takes the walks of the node's samples LEVELS steps further. */
+static void fill_columns(struct growing *g, const struct node *n)
 {
-    if (left > AHEAD)
-        __builtin_prefetch(&g->cursors[samples[AHEAD]]);
-    if (left <= AHEAD / 2)
-        return;
-    const struct cursor *far = &g->cursors[samples[AHEAD / 2]];
-    const struct cursor *near = &g->cursors[samples[AHEAD / 4]];
-    if (far->locations_left)
-        __builtin_prefetch(&g->p->loc_refs[g->up ? far->at : far->at - 1]);
-    if (near->locations_left)
-        __builtin_prefetch(&g->stacks.first[next_location(g, near)]);
+    const uint32_t *samples = g->order + n->first;
+    for (uint32_t i = 0; i < n->count; i++) {
+        struct cursor *cursor = &g->cursors[samples[i]];
+        if (n->count - i > AHEAD)
+            __builtin_prefetch(&g->p->loc_refs[g->cursors[samples[i + AHEAD]].at]);
+        for (unsigned level = 0; level < LEVELS; level++)
+            g->columns[level][samples[i]] = step(g, cursor);
+    }
 }
 
 static void wait_to_open(struct growing *g, uint32_t number)
@@ -225,12 +221,37 @@ static uint32_t heaviest_waiting(struct growing *g)
 
 static uint32_t child_of(struct growing *g, uint32_t number, uint32_t frame)
 {
-    if (g->opened[frame] != number + 1) {
-        g->opened[frame] = number + 1;
-        g->group_of[frame] = g->count;
-        g->nodes[g->count++] = (struct node){.parent = number, .frame = frame};
+    struct group *group = &g->groups[frame];
+    if (group->opened != number + 1) {
+        *group = (struct group){number + 1, g->count};
+        g->nodes[g->count++] =
+            (struct node){.parent = number, .frame = frame, .depth = g->nodes[number].depth + 1};
     }
-    return g->group_of[frame];
+    return group->child;
+}
+
+/* Finds the child that each of the node's samples goes to, FLAME_NONE if it ends here; returns how
+ * many do. */
+static uint32_t find_children(struct growing *g, uint32_t number, uint32_t *child)
+{
+    struct node *n = &g->nodes[number];
+    const uint32_t *samples = g->order + n->first, *column = g->columns[n->depth % LEVELS];
+    uint32_t ended = 0;
+    for (uint32_t i = 0; i < n->count; i++) {
+        int64_t v = g->values[samples[i]];
+        uint32_t frame = column[samples[i]];
+        if (frame == FLAME_NONE) {
+            child[i] = FLAME_NONE;
+            add(&n->self, v);
+            n->own_weight += magnitude(v);
+            ended++;
+            continue;
+        }
+        child[i] = child_of(g, number, frame);
+        g->nodes[child[i]].weight += magnitude(v);
+        g->nodes[child[i]].count++;
+    }
+    return ended;
 }
 
 /* Parts the node's samples by their next frame: each group is a child, those that end are its own.
@@ -239,30 +260,20 @@ static void open_node(struct growing *g, uint32_t number)
 {
     struct node *n = &g->nodes[number];
     uint32_t *samples = g->order + n->first, *child = g->parted, *sorted = g->parted + n->count;
-    uint32_t first_child = g->count, ended = 0;
+    uint32_t first_child = g->count;
     n->open = true;
-    for (uint32_t i = 0; i < n->count; i++) {
-        fetch_ahead(g, samples + i, n->count - i);
-        struct cursor *cursor = &g->cursors[samples[i]];
-        int64_t v = cursor->value;
-        uint32_t frame = step(g, cursor);
-        child[i] = frame == FLAME_NONE ? FLAME_NONE : child_of(g, number, frame);
-        struct node *to = frame == FLAME_NONE ? n : &g->nodes[child[i]];
-        if (to == n) {
-            add(&n->self, v);
-            n->own_weight += magnitude(v);
-            ended++;
-        } else {
-            to->weight += magnitude(v);
-            to->count++;
-        }
-    }
-    uint32_t at = n->first + ended;
+    if (n->depth % LEVELS == 0)
+        fill_columns(g, n);
+    uint32_t ended = find_children(g, number, child), at = n->first + ended;
     for (uint32_t c = first_child; c < g->count; c++) {
         g->nodes[c].first = at;
         at += g->nodes[c].count;
-        g->nodes[c].count = 0; /* counted again as they are put in place */
+        wait_to_open(g, c);
     }
+    if (ended == 0 && g->count == first_child + 1)
+        return; /* all go the same way: they stand right */
+    for (uint32_t c = first_child; c < g->count; c++)
+        g->nodes[c].count = 0; /* counted again as they are put in place */
     for (uint32_t i = 0; i < n->count; i++) {
         if (child[i] == FLAME_NONE)
             continue;
@@ -270,17 +281,18 @@ static void open_node(struct growing *g, uint32_t number)
         sorted[c->first - n->first + c->count++] = samples[i];
     }
     memcpy(samples + ended, sorted + ended, (n->count - ended) * sizeof *samples);
-    for (uint32_t c = first_child; c < g->count; c++)
-        wait_to_open(g, c);
 }
 
 /* A node that stays closed: what ends in it is its own, what goes on is left out. */
 static void close_node(struct growing *g, uint32_t number)
 {
     struct node *n = &g->nodes[number];
+    unsigned level = n->depth % LEVELS;
     for (uint32_t i = n->first; i < n->first + n->count; i++) {
-        int64_t v = g->cursors[g->order[i]].value;
-        bool ends = !g->cursors[g->order[i]].locations_left;
+        uint32_t sample = g->order[i];
+        int64_t v = g->values[sample];
+        bool ends =
+            level ? g->columns[level][sample] == FLAME_NONE : !g->cursors[sample].locations_left;
         add(ends ? &n->self : &n->rest, v);
         n->own_weight += ends ? magnitude(v) : 0;
     }
@@ -325,18 +337,37 @@ static bool begin_walk(const struct growing *g, uint32_t sample, struct cursor *
     return true;
 }
 
+static void place_frames(struct growing *g)
+{
+    uint32_t locations = g->p->location_count, count = 0;
+    g->frame_of = arena_array(&g->scratch, locations, sizeof *g->frame_of);
+    g->many = arena_array(&g->scratch, 2 * (size_t)g->stacks.first[locations], sizeof *g->many);
+    for (uint32_t i = 0; i < locations; i++) {
+        uint32_t first = g->stacks.first[i], lines = g->stacks.first[i + 1] - first;
+        g->frame_of[i] = lines == 1 ? g->stacks.lines[first].frame : MANY | count;
+        if (lines == 1)
+            continue;
+        g->many[count++] = lines;
+        for (uint32_t n = 0; n < lines; n++)
+            g->many[count++] = g->stacks.lines[first + n].frame;
+    }
+}
+
 static void plant(struct growing *g)
 {
     const struct profile *p = g->p;
     struct arena *a = &g->scratch;
     size_t samples = p->sample_count, frames = g->f->frame_count;
     g->order = arena_array(a, samples, sizeof *g->order);
+    g->cursors = arena_array(a, samples, sizeof *g->cursors);
+    g->values = arena_array(a, samples, sizeof *g->values);
     g->parted = arena_array(a, 2 * samples, sizeof *g->parted);
-    g->cursors = arena_zarray(a, samples, sizeof *g->cursors);
-    g->group_of = arena_array(a, frames, sizeof *g->group_of);
-    g->opened = arena_zarray(a, frames, sizeof *g->opened);
+    for (unsigned level = 0; level < LEVELS; level++)
+        g->columns[level] = arena_array(a, samples, sizeof *g->columns[level]);
+    g->groups = arena_zarray(a, frames, sizeof *g->groups);
     g->buckets = arena_array(a, BUCKETS, sizeof *g->buckets);
     memset(g->buckets, 0xff, BUCKETS * sizeof *g->buckets);
+    place_frames(g);
     /* The last node that is opened may add as many as there are frames. */
     g->nodes = arena_array(a, (size_t)g->limit + frames + 1, sizeof *g->nodes);
     struct node root = {.parent = 0, .frame = FLAME_NONE};
@@ -344,7 +375,7 @@ static void plant(struct growing *g)
         int64_t v = value_of(p, i, g->type);
         if (!v || !begin_walk(g, i, &g->cursors[i]))
             continue;
-        g->cursors[i].value = v;
+        g->values[i] = v;
         g->order[root.count++] = i;
         root.weight += magnitude(v);
         g->negative |= v < 0;
@@ -511,8 +542,13 @@ void flame_build_walk(struct flame *f, const struct profile *p, const struct fla
     flame_frames_build(f, p, &g.scratch, &g.stacks);
     find_function(&g, o->function);
     f->total = p->sample_count ? flame_total(p, o->type) : 0;
-    add_functions(&g);
+    pthread_t helper;
+    bool helped = p->loc_ref_count >= LARGE && !pthread_create(&helper, NULL, add_functions, &g);
+    if (!helped)
+        add_functions(&g);
     grow_tree(&g);
+    if (helped)
+        pthread_join(helper, NULL);
     number_anew(&g);
     arena_free(&g.scratch);
 }

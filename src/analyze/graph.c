@@ -1,134 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * Summing samples into nodes; graph_edges.c sums edges. These are the hot loops of every graph
- * report: tens of millions of frames for a large profile. So nodes are dense numbers resolved
- * beforehand, "counted already in this sample" is a stamp in the node and not a set, what counted
- * already adds 0 instead of being branched around, and the nodes of a stack are all fetched before
- * the first is added to. */
+ * A graph's nodes and their edges in order. Summing is stack_sums.c, for nodes, and graph_edges.c.
+ */
 #include "analyze/graph.h"
 #include "analyze/graph_internal.h"
+#include "analyze/stack_sums.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What one frame touches, a quarter of a cache line. */
-struct cell {
-    int64_t cum;
-    uint32_t epoch; /* the last sample that counted here */
-};
-
-/* The first node of a location; and where the others begin in `rest`, 0: there is no other. The
- * last of them has the bit LAST. */
-struct place {
-    uint32_t node, rest;
-};
-
-#define LAST 0x80000000u
-
-enum { BATCH = 256, AHEAD = 16 }; /* frames */
-
-struct adder {
-    struct graph *g;
-    const struct profile *p;
-    struct cell *cells;
-    struct place *places; /* by location */
-    uint32_t *rest;
-    uint32_t count; /* of batch */
-    uint32_t batch[BATCH];
-    /* of the sample: */
-    int64_t weight, div;
-    uint32_t epoch;
-};
-
-static void add_batch(struct adder *a, bool mean)
-{
-    int64_t weight = a->weight;
-    uint32_t epoch = a->epoch;
-    for (uint32_t i = 0; i < a->count; i++) {
-        struct cell *c = &a->cells[a->batch[i]];
-        bool counted = c->epoch == epoch;
-        c->epoch = epoch;
-        c->cum += counted ? 0 : weight;
-        if (mean && !counted)
-            a->g->cum_div[a->batch[i]] += a->div;
-    }
-    a->count = 0;
-}
-
-static inline void put(struct adder *a, uint32_t node, bool mean)
-{
-    __builtin_prefetch(&a->cells[node], 1);
-    a->batch[a->count++] = node;
-    if (a->count == BATCH)
-        add_batch(a, mean);
-}
-
-static inline __attribute__((always_inline)) void
-add_stack(struct adder *a, const uint32_t *refs, const uint32_t *end, bool mean)
-{
-    uint32_t leaf = a->places[*refs].node;
-    bool ahead = a->p->loc_refs + a->p->loc_ref_count - end >= AHEAD;
-    __builtin_prefetch(&a->g->flat[leaf], 1);
-    for (const uint32_t *at = refs; at < end; at++) {
-        if (ahead)
-            __builtin_prefetch(&a->places[at[AHEAD]]);
-        struct place here = a->places[*at];
-        put(a, here.node, mean);
-        for (const uint32_t *n = a->rest + here.rest; here.rest; n++) {
-            put(a, *n & ~LAST, mean);
-            if (*n & LAST)
-                break;
-        }
-    }
-    add_batch(a, mean);
-    a->g->flat[leaf] += a->weight;
-    if (mean)
-        a->g->flat_div[leaf] += a->div;
-}
-
-static void add_samples(struct adder *a, const struct graph_values *v)
-{
-    const struct profile *p = a->p;
-    uint64_t first = 0, last;
-    for (uint32_t i = 0; i < p->sample_count; i++, first = last) {
-        const int64_t *values = p->values + (size_t)i * p->sample_type_count;
-        last = p->sample_loc_end[i];
-        a->weight = values[v->index];
-        a->div = v->mean ? values[0] : 0;
-        a->epoch = i + 1;
-        if (first == last || (!a->weight && !a->div))
-            continue;
-        if (v->mean)
-            add_stack(a, p->loc_refs + first, p->loc_refs + last, true);
-        else
-            add_stack(a, p->loc_refs + first, p->loc_refs + last, false);
-    }
-}
-
-static void place_nodes(struct adder *a, const struct graph_frames *f, struct arena *scratch)
-{
-    uint32_t count = 1;
-    a->places = arena_array(scratch, f->location_count, sizeof *a->places);
-    a->rest = arena_array(scratch, (size_t)f->loc_first[f->location_count] + 1, sizeof *a->rest);
-    for (uint32_t i = 0; i < f->location_count; i++) {
-        uint32_t first = f->loc_first[i], end = f->loc_first[i + 1];
-        a->places[i] = (struct place){f->line_nodes[first], end > first + 1 ? count : 0};
-        for (uint32_t n = first + 1; n < end; n++)
-            a->rest[count++] = f->line_nodes[n] | (n + 1 == end ? LAST : 0);
-    }
-}
-
 static void sum_nodes(struct graph *g, const struct profile *p, const struct graph_values *v)
 {
-    struct arena scratch;
-    arena_init(&scratch);
-    struct adder a = {.g = g, .p = p};
-    a.cells = arena_zarray(&scratch, g->frames->node_count, sizeof *a.cells);
-    place_nodes(&a, g->frames, &scratch);
-    add_samples(&a, v);
-    for (uint32_t i = 0; i < g->frames->node_count; i++)
-        g->cum[i] = a.cells[i].cum;
-    arena_free(&scratch);
+    const struct graph_frames *f = g->frames;
+    struct stack_sums out = {g->flat, g->cum, g->flat_div, g->cum_div};
+    stack_sums_add(&out, p, &(struct stack_items){f->loc_first, f->line_nodes, f->node_count},
+                   &(struct stack_sums_options){v->index, v->mean});
 }
 
 /* Weights do not depend on which other nodes are kept. */
@@ -221,8 +107,8 @@ static uint32_t *sorted_edges(const struct graph *g, uint32_t first, bool in, st
         struct buf name;
         buf_init(&name, arena);
         graph_node_name(g->frames, in ? g->edges[e].src : g->edges[e].dest, &name);
-        keys[n++] = (struct edge_key){
-            graph_abs(g->edges[e].weight), {name.data, (uint32_t)name.len}, e};
+        keys[n++] =
+            (struct edge_key){graph_abs(g->edges[e].weight), {name.data, (uint32_t)name.len}, e};
     }
     qsort(keys, n, sizeof *keys, by_weight);
     for (uint32_t i = 0; i < n; i++)
