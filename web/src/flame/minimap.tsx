@@ -83,6 +83,7 @@ function attach(g: Graph, canvas: HTMLCanvasElement): () => void {
   const context = canvas.getContext("2d", { alpha: false });
   if (!context) return () => undefined;
   const picture = document.createElement("canvas"); /* the graph without the window */
+  let palette = readPalette(p, route.peek().colour);
   let stale = true;
   let frame = 0;
 
@@ -92,7 +93,7 @@ function attach(g: Graph, canvas: HTMLCanvasElement): () => void {
     const pixels = canvas.clientWidth;
     if (!pixels) return;
     const [w, h] = [Math.round(pixels * ratio), Math.round(HEIGHT * ratio)];
-    const palette = readPalette(p, route.peek().colour);
+    if (stale) palette = readPalette(p, route.peek().colour);
     if (stale || picture.width !== w) {
       [picture.width, picture.height] = [w, h];
       const c = picture.getContext("2d", { alpha: false });

@@ -37,15 +37,17 @@ export function findMatches(p: Profile, pattern: RegExp): Matches {
       functionCount++;
     }
   }
+  const frameHit = Uint8Array.from(p.frameFunction, (fn) => functions[fn]);
   const { count, parent, frame, width, total } = p.tree;
   const before = new Int32Array(count + 1);
   const covered = new Uint8Array(count);
+  let hits = 0;
   let weight = 0;
   let sum = 0;
   for (let i = 0; i < count; i++) {
-    const hit = frame[i] >= 0 && functions[p.frameFunction[frame[i]]] === 1;
-    before[i + 1] = before[i] + (hit ? 1 : 0);
-    if (i > 0 && covered[parent[i]]) covered[i] = 1;
+    const hit = frame[i] >= 0 ? frameHit[frame[i]] : 0;
+    before[i + 1] = hits += hit;
+    if (covered[parent[i]]) covered[i] = 1;
     else if (hit) {
       covered[i] = 1;
       weight += width[i];

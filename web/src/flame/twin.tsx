@@ -3,19 +3,52 @@
 // The flame graph as a table, for screen readers and for tests: the way from the root to the chosen
 // frame, and the boxes after that, heaviest first.
 
+import { effect, type ReadonlySignal } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
 import { formatPercent, formatValue } from "../data/format.ts";
 import { nodeName } from "../data/profile.ts";
 import { zoomTo } from "./actions.ts";
 import type { Graph } from "./graph.ts";
-import { depthOf, pathTo } from "./tree.ts";
+import { depthOf, pathTo, type Span } from "./tree.ts";
 
 const MAX_CALLEES = 50;
+const SETTLE_MS = 150;
 
-function Row(props: { g: Graph; node: number; role: "caller" | "chosen" | "callee" }) {
-  const { g, node, role } = props;
+/** A signal's value: at once, but not at every turn of a wheel. */
+function useSettled<T>(signal: ReadonlySignal<T>): T {
+  const [value, setValue] = useState(signal.peek());
+  useEffect(() => {
+    let takenAt = -SETTLE_MS;
+    let timer = 0;
+    function take(): void {
+      timer = 0;
+      takenAt = performance.now();
+      setValue(signal.peek());
+    }
+    const end = effect(() => {
+      signal.value;
+      const due = takenAt + SETTLE_MS - performance.now();
+      if (due <= 0) take();
+      else if (!timer) timer = window.setTimeout(take, due);
+    });
+    return () => {
+      end();
+      clearTimeout(timer);
+    };
+  }, [signal]);
+  return value;
+}
+
+interface RowProps {
+  g: Graph;
+  span: Span; // what is in view
+  node: number;
+  role: "caller" | "chosen" | "callee";
+}
+
+function Row({ g, span, node, role }: RowProps) {
   const { p } = g;
   const { tree } = p;
-  const { span } = g.zoom.value;
   const size = span.to - span.from;
   const left = (tree.x[node] - span.from) / size;
   const unit = p.sampleType.unit;
@@ -45,6 +78,7 @@ export function Twin(props: { g: Graph; id: string }) {
   const { p } = g;
   const { tree } = p;
   const node = g.chosen.value;
+  const { span } = useSettled(g.zoom);
   const first = tree.firstChild[node];
   const callees = Math.min(tree.firstChild[node + 1] - first, MAX_CALLEES);
   return (
@@ -62,10 +96,10 @@ export function Twin(props: { g: Graph; id: string }) {
         </thead>
         <tbody>
           {pathTo(tree, node).map((n) => (
-            <Row key={n} g={g} node={n} role={n === node ? "chosen" : "caller"} />
+            <Row key={n} g={g} span={span} node={n} role={n === node ? "chosen" : "caller"} />
           ))}
           {Array.from({ length: callees }, (_, i) => (
-            <Row key={first + i} g={g} node={first + i} role="callee" />
+            <Row key={first + i} g={g} span={span} node={first + i} role="callee" />
           ))}
         </tbody>
       </table>
