@@ -6,6 +6,7 @@
  * time and CPU time, MB/s of inflated bytes by wall time, and wall time ÷ that of inflating.
  * Without FILE a profile is made up: 400,000 samples (--short: 50,000) of 30 to 60 frames each. */
 #include "base/gzip.h"
+#include "large_profile.h"
 #include "profile/profile.h"
 
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 5, LOCATIONS = 200000, FUNCTIONS = 50000 };
+enum { ROUNDS = 5 };
 
 struct input {
     char path[512];
@@ -43,79 +44,6 @@ static void die(const char *what)
 {
     fprintf(stderr, "bench_decode: %s\n", what);
     exit(1);
-}
-
-/* ---- a large profile ---- */
-
-static uint32_t below(uint64_t *s, uint32_t n)
-{
-    *s ^= *s << 13;
-    *s ^= *s >> 7;
-    *s ^= *s << 17;
-    return (uint32_t)((*s >> 32) * n >> 32);
-}
-
-static void make_tables(struct profile *p)
-{
-    p->sample_types = arena_zarray(&p->arena, 2, sizeof *p->sample_types);
-    p->sample_types[p->sample_type_count++] = (struct profile_value_type){
-        profile_intern_cstr(p, "samples"), profile_intern_cstr(p, "count")};
-    p->sample_types[p->sample_type_count++] = (struct profile_value_type){
-        profile_intern_cstr(p, "cpu"), profile_intern_cstr(p, "nanoseconds")};
-    p->mappings = arena_zarray(&p->arena, 1, sizeof *p->mappings);
-    p->mappings[p->mapping_count++] =
-        (struct profile_mapping){.id = 1, .start = 0x400000, .limit = 0x40000000};
-    p->functions = arena_zarray(&p->arena, FUNCTIONS, sizeof *p->functions);
-    for (; p->function_count < FUNCTIONS; p->function_count++) {
-        char name[64];
-        snprintf(name, sizeof name, "namespace%u::function_with_a_name_%u", p->function_count % 99,
-                 p->function_count);
-        uint32_t s = profile_intern_cstr(p, name);
-        p->functions[p->function_count] =
-            (struct profile_function){.id = p->function_count + 1u, .name = s, .system_name = s};
-    }
-    p->locations = arena_zarray(&p->arena, LOCATIONS, sizeof *p->locations);
-    p->lines = arena_zarray(&p->arena, LOCATIONS, sizeof *p->lines);
-    for (uint32_t i = 0; i < LOCATIONS; i++) {
-        p->lines[i] = (struct profile_line){.line = 10 + i % 900, .function = i % FUNCTIONS};
-        p->locations[i] = (struct profile_location){
-            .id = i + 1u, .address = 0x400000 + i * 16u, .line_first = i, .line_count = 1};
-    }
-    p->line_count = p->location_count = LOCATIONS;
-}
-
-static void make_samples(struct profile *p, uint32_t count)
-{
-    uint64_t s = 88172645463325252ull;
-    p->sample_loc_end = arena_array(&p->arena, count, sizeof *p->sample_loc_end);
-    p->sample_label_end = arena_zarray(&p->arena, count, sizeof *p->sample_label_end);
-    p->values = arena_array(&p->arena, 2ul * count, sizeof *p->values);
-    p->loc_refs = arena_array(&p->arena, 60ul * count, sizeof *p->loc_refs);
-    for (; p->sample_count < count; p->sample_count++) {
-        uint32_t depth = 30 + below(&s, 31), at = below(&s, 16);
-        uint32_t *stack = p->loc_refs + p->loc_ref_count;
-        for (uint32_t k = depth; k > 0; k--) { /* each location calls one of four, the first most */
-            stack[k - 1] = at;
-            uint64_t callee = at * 4ul + (below(&s, 100) < 55 ? 0 : 1 + below(&s, 3));
-            at = below(&s, 12) == 0 ? below(&s, LOCATIONS)
-                                    : (uint32_t)(callee * 0x9e3779b97f4a7c15ull >> 32) % LOCATIONS;
-        }
-        p->sample_loc_end[p->sample_count] = p->loc_ref_count += depth;
-        p->values[2ul * p->sample_count] = 1 + below(&s, 3);
-        p->values[2ul * p->sample_count + 1] = p->values[2ul * p->sample_count] * 10000000;
-    }
-}
-
-static void make_up(const char *path, uint32_t samples)
-{
-    struct profile p;
-    struct err e;
-    profile_init(&p);
-    make_tables(&p);
-    make_samples(&p, samples);
-    if (profile_write_file(&p, path, &e) != 0)
-        die(e.msg);
-    profile_free(&p);
 }
 
 static void load(struct input *in)
@@ -254,7 +182,8 @@ int main(int argc, char **argv)
         die("no temporary folder");
     snprintf(in.path, sizeof in.path, "%s%s", file ? file : dir, file ? "" : "/large.pb.gz");
     if (!file)
-        make_up(in.path, is_short ? 50000 : 400000);
+        large_profile_write(in.path,
+                            &(struct large_profile){is_short ? 50000 : 400000, 200000, 50000});
     load(&in);
     if (!getenv("PPROF") && system("command -v pprof >/dev/null") != 0)
         count--; /* no peer here */
