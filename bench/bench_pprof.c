@@ -29,7 +29,7 @@ static const struct row {
 } rows[] = {
     {"top", {"-top"}, 1},
     {"tree", {"-tree"}, 1},
-    {"peek, one function", {"-peek=_name_77$"}, 1},
+    {"peek, one in a hundred", {"-peek=77$"}, 1},
     {"traces", {"-traces"}, 1},
     {"raw", {"-raw"}, 1},
     {"tags", {"-tags"}, 1},

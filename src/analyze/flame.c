@@ -136,7 +136,7 @@ static uint32_t bucket_of(uint64_t weight)
 
 /* ---- what functions cost ---- */
 
-/* Reads the profile and the names only, so that a large profile's tree may grow at the same time. */
+/* Only reads the profile and the names: a large profile's tree may grow at the same time. */
 static void *add_functions(void *arg)
 {
     const struct growing *g = arg;
