@@ -49,19 +49,22 @@ static void a_definition_is_read(void **state)
 {
     struct suite_program *p;
     struct err e;
-    int err =
-        read_text(HEAD "ports: [PORT]\nstart: [srv, $PORT]\nready: http://127.0.0.1:$PORT/\n"
-                       "load: curl\ninputs: {short: {duration: 1500ms, set: {N: \"3\"}}}\n"
-                       "kinds: {cpu: {url: u, when: during}, heap: {url: h, env: {D: \"1\"}}}\n",
-                  &p, &e);
+    int err = read_text(
+        HEAD "ports: [PORT]\nstart: [srv, $PORT]\nready: http://127.0.0.1:$PORT/\n"
+             "load: curl\ninputs: {short: {duration: 1500ms, rounds: 4, set: {N: \"3\"}}}\n"
+             "kinds: {cpu: {url: u, when: during}, heap: {url: h, env: {D: \"1\"}}}\n"
+             "lacks: {block: never turned on}\n",
+        &p, &e);
     assert_string_equal(e.msg, "");
     assert_int_equal(err, 0);
     assert_int_equal(suite_find_input(p, "short")->duration_ms, 1500);
+    assert_int_equal(suite_find_input(p, "short")->rounds, 4);
     assert_string_equal(suite_find_input(p, "short")->set.vars[0].value, "3");
     assert_true(suite_find_kind(p, "cpu")->during);
     assert_false(suite_find_kind(p, "heap")->during);
     assert_string_equal(suite_find_kind(p, "heap")->env.vars[0].name, "D");
     assert_null(suite_find_kind(p, "block"));
+    assert_string_equal(p->lacks.vars[0].value, "never turned on");
     assert_null(suite_missing(p));
 }
 
@@ -75,6 +78,9 @@ static void mistakes_are_refused(void **state)
         {HEAD INPUT "command: [x]\nkinds: {cpu: {}}\n", "x.yaml:9: cpu: give either a url"},
         {HEAD INPUT "command: [x]\nkinds: {cpu: {url: u}}\n", "commands are recorded"},
         {HEAD INPUT "start: [x]\nkinds: {cpu: {url: u}}\n", "'ready' and 'load'"},
+        {HEAD INPUT "command: [x]\nkinds: {cpu: {record: true}}\nlacks: {cpu: no}\n",
+         "cpu is given and is lacking"},
+        {HEAD "inputs: {short: {duration: 1s, rounds: 1000001}}\n", "more than a million rounds"},
         {HEAD "inputs: {short: {duration: 1}}\n", "x.yaml:7: '1': expected a duration"},
         {HEAD "inputs: {short: {duration: 2d}}\n", "between 100ms and 24h"},
         {HEAD INPUT "command: [x]\nports: [a-b]\nkinds: {cpu: {record: true}}\n", "'a-b' cannot"},
