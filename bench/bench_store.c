@@ -207,23 +207,27 @@ static double bytes_a_sample(struct store *s, double *megabytes)
 
 /* ---- memory ---- */
 
-/* The largest resident size since it was last asked, in MiB. */
-static double peak_mib(void)
+/* A size of /proc/self/status, in MiB: VmRSS is now, VmHWM the largest since peak_reset. */
+static double memory_mib(const char *name)
 {
     char line[256];
-    unsigned long kib = 0;
+    double mib = NAN;
     FILE *f = fopen("/proc/self/status", "r");
     while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "VmHWM: %lu", &kib) == 1)
-            break;
+        if (strncmp(line, name, strlen(name)) == 0)
+            mib = (double)strtoul(line + strlen(name) + 1, NULL, 10) / 1024;
     if (f)
         fclose(f);
+    return mib;
+}
+
+static void peak_reset(void)
+{
     int fd = open("/proc/self/clear_refs", O_WRONLY);
-    if (fd >= 0 && write(fd, "5", 1) != 1)
+    if (fd < 0 || write(fd, "5", 1) != 1)
         fprintf(stderr, "bench_store: peaks of memory are those since the start\n");
     if (fd >= 0)
         close(fd);
-    return (double)kib / 1024;
 }
 
 /* ---- the parts ---- */
@@ -231,7 +235,8 @@ static double peak_mib(void)
 static void print_questions(struct store *s, int64_t until)
 {
     const int64_t day = until - DAY_S * SECOND, cut = 100 * SECOND;
-    double before = peak_mib();
+    peak_reset();
+    double before = memory_mib("VmRSS");
     print_row((struct row){"merge of one series", "ms",
                            ask_ms(s, (struct question){ONE, T0, until, merge}), NAN, 0.12, false});
     print_row((struct row){"merge of one series, both ends within a block", "ms",
@@ -240,7 +245,7 @@ static void print_questions(struct store *s, int64_t until)
     print_row((struct row){"merge of all 100 series", "ms",
                            ask_ms(s, (struct question){"cpu{pod=~\"pod.*\"}", T0, until, merge}),
                            20, 10, false});
-    print_row((struct row){"memory for it", "MiB", peak_mib() - before, NAN, NAN, false});
+    print_row((struct row){"memory for it", "MiB", memory_mib("VmHWM") - before, NAN, NAN, false});
     print_row((struct row){"merge of 24 h of one series", "ms",
                            ask_ms(s, (struct question){DAY, day, until, merge}), 5, NAN, false});
     print_row((struct row){"timeline of one series", "ms",

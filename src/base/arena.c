@@ -26,7 +26,7 @@ enum { CHUNK_MIN = 64 << 10, CHUNK_MAX = 64 << 20, PAGE = 4096, HEADER = 64 };
 
 /* ---- chunks kept for the next arena: by size, CHUNK_MIN << class ---- */
 
-enum { RECYCLED_CLASSES = 5 };
+enum { RECYCLED_CLASSES = 8 };
 
 static struct {
     _Atomic size_t keep_bytes; /* 0: none are kept */

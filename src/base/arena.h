@@ -26,7 +26,7 @@ void arena_init_nullable(struct arena *a);
 /* Unmaps everything; the arena is empty and usable again. */
 void arena_free(struct arena *a);
 
-/* From now on up to `keep_bytes` of chunks that arenas give up, of 1 MiB at most each, are kept for
+/* From now on up to `keep_bytes` of chunks that arenas give up, of 8 MiB at most each, are kept for
  * those that come: for programs that make many small arenas from many threads. Any thread. */
 void arena_recycle(size_t keep_bytes);
 

@@ -68,7 +68,9 @@ int block_read_column(struct block_column *c, struct varint_reader *r)
 
 void block_like_first(int64_t *v, uint64_t n, uint32_t types, struct block_column c, int64_t first)
 {
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = 0; first == 1 && i < n; i++) /* counts: nothing to divide by */
+        v[i * types + c.type] = (int64_t)((uint64_t)v[i * types] * (uint64_t)c.divisor);
+    for (uint64_t i = 0; first != 1 && i < n; i++)
         v[i * types + c.type] = (int64_t)((uint64_t)(v[i * types] / first) * (uint64_t)c.divisor);
 }
 

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 10000, RECYCLE_BYTES = 16 << 20 };
+enum { BUSY_MS = 10000, RECYCLE_BYTES = 32 << 20 };
 
 /* ---- errors ---- */
 
@@ -192,9 +192,7 @@ static int open_reader(struct sqlite_store *s, struct reader *r)
 static void close_reader(struct reader *r)
 {
     symbol_reader_close(&r->symbols);
-    sqlite3_finalize(r->blocks);
-    sqlite3_finalize(r->fresh);
-    r->blocks = r->fresh = NULL;
+    sqlite_scan_close(r);
     sqlite3_close(r->db);
     r->db = NULL;
 }

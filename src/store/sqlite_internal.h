@@ -148,7 +148,7 @@ struct pending { /* an append whose transaction is not yet on disk */
 
 struct reader {
     sqlite3 *db;
-    sqlite3_stmt *blocks, *fresh; /* sqlite_scan's */
+    sqlite3_stmt *blocks, *sum, *meta, *whole, *fresh; /* sqlite_scan's */
     struct symbol_reader symbols;
     bool taken;
 };
@@ -281,6 +281,7 @@ struct scan {
 };
 
 int sqlite_scan_open(struct reader *r);
+void sqlite_scan_close(struct reader *r);
 /* Calls `each` for what is in the range. Parts live until it returns. 0 or an SQLite code; what is
  * damaged is passed over and counted. */
 int sqlite_scan(struct scan *sc);

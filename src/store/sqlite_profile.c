@@ -330,8 +330,10 @@ static void make_samples(struct maker *m, const struct block_samples *in, uint64
     p->sample_loc_end = arena_array(&p->arena, in->count, sizeof *p->sample_loc_end);
     p->sample_label_end = arena_array(&p->arena, in->count, sizeof *p->sample_label_end);
     p->values = arena_array(&p->arena, in->count, types * sizeof *p->values);
-    /* Usual depths, so that the largest array is not copied again and again. */
+    /* Usual numbers, so that large arrays are not copied again and again as they grow. */
     ROOM(m, p->loc_refs, 0, m->ref_cap, in->count * 32ull);
+    ROOM(m, p->locations, p->location_count, m->location_cap, in->count);
+    ROOM(m, p->lines, p->line_count, m->line_cap, in->count);
     for (uint32_t i = 0; i < in->count; i++) {
         const int64_t *v = in->values + (size_t)i * types;
         uint64_t refs = p->loc_ref_count;

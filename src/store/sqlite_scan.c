@@ -82,11 +82,13 @@ static uint32_t count_in_range(const struct scan *sc, const struct block *b)
     return n;
 }
 
+/* The sum is the first column of `st`, or what follows the layout. */
 static bool give_sum(struct scan *sc, const struct row *row, sqlite3_stmt *st, struct arena *a)
 {
+    int column = sqlite3_column_count(st) > 1;
     struct scan_part part = {.schema = row->schema, .is_sum = true};
-    if (block_read_sum(&part.samples, &part.summary, sqlite3_column_blob(st, 6), bytes_of(st, 6),
-                       a) != 0) {
+    if (block_read_sum(&part.samples, &part.summary, sqlite3_column_blob(st, column),
+                       bytes_of(st, column), a) != 0) {
         damaged(sc, "block", row->id);
         return true;
     }
@@ -98,7 +100,7 @@ static bool give_metas(struct scan *sc, const struct row *row, sqlite3_stmt *st,
 {
     struct block b = {0};
     bool more = true;
-    if (block_read_meta(&b, sqlite3_column_blob(st, 7), bytes_of(st, 7), a) != 0) {
+    if (block_read_meta(&b, sqlite3_column_blob(st, 0), bytes_of(st, 0), a) != 0) {
         damaged(sc, "block", row->id);
         return true;
     }
@@ -116,7 +118,7 @@ static bool give_profiles(struct scan *sc, const struct row *row, sqlite3_stmt *
 {
     struct block b = {0};
     bool has_data, more = true;
-    if (sqlite_read_block(&b, st, 5, &has_data, a) != 0) {
+    if (sqlite_read_block(&b, st, 0, &has_data, a) != 0) {
         damaged(sc, "block", row->id);
         return true;
     }
@@ -139,36 +141,46 @@ static bool give_profiles(struct scan *sc, const struct row *row, sqlite3_stmt *
     return more;
 }
 
+/* Only what is needed of a block's row is read: its sections lie one behind the other. */
+static int give_block(struct scan *sc, const struct row *row, struct arena *a, bool *more)
+{
+    bool whole = row->first_ns >= sc->from_ns && row->last_ns < sc->until_ns;
+    bool sum = sc->want_samples && whole && !sc->by_profile && !sc->only;
+    sqlite3_stmt *st = sum                ? sc->reader->sum
+                       : sc->want_samples ? sc->reader->whole
+                                          : sc->reader->meta;
+    sqlite3_bind_int64(st, 1, row->id);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *more = (sum ? give_sum : sc->want_samples ? give_profiles : give_metas)(sc, row, st, a);
+    sqlite3_reset(st);
+    return ended(sc, rc, "block");
+}
+
 static int scan_blocks(struct scan *sc, bool *more)
 {
     sqlite3_stmt *st = sc->reader->blocks;
     struct arena a;
-    int rc = SQLITE_DONE;
+    int rc = SQLITE_DONE, bad = SQLITE_OK;
     sqlite3_bind_int64(st, 1, sc->series->id);
     sqlite3_bind_int64(st, 2, slot_of(sc->from_ns));
     sqlite3_bind_int64(st, 3, slot_of(sc->until_ns - 1));
     arena_init(&a);
-    while (*more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    while (*more && bad == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct row row = {.id = sqlite3_column_int64(st, 0),
                           .slot = sqlite3_column_int64(st, 1),
                           .first_ns = sqlite3_column_int64(st, 2),
                           .last_ns = sqlite3_column_int64(st, 3),
                           .schema = (uint32_t)sqlite3_column_int64(st, 4),
                           .layout = sqlite3_column_int(st, 5)};
-        bool whole = row.first_ns >= sc->from_ns && row.last_ns < sc->until_ns;
         if (row.last_ns < sc->from_ns || row.first_ns >= sc->until_ns)
             continue;
-        if (!sc->want_samples)
-            *more = give_metas(sc, &row, st, &a);
-        else if (whole && !sc->by_profile && !sc->only)
-            *more = give_sum(sc, &row, st, &a);
-        else
-            *more = give_profiles(sc, &row, st, &a);
+        bad = give_block(sc, &row, &a, more);
         arena_free(&a);
     }
     rc = ended(sc, rc, "blocks");
     sqlite3_reset(st);
-    return rc;
+    return bad != SQLITE_OK ? bad : rc;
 }
 
 /* ---- fresh rows ---- */
@@ -232,18 +244,32 @@ static int scan_fresh(struct scan *sc, bool *more)
 
 int sqlite_scan_open(struct reader *r)
 {
-    int rc = sqlite3_prepare_v3(
-        r->db,
-        "SELECT id, slot, first, last, schema, has_data, sum, meta, data FROM block"
-        " WHERE series = ?1 AND slot BETWEEN ?2 AND ?3 ORDER BY slot",
-        -1, SQLITE_PREPARE_PERSISTENT, &r->blocks, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v3(r->db,
-                                "SELECT time, time, duration, schema, header, samples, lost,"
-                                " totals, comments, content, body FROM profile"
-                                " WHERE series = ?1 AND time >= ?2 AND time < ?3 ORDER BY time",
-                                -1, SQLITE_PREPARE_PERSISTENT, &r->fresh, NULL);
+    const struct {
+        sqlite3_stmt **st;
+        const char *sql;
+    } all[] = {
+        {&r->blocks, "SELECT id, slot, first, last, schema, has_data FROM block"
+                     " WHERE series = ?1 AND slot BETWEEN ?2 AND ?3 ORDER BY slot"},
+        {&r->sum, "SELECT sum FROM block WHERE id = ?1"},
+        {&r->meta, "SELECT meta FROM block WHERE id = ?1"},
+        {&r->whole, "SELECT has_data, sum, meta, data FROM block WHERE id = ?1"},
+        {&r->fresh, "SELECT time, time, duration, schema, header, samples, lost, totals, comments,"
+                    " content, body FROM profile WHERE series = ?1 AND time >= ?2 AND time < ?3"
+                    " ORDER BY time"},
+    };
+    int rc = SQLITE_OK;
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof all / sizeof *all; i++)
+        rc = sqlite3_prepare_v3(r->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].st, NULL);
     return rc;
+}
+
+void sqlite_scan_close(struct reader *r)
+{
+    sqlite3_stmt **all[] = {&r->blocks, &r->sum, &r->meta, &r->whole, &r->fresh};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        sqlite3_finalize(*all[i]);
+        *all[i] = NULL;
+    }
 }
 
 int sqlite_scan(struct scan *sc)

@@ -25,7 +25,11 @@ struct resolver {
     uint32_t text_count, text_cap;
     struct stack_functions *lists;
     uint32_t *list_stack, list_count, list_cap;
+    struct stack_functions *locations; /* by number; without functions: not yet known */
+    uint32_t location_count;
 };
+
+enum { LOCATIONS_MAX = 1 << 24 }; /* of these the functions are remembered */
 
 /* ---- from stacks to functions ---- */
 
@@ -94,8 +98,9 @@ static void add_function(struct resolver *x, struct stack_functions *s, uint32_t
     s->functions[s->count++] = f;
 }
 
-static void add_location(struct resolver *x, struct stack_functions *s, uint32_t *cap, uint32_t id)
+static void read_location(struct resolver *x, struct stack_functions *s, uint32_t id)
 {
+    uint32_t room = 0, *cap = &room;
     struct varint_reader v = open_body(x, SYMBOL_LOCATION, id);
     uint32_t mapping = varint_get_below(&v, UINT32_MAX);
     varint_get(&v);
@@ -108,6 +113,28 @@ static void add_location(struct resolver *x, struct stack_functions *s, uint32_t
         varint_get(&v);
         add_function(x, s, cap, function_name(x, function, mapping));
     }
+}
+
+/* Stacks share their locations: each is looked up once. */
+static void add_location(struct resolver *x, struct stack_functions *s, uint32_t *cap, uint32_t id)
+{
+    struct stack_functions none = {0}, *l = &none;
+    if (id >= x->location_count && id < LOCATIONS_MAX) {
+        uint32_t count = x->location_count ? x->location_count : 1024;
+        while (count <= id)
+            count *= 2;
+        x->locations = arena_grow(&x->a, x->locations, x->location_count * sizeof *x->locations,
+                                  count * sizeof *x->locations);
+        memset(x->locations + x->location_count, 0,
+               (count - x->location_count) * sizeof *x->locations);
+        x->location_count = count;
+    }
+    if (id < x->location_count)
+        l = &x->locations[id];
+    if (!l->functions)
+        read_location(x, l, id);
+    for (uint32_t i = 0; i < l->count; i++)
+        add_function(x, s, cap, l->functions[i]);
 }
 
 static const struct stack_functions *functions_of(struct resolver *x, uint32_t stack)
