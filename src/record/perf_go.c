@@ -55,20 +55,64 @@ static uint64_t call_target(const struct perf_image *f, uint64_t ra)
     return ra + (uint64_t)(int64_t)distance;
 }
 
-uint64_t perf_go_between(const struct perf_process *p, uint64_t inner, uint64_t outer)
+/* The first call from `caller` to the function at `entry`; 0 if there is none. */
+static uint64_t find_call(const struct perf_image *f, const struct pclntab_func *caller,
+                          uint64_t entry)
+{
+    for (uint64_t at = caller->entry; at + 5 <= caller->end; at++)
+        if (call_target(f, at + 5) == entry)
+            return at + 4;
+    return 0;
+}
+
+/* A goroutine's first function is called by nobody: what changed stacks to run runtime.f.func2 is
+ * runtime.f, if it does that at all. Looking for a name is slow, so the last answer is kept. */
+static bool find_parent(struct perf_image *f, const struct pclntab_func *callee,
+                        struct pclntab_func *caller)
+{
+    const char *closure = strstr(callee->name, ".func");
+    if (!closure)
+        return false;
+    if (f->go_closure != callee->entry) {
+        f->go_closure = callee->entry;
+        f->go_parent_found = pclntab_named(&f->go, callee->name, (size_t)(closure - callee->name),
+                                           &f->go_parent);
+    }
+    *caller = f->go_parent;
+    return f->go_parent_found;
+}
+
+uint64_t perf_go_between(const struct perf_process *p, uint64_t callee, uint64_t inner,
+                         uint64_t outer)
 {
     struct pclntab_func changed, caller, fn;
     const struct perf_mapping *m, *n;
     if (!perf_go_function(p, inner, &changed, &m) || !perf_go_function(p, outer, &fn, &n) ||
         m->image != n->image)
         return 0;
-    const struct perf_image *f = m->image;
+    struct perf_image *f = m->image;
     uint64_t target = call_target(f, outer + 1 - n->bias);
-    if (!target || target == changed.entry || !pclntab_find(&f->go, target, &caller) ||
-        caller.entry != target)
+    if (target == changed.entry)
         return 0;
-    for (uint64_t at = caller.entry; at + 5 <= caller.end; at++)
-        if (call_target(f, at + 5) == changed.entry)
-            return at + 4 + m->bias;
-    return 0;
+    if (target) {
+        if (!pclntab_find(&f->go, target, &caller) || caller.entry != target)
+            return 0;
+    } else if (!perf_go_function(p, callee, &fn, &n) || n->image != f ||
+               !find_parent(f, &fn, &caller)) {
+        return 0;
+    }
+    uint64_t at = find_call(f, &caller, changed.entry);
+    return at ? at + m->bias : 0;
+}
+
+uint32_t perf_go_elide(const struct perf_process *p, uint64_t *pcs, uint32_t depth)
+{
+    uint32_t kept = 0;
+    struct pclntab_func fn;
+    const struct perf_mapping *m;
+    for (uint32_t i = 0; i < depth; i++)
+        if ((!kept && i + 1 == depth) || !perf_go_function(p, pcs[i], &fn, &m) ||
+            !pclntab_is_wrapper(&m->image->go, &fn) || pclntab_has_inlined(&m->image->go, &fn))
+            pcs[kept++] = pcs[i];
+    return kept;
 }

@@ -23,6 +23,9 @@ struct perf_image {
     bool is_elf, has_go, is_interpreter;
     struct pclntab go;
     uint64_t go_low, go_high; /* code in its table; virtual addresses */
+    uint64_t go_closure;      /* the one that was asked for last, and the function it is in */
+    struct pclntab_func go_parent;
+    bool go_parent_found;
     /* Our copy: virtual addresses [low, high) are at `copy`; NULL: there is none. */
     uint8_t *copy;
     size_t copy_bytes;

@@ -76,6 +76,7 @@ static void go_on(struct perf_process *p, struct unwind_cache *cache, const stru
 {
     uint32_t frame, j = last_common(c, w->pcs, w->depth, &frame);
     uint64_t inner = w->depth ? w->pcs[w->depth - 1] : 0;
+    uint64_t callee = w->depth > 1 ? w->pcs[w->depth - 2] : 0;
     bool changed = why == UNWIND_STACK;
     struct unwind_hint hint;
     /* A Go function that has its frame has its frame pointer, too: even the leaf counts then. */
@@ -85,7 +86,7 @@ static void go_on(struct perf_process *p, struct unwind_cache *cache, const stru
         return;
     for (j++; j < c->count; j++) {
         uint64_t pc = c->ips[j] - 1;
-        uint64_t between = changed ? perf_go_between(p, inner, pc) : 0;
+        uint64_t between = changed ? perf_go_between(p, callee, inner, pc) : 0;
         if (!is_code(p, pc))
             return;
         if (between)
@@ -143,6 +144,7 @@ void perf_walk(struct perf_process *p, const struct perf_record *r, struct perf_
     w->depth = w->flags = w->reason = 0;
     if (r->sample.has_regs) {
         walk_user(p, r, w);
+        w->depth = perf_go_elide(p, w->pcs, w->depth);
     } else if (r->sample.narrow || !r->sample.kernel) {
         push(w, r->sample.ip);
         w->flags |= SHM_STACK_TRUNCATED;

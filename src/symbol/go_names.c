@@ -13,6 +13,8 @@ static void name_query(struct module *m, const struct pclntab *t, const struct p
 {
     struct pclntab_frame found[LIMIT_INLINE_DEPTH];
     uint32_t n = pclntab_frames(t, fn, q->addr, found, m->lines ? LIMIT_INLINE_DEPTH : 1);
+    if (n > 1 && pclntab_is_wrapper(t, fn)) /* as Go: only what was inlined into it is shown */
+        n--;
     q->frames = arena_zarray(&m->arena, n, sizeof *q->frames);
     q->frame_count = m->lines ? n : 0;
     for (uint32_t i = 0; i < n; i++)

@@ -205,6 +205,36 @@ bool pclntab_find(const struct pclntab *t, uint64_t pc, struct pclntab_func *fn)
     return fn->name != NULL;
 }
 
+bool pclntab_named(const struct pclntab *t, const char *name, size_t len, struct pclntab_func *fn)
+{
+    const struct shape s = shape_of(t);
+    for (uint32_t i = 0; i < t->func_count; i++) {
+        uint64_t at = t->names + get32(t, record_of(t, i) + s.name);
+        if (has(t, at, len + 1) && !t->data[at + len] && !memcmp(t->data + at, name, len))
+            return pclntab_find(t, entry_of(t, i), fn);
+    }
+    return false;
+}
+
+/* The kind of a function is a byte since Go 1.12; its numbers change with each version. */
+static int kind_of(const struct pclntab *t, const struct pclntab_func *fn)
+{
+    return get8(t, fn->record + shape_of(t).funcdata_count - 3);
+}
+
+bool pclntab_is_wrapper(const struct pclntab *t, const struct pclntab_func *fn)
+{
+    return t->wrapper > 0 && kind_of(t, fn) == t->wrapper;
+}
+
+/* reflect's calls go through runtime.call32 and its like, which are wrappers in every version. */
+void pclntab_learn(struct pclntab *t)
+{
+    static const char known[] = "runtime.call32";
+    struct pclntab_func fn;
+    t->wrapper = pclntab_named(t, known, sizeof known - 1, &fn) ? kind_of(t, &fn) : -1;
+}
+
 /* The value at `pc` of the table that begins at `offset` of the values (0: there is none). */
 static bool value_at(const struct pclntab *t, const struct pclntab_func *fn, uint32_t offset,
                      uint64_t pc, int32_t *value)
@@ -306,6 +336,12 @@ static bool find_inlined(const struct pclntab *t, const struct pclntab_func *fn,
     in->start_line = late ? 12 : 0;
     in->entries = size / in->stride;
     return in->tree && in->entries;
+}
+
+bool pclntab_has_inlined(const struct pclntab *t, const struct pclntab_func *fn)
+{
+    struct inlined in;
+    return find_inlined(t, fn, &in);
 }
 
 static uint32_t word(const uint8_t *p)

@@ -43,6 +43,7 @@ struct pclntab {
     uint64_t text;   /* what offsets of code are relative to (1.18 on) */
     uint64_t gofunc; /* what offsets of funcdata are (1.18 on); 0: unknown */
     uint64_t names, units, files, pcs, funcs; /* offsets in `data` of its parts */
+    int wrapper; /* the kind of function that the compiler made and stacks do not show; -1: none */
     unsigned inline_pcdata, inline_funcdata;  /* where the inlined calls are */
 };
 
@@ -67,6 +68,8 @@ bool pclntab_open(struct pclntab *t, const struct elf_file *f);
 bool pclntab_open_bytes(struct pclntab *t, const uint8_t *data, size_t size,
                         const struct pclntab_memory *memory);
 
+/* Finds out what marks a wrapper in this version; pclntab_open has done it. */
+void pclntab_learn(struct pclntab *t);
 /* The addresses of its functions, from the first to the end of the last. False: there are none. */
 bool pclntab_range(const struct pclntab *t, uint64_t *low, uint64_t *high);
 
@@ -75,6 +78,13 @@ bool pclntab_find(const struct pclntab *t, uint64_t pc, struct pclntab_func *fn)
  * outermost for which there was room. Returns how many. */
 uint32_t pclntab_frames(const struct pclntab *t, const struct pclntab_func *fn, uint64_t pc,
                         struct pclntab_frame *frames, uint32_t max);
+/* Whether Go leaves `fn` out of the stacks that it shows: the compiler made it, to adapt a receiver
+ * or a calling convention (runtime.elideWrapperCalling). */
+bool pclntab_is_wrapper(const struct pclntab *t, const struct pclntab_func *fn);
+/* Whether calls were inlined into `fn`: these are shown even of a wrapper. */
+bool pclntab_has_inlined(const struct pclntab *t, const struct pclntab_func *fn);
+/* The function of this name: looks at all of them. */
+bool pclntab_named(const struct pclntab *t, const char *name, size_t len, struct pclntab_func *fn);
 /* Bytes between the stack pointer at `pc` and the return address of `fn`. */
 bool pclntab_sp_delta(const struct pclntab *t, const struct pclntab_func *fn, uint64_t pc,
                       int32_t *delta);

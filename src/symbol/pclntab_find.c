@@ -139,6 +139,17 @@ static uint64_t find_module(const struct pclntab *t, const struct relocs *r, uin
     return 0;
 }
 
+static void find_bases(struct pclntab *t, const struct elf_file *f, uint64_t table)
+{
+    struct relocs r = find_relocs(f);
+    uint64_t module = find_module(t, &r, table);
+    if (!module)
+        return;
+    t->gofunc = pointer_at(&r, module + (t->version == PCLNTAB_GO118 ? MODULE_GOFUNC_GO118
+                                                                     : MODULE_GOFUNC_GO120));
+    t->text = pointer_at(&r, module + MODULE_TEXT);
+}
+
 bool pclntab_open(struct pclntab *t, const struct elf_file *f)
 {
     uint64_t table;
@@ -150,14 +161,11 @@ bool pclntab_open(struct pclntab *t, const struct elf_file *f)
         t->inline_pcdata = 1;
         t->inline_funcdata = 2;
     }
-    if (t->version < PCLNTAB_GO118)
-        return true;
-    struct relocs r = find_relocs(f);
-    uint64_t module = find_module(t, &r, table);
-    if (module) {
-        t->gofunc = pointer_at(
-            &r, module + (t->version == PCLNTAB_GO118 ? MODULE_GOFUNC_GO118 : MODULE_GOFUNC_GO120));
-        t->text = pointer_at(&r, module + MODULE_TEXT);
+    if (t->version >= PCLNTAB_GO118) {
+        find_bases(t, f, table);
+        if (!t->text)
+            return false;
     }
-    return t->text != 0;
+    pclntab_learn(t);
+    return true;
 }
