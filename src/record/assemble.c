@@ -95,7 +95,7 @@ static uint32_t location_outside(struct assembly *a, const struct drain_image *m
 }
 
 static uint32_t find_location(struct assembly *a, const struct drain_image *m, uint64_t pc,
-                            uint32_t epoch)
+                              uint32_t epoch)
 {
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
     if (pc > 0 && pc < SHM_PSEUDO_COUNT)

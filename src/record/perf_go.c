@@ -75,8 +75,8 @@ static bool find_parent(struct perf_image *f, const struct pclntab_func *callee,
         return false;
     if (f->go_closure != callee->entry) {
         f->go_closure = callee->entry;
-        f->go_parent_found = pclntab_named(&f->go, callee->name, (size_t)(closure - callee->name),
-                                           &f->go_parent);
+        f->go_parent_found =
+            pclntab_named(&f->go, callee->name, (size_t)(closure - callee->name), &f->go_parent);
     }
     *caller = f->go_parent;
     return f->go_parent_found;

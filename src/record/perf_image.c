@@ -182,6 +182,15 @@ static bool has_interpreters_name(const char *path)
     return !strncmp(base, "ld-", 3) || !strncmp(base, "ld.so", 5) || !strncmp(base, "ld64", 4);
 }
 
+/* Statically linked, or a loader (musl's is its libc): it can be executed, and needs no loader. */
+static bool brings_libc(const struct perf_image *m)
+{
+    for (size_t i = 0; i < m->elf.phdr_count; i++)
+        if (m->elf.phdrs[i].p_type == PT_INTERP)
+            return false;
+    return m->elf.ehdr.e_entry != 0;
+}
+
 static void open_image(struct perf_images *s, struct perf_image *m,
                        const struct perf_image_key *key)
 {
@@ -195,6 +204,8 @@ static void open_image(struct perf_images *s, struct perf_image *m,
     m->entry = m->elf.ehdr.e_entry;
     m->is_interpreter = has_interpreters_name(m->path);
     make_copy(m);
+    if (brings_libc(m))
+        perf_roots_find(m);
     m->has_go = pclntab_open(&m->go, &m->elf) && pclntab_range(&m->go, &m->go_low, &m->go_high);
 }
 

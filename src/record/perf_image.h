@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define PERF_ROOTS 16
+
 struct perf_image {
     const char *path; /* as the program sees it, without " (deleted)" */
     uint64_t device, inode;
@@ -32,6 +34,10 @@ struct perf_image {
     uint64_t low, high, entry;
     const void *eh_frame_hdr; /* in the copy, or NULL */
     size_t made_bytes;        /* not 0: it was made, behind the copy */
+    struct {
+        uint64_t start, end;
+    } roots[PERF_ROOTS]; /* see perf_roots.c */
+    uint32_t root_count;
 };
 
 struct perf_images {
@@ -58,6 +64,11 @@ struct perf_image *perf_image_get(struct perf_images *s, const struct perf_image
 /* The load bias of an image of which the byte `offset` is mapped at `start`: address minus virtual
  * address. False: no segment has that byte. */
 bool perf_image_bias(const struct perf_image *m, uint64_t start, uint64_t offset, uint64_t *bias);
+
+/* Finds the functions that stand at the root of stacks and have no call frame information, of
+ * programs that bring their own libc and of musl's. */
+void perf_roots_find(struct perf_image *m);
+bool perf_roots_have(const struct perf_image *m, uint64_t vaddr);
 
 /* symbol_options.open_as for the images' files; ctx: struct perf_images. */
 const char *perf_image_open_as(void *ctx, const char *file, const char *build_id);

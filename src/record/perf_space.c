@@ -275,6 +275,14 @@ static int is_code(void *ctx, uintptr_t pc)
     return m && !m->image;
 }
 
+static int find_frame(void *ctx, uintptr_t pc, struct unwind_hint *hint)
+{
+    const struct perf_mapping *m = perf_space_at(ctx, pc);
+    if (m && m->placed && m->image->root_count && perf_roots_have(m->image, pc - m->bias))
+        return UNWIND_LEAVE_ROOT;
+    return perf_go_find_frame(ctx, pc, hint);
+}
+
 static int by_start(const void *a, const void *b)
 {
     const struct unwind_module *x = a, *y = b;
@@ -311,7 +319,7 @@ static void list_modules(struct perf_process *p, struct unwind_config *config)
 struct unwind_cache *perf_space_unwinder(struct perf_process *p)
 {
     struct unwind_config config = {
-        .ctx = p, .is_code = is_code, .find_frame = perf_go_find_frame, .no_find_object = 1};
+        .ctx = p, .is_code = is_code, .find_frame = find_frame, .no_find_object = 1};
     if (p->cache && !p->stale)
         return p->cache;
     free(p->modules);

@@ -44,7 +44,7 @@ struct pclntab {
     uint64_t gofunc; /* what offsets of funcdata are (1.18 on); 0: unknown */
     uint64_t names, units, files, pcs, funcs; /* offsets in `data` of its parts */
     int wrapper; /* the kind of function that the compiler made and stacks do not show; -1: none */
-    unsigned inline_pcdata, inline_funcdata;  /* where the inlined calls are */
+    unsigned inline_pcdata, inline_funcdata; /* where the inlined calls are */
 };
 
 /* One function. */

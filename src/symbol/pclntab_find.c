@@ -145,8 +145,8 @@ static void find_bases(struct pclntab *t, const struct elf_file *f, uint64_t tab
     uint64_t module = find_module(t, &r, table);
     if (!module)
         return;
-    t->gofunc = pointer_at(&r, module + (t->version == PCLNTAB_GO118 ? MODULE_GOFUNC_GO118
-                                                                     : MODULE_GOFUNC_GO120));
+    t->gofunc = pointer_at(
+        &r, module + (t->version == PCLNTAB_GO118 ? MODULE_GOFUNC_GO118 : MODULE_GOFUNC_GO120));
     t->text = pointer_at(&r, module + MODULE_TEXT);
 }
 
