@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 const struct cli_verb cli_verbs[] = {
-    {"record", "Make profiles", "Run a program, or watch one, and write its CPU profile", cmd_record,
-     "strobe-record"},
+    {"record", "Make profiles", "Run a program, or watch one, and write its CPU profile",
+     cmd_record, "strobe-record"},
     {"top", "Read profiles", "Print the hottest functions", cmd_top, "strobe-top"},
     {"list", "Read profiles", "Print source with samples by line", cmd_list, "strobe-list"},
     {"peek", "Read profiles", "Print callers and callees of functions", cmd_peek, "strobe-peek"},

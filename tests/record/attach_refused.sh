@@ -31,7 +31,8 @@ kill $target
 wait $target 2>/dev/null
 check "no profile was written" test ! -e "$tmp/x.pb.gz"
 # A dynamic one is recorded all the same, by the library.
-check "a dynamic program is recorded" "$programs/noperf" "$strobe" record -q -o "$tmp/y.pb.gz" -- true
+check "a dynamic program is recorded" \
+    "$programs/noperf" "$strobe" record -q -o "$tmp/y.pb.gz" -- true
 
 refused "no such process" 1 'has ended' "$strobe" record -d 1 -o "$tmp/x.pb.gz" -p $target
 refused "not a number" 2 'process ids are numbers' "$strobe" record -p one
