@@ -78,9 +78,43 @@ static void drop_profile(struct profile **p)
     *p = NULL;
 }
 
+static bool is_repeated(const struct profile *p, uint32_t type)
+{
+    for (uint32_t i = 0; i < p->sample_type_count; i++)
+        if (i != type && p->sample_types[i].type == p->sample_types[type].type)
+            return true;
+    return false;
+}
+
+/* Sample types of the same name go, all of them: pprof looks for what is in each profile once. */
+static void drop_repeated_types(struct profile *p)
+{
+    uint32_t *kept = arena_array(&p->arena, p->sample_type_count, sizeof *kept);
+    uint32_t count = 0, types = p->sample_type_count;
+    bool has_default = false;
+    for (uint32_t i = 0; i < types; i++) {
+        if (is_repeated(p, i))
+            continue;
+        has_default |= p->sample_types[i].type == p->default_sample_type;
+        kept[count++] = i;
+    }
+    if (count == types)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        p->sample_types[i] = p->sample_types[kept[i]];
+    for (size_t s = 0; s < p->sample_count; s++)
+        for (uint32_t i = 0; i < count; i++)
+            p->values[s * count + i] = p->values[s * types + kept[i]];
+    p->sample_type_count = count;
+    if (count && !has_default)
+        p->default_sample_type = p->sample_types[0].type;
+}
+
 /* Merges `count` profiles into one in place of the first, and frees them. */
 static int merge(struct profile **profiles, uint32_t count, struct err *e)
 {
+    if (count == 1)
+        drop_repeated_types(profiles[0]);
     if (count < 2)
         return 0;
     struct profile *merged = new_profile();

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * tags: for each label key the weight of its values (report.go, printTags). Columns are aligned as
- * Go's text/tabwriter does with AlignRight and a padding of one: cells end in a tab, and a column
- * is a run of lines that have that cell. */
+ * tags: for each label key the weight of its values (report.go, printTags). */
 #include "report/report.h"
 
 #include "analyze/unit.h"
+#include "report/tabwriter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,8 +82,8 @@ static void collect(struct tags *t)
         for (; k < p->sample_label_end[i]; k++) {
             const struct profile_label *l = &p->labels[k];
             struct profile_str key = p->strings[l->key], str = p->strings[l->str];
-            uint32_t value = l->str ? names_intern(&t->names, str.ptr, str.len)
-                                    : number_text(t, l, &text);
+            uint32_t value =
+                l->str ? names_intern(&t->names, str.ptr, str.len) : number_text(t, l, &text);
             add(t, names_intern(&t->names, key.ptr, key.len), value, weight);
         }
     }
@@ -108,78 +107,53 @@ static int by_key_and_weight(const void *a, const void *b, void *names)
 
 /* ---- the table ---- */
 
-static size_t runes(const struct buf *b)
+static void put_percent(struct tags *t, struct buf *out, int64_t weight)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < b->len; i++)
-        n += ((unsigned char)b->data[i] & 0xc0) != 0x80;
-    return n;
-}
-
-static void put_weight(struct tags *t, struct buf *out, int64_t weight, const char *separator)
-{
-    struct report *r = t->r;
-    char percent[UNIT_PERCENT_SIZE];
-    buf_puts(out, report_value(r, weight));
-    if (r->total > 0)
-        buf_printf(out, " (%s)", unit_percent(percent, weight, r->total));
-    buf_puts(out, separator);
-}
-
-/* The rows of one key: its total, its values. A column is as wide as its widest cell and one; what
- * has no cell in the second column ends before it. */
-static void print_key(struct tags *t, struct out *out, const struct tag *tags, uint32_t count)
-{
-    const struct names_item *items = t->names.items;
-    struct arena scratch;
-    arena_init(&scratch);
-    struct buf key, *weights = arena_array(&scratch, count, sizeof *weights);
-    size_t first_width = 2, second_width = 0; /* " " and the padding */
-    int64_t total = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        buf_init(&weights[i], &scratch);
-        put_weight(t, &weights[i], tags[i].weight, ":");
-        total += tags[i].weight;
-        if (runes(&weights[i]) + 1 > second_width)
-            second_width = runes(&weights[i]) + 1;
-    }
-    buf_init(&key, &scratch);
-    buf_append(&key, items[tags->key].ptr, items[tags->key].len);
-    buf_putc(&key, ':');
-    if (runes(&key) + 1 > first_width)
-        first_width = runes(&key) + 1;
-    out_right(out, key.data, key.len, first_width);
-    out_puts(out, " Total ");
-    out_puts(out, report_value(t->r, total));
-    out_puts(out, " of ");
-    out_puts(out, report_value(t->r, t->r->total));
     char percent[UNIT_PERCENT_SIZE];
     if (t->r->total > 0)
-        out_printf(out, " (%s)", unit_percent(percent, total, t->r->total));
-    out_putc(out, '\n');
+        buf_printf(out, " (%s)", unit_percent(percent, weight, t->r->total));
+}
+
+/* The rows of one key: its total, its values. */
+static void put_key(struct tags *t, struct buf *out, const struct tag *tags, uint32_t count)
+{
+    const struct names_item *items = t->names.items;
+    int64_t total = 0;
+    for (uint32_t i = 0; i < count; i++)
+        total += tags[i].weight;
+    buf_append(out, items[tags->key].ptr, items[tags->key].len);
+    buf_puts(out, ":\t Total ");
+    buf_puts(out, report_value(t->r, total));
+    buf_puts(out, " of ");
+    buf_puts(out, report_value(t->r, t->r->total));
+    put_percent(t, out, total);
+    buf_putc(out, '\n');
     for (uint32_t i = 0; i < count; i++) {
-        out_right(out, " ", 1, first_width);
-        out_right(out, weights[i].data, weights[i].len, second_width);
-        out_putc(out, ' ');
-        out_write(out, items[tags[i].value].ptr, items[tags[i].value].len);
-        out_putc(out, '\n');
+        buf_puts(out, " \t");
+        buf_puts(out, report_value(t->r, tags[i].weight));
+        put_percent(t, out, tags[i].weight);
+        buf_puts(out, ":\t ");
+        buf_append(out, items[tags[i].value].ptr, items[tags[i].value].len);
+        buf_putc(out, '\n');
     }
-    out_putc(out, '\n');
-    arena_free(&scratch);
+    buf_putc(out, '\n');
 }
 
 int report_tags(struct report *r, struct out *out, struct err *e)
 {
     struct tags t = {.r = r};
+    struct buf text;
     names_init(&t.names, &t.arena);
+    buf_init(&text, &t.arena);
     collect(&t);
     if (t.count)
         qsort_r(t.items, t.count, sizeof *t.items, by_key_and_weight, t.names.items);
     for (uint32_t i = 0, last; i < t.count; i = last) {
         for (last = i; last < t.count && t.items[last].key == t.items[i].key;)
             last++;
-        print_key(&t, out, t.items + i, last - i);
+        put_key(&t, &text, t.items + i, last - i);
     }
+    tabwriter_print(out, text.data, text.len);
     arena_free(&t.arena);
     return 0;
 }

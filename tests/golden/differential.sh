@@ -2,13 +2,15 @@
 # Random command lines on all profiles at hand, run by the real pprof and by us: standard output,
 # messages and exit status have to be the same, byte for byte.
 #
-# usage: differential.sh STROBE [COUNT [SEED]]
+# usage: differential.sh STROBE [COUNT [SEED [PROFILE_TOOL]]]
+#        With PROFILE_TOOL (profile_tool.c) half of the lines are on profiles of odd shapes.
 # Environment: COMMANDS (reports to compare), PROFILES (folders of profiles), KEEP=folder (where
 # differences go). Exits 77 where there is no pprof.
 set -u
-strobe=${1:?usage: differential.sh STROBE [COUNT [SEED]]}
+strobe=${1:?usage: differential.sh STROBE [COUNT [SEED [PROFILE_TOOL]]]}
 count=${2:-200}
 seed=${3:-1}
+tool=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
 commands=${COMMANDS:-"-top -text -traces -raw -tree -tags -dot -comments -peek=. -callgrind -proto -topproto"}
 folders=${PROFILES:-"$here/profiles $here/../../../shared/pprof/profiles"}
@@ -22,6 +24,15 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export HOME="$scratch" XDG_CONFIG_HOME="$scratch" TZ=UTC LC_ALL=C.UTF-8
 unset PPROF_BINARY_PATH PPROF_TOOLS DEBUGINFOD_URLS
+
+# As many odd ones as others; other seeds have others.
+if [ -n "$tool" ]; then
+    for i in $(seq 60); do
+        "$tool" odd "$scratch/odd$i.pb" $((seed * 1000 + i)) || exit 1
+        files="$files
+$scratch/odd$i.pb"
+    done
+fi
 
 # One command line a line: three in four of the options are left out each time.
 awk -v seed="$seed" -v count="$count" -v files="$files" -v commands="$commands" '

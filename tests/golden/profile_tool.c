@@ -3,8 +3,10 @@
  * The profile module from the command line, for comparison with the real pprof:
  *   profile_tool merge OUT IN…     OUT is the plain encoding of the sum (of one IN: of itself)
  *   profile_tool random OUT SEED   a random profile; those of equal SEED % 7 have equal tables
+ *   profile_tool odd OUT SEED      a profile of odd shape (odd_profile.h)
  * Exit status 2 and the error on stderr when it cannot. */
 #include "../unit/profile_support.h"
+#include "odd_profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,12 +77,23 @@ static int make_random(const char *path, uint64_t seed)
     return rc;
 }
 
+static int make_odd(const char *path, uint64_t seed)
+{
+    struct profile p;
+    odd_profile(&p, seed);
+    int rc = write_plain(&p, path);
+    profile_free(&p);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 4 && strcmp(argv[1], "merge") == 0)
         return merge(argv[2], argv + 3, (uint32_t)argc - 3);
     if (argc == 4 && strcmp(argv[1], "random") == 0)
         return make_random(argv[2], strtoull(argv[3], NULL, 10));
-    fprintf(stderr, "usage: profile_tool merge OUT IN... | random OUT SEED\n");
+    if (argc == 4 && strcmp(argv[1], "odd") == 0)
+        return make_odd(argv[2], strtoull(argv[3], NULL, 10));
+    fprintf(stderr, "usage: profile_tool merge OUT IN... | random OUT SEED | odd OUT SEED\n");
     return 2;
 }
