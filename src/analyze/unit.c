@@ -70,9 +70,12 @@ static const struct unit *find_unit(const struct family *f, const char *name)
     size_t n = strlen(name);
     if (n >= sizeof word)
         return NULL;
-    for (size_t i = 0; i <= n; i++)
+    size_t characters = 0; /* "μs" is no plural */
+    for (size_t i = 0; i <= n; i++) {
         word[i] = (char)tolower((unsigned char)name[i]);
-    if (n > 2 && word[n - 1] == 's')
+        characters += i < n && ((unsigned char)name[i] & 0xc0) != 0x80;
+    }
+    if (characters > 2 && word[n - 1] == 's')
         n--;
     for (size_t i = 0; i < f->count; i++)
         if (has_alias(f->units[i].aliases, word, n))

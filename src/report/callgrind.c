@@ -60,12 +60,13 @@ static int64_t scaled(const struct writer *w, int64_t value)
 
 /* ---- names of callees ---- */
 
-/* Functions are apart if their binary, their first line, or in a tree their caller is; KCachegrind
+/* Functions are apart if their binary, their first line, or in a tree their caller is (and the
+ * column, where there is no line, which is as pprof has it); KCachegrind
  * knows functions by file and name alone, so those that share both get numbers. */
 struct function {
     uint32_t group, index; /* of the file and name; place among those of the group */
     uint32_t object, parent;
-    int64_t start_line;
+    int64_t start_line, column;
 };
 
 struct namer {
@@ -96,13 +97,14 @@ static uint32_t group_of(struct namer *n, const struct graph_info *info)
 static uint32_t function_of(struct namer *n, const struct graph_info *info, uint32_t parent)
 {
     uint32_t group = group_of(n, info), i;
+    int64_t column = info->address || info->line ? 0 : info->column;
     uint64_t hash = hash_mix(hash_mix(group, (uint64_t)info->object << 32 | parent),
-                             (uint64_t)info->start_line);
+                             (uint64_t)(info->start_line + column));
     struct map_probe at = map_find(&n->functions_by_key, hash);
     while ((i = map_next(&n->functions_by_key, &at)) != MAP_NONE) {
         const struct function *f = &n->functions[i];
         if (f->group == group && f->object == info->object && f->parent == parent &&
-            f->start_line == info->start_line)
+            f->start_line == info->start_line && f->column == column)
             return i;
     }
     map_put(&n->functions_by_key, hash, n->function_count);

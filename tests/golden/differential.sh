@@ -84,6 +84,8 @@ BEGIN {
 run() {
     eval "$1" >"$2" 2>"$2.err" </dev/null
     status=$?
+    # Labels of several units are told of in any order.
+    sort -o "$2.err" "$2.err"
     if [ "$(head -c 2 "$2" | od -An -tx1)" = " 1f 8b" ]; then
         gzip -dc "$2" >"$2.plain" && mv "$2.plain" "$2"
     fi
