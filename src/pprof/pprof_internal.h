@@ -75,8 +75,9 @@ void binaries_locate(struct profile *p, const struct source *s);
 
 /* ---- symbolize.c ---- */
 
-/* Looks names and lines up as -symbolize says, and demangles. */
-int symbolize(struct profile *p, const struct source *s, struct err *e);
+struct symbolz;
+/* Looks names and lines up as -symbolize says, and demangles. `origins`: whom else to ask. */
+int symbolize(struct profile *p, const struct source *s, struct symbolz *origins, struct err *e);
 
 /* ---- run.c ---- */
 

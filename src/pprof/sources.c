@@ -3,29 +3,19 @@
  * From file names to the one profile that commands work on (google/pprof internal/driver/fetch.go):
  * read, merge, subtract the base, symbolize, prune. The order is pprof's, because each step sees
  * what the one before left. */
+#include "pprof/fetch.h"
 #include "pprof/pprof_internal.h"
+#include "pprof/symbolz.h"
 
 #include "analyze/refine.h"
 #include "base/gotext.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { CHUNK = 128 }; /* profiles in memory before they are merged */
-
-/* scheme:… with letters, digits, "+", "-" and "." in the scheme. */
-static bool is_url(const char *name)
-{
-    const char *c = name;
-    if (!isalpha((unsigned char)*c))
-        return false;
-    while (isalnum((unsigned char)*c) || (*c && strchr("+-.", *c)))
-        c++;
-    return *c == ':';
-}
 
 /* Leaves of a decoding error what pprof prints: not the place, nor the reason of the format's. */
 static void cut_to_pprof(struct err *e)
@@ -42,20 +32,21 @@ static void cut_to_pprof(struct err *e)
 static int read_one(struct profile *p, const struct source *s, const char *name, struct err *e)
 {
     struct stat st;
-    if ((s->exact || strcmp(name, "-")) && stat(name, &st)) {
-        if (is_url(name))
-            return err_set(e, -ENOTSUP,
-                           "%s: fetching over HTTP is not in this version; fetch it with curl and "
-                           "give the file",
-                           name);
+    if ((s->exact || strcmp(name, "-")) && stat(name, &st))
         return err_set(e, -errno, "%s: stat %s: %s", name, name, gotext_errno(errno));
-    }
     int rc = profile_read_file(p, name, e);
-    if (!rc)
-        binaries_locate(p, s);
-    else if (s->exact)
+    if (rc && s->exact)
         cut_to_pprof(e);
     return rc;
+}
+
+static int read_fetched(struct profile *p, const struct source *s, struct fetch *f,
+                        const char *name, struct err *e)
+{
+    int rc = fetch_profile(f, p, e);
+    if (rc && s->exact)
+        cut_to_pprof(e);
+    return rc ? err_prefix(e, "%s", name) : 0;
 }
 
 /* Profiles stay where they were made: they point into themselves. */
@@ -129,34 +120,76 @@ static int merge(struct profile **profiles, uint32_t count, struct err *e)
 }
 
 struct group {
+    const struct source *source;
     char **files;
     int count;
-    const char *kind; /* "source" or "base" */
-    int read_count;   /* of those that could be read */
+    struct fetch *fetches; /* of the chunk that is read */
+    int read_count;        /* of those that could be read */
+    bool any_remote;
+    struct symbolz *origins;
 };
 
-/* Reads and merges files; those that cannot be read are told of and left out. */
-static int read_all(struct profile **out, const struct source *s, struct group *g, struct err *e)
+static int chunk_size(const struct group *g, int first)
+{
+    return g->count - first < CHUNK ? g->count - first : CHUNK;
+}
+
+/* Begins to fetch those files of the chunk at `first` that are on servers. */
+static void begin_chunk(struct group *g, int first)
+{
+    g->fetches = calloc((size_t)chunk_size(g, first) + 1, sizeof *g->fetches);
+    if (!g->fetches) {
+        ui_error("out of memory fetching profiles");
+        exit(2);
+    }
+    for (int i = 0; i < chunk_size(g, first); i++)
+        fetch_begin(&g->fetches[i], g->source, g->files[first + i]);
+}
+
+/* One file of the chunk; NULL, after a message, if it cannot be read. */
+static struct profile *read_member(struct group *g, int first, int i)
+{
+    struct fetch *f = &g->fetches[i];
+    const char *name = g->files[first + i];
+    struct profile *p = new_profile();
+    struct err e = {0};
+    int rc = f->url ? read_fetched(p, g->source, f, name, &e) : read_one(p, g->source, name, &e);
+    if (rc) {
+        ui_error(e.msg);
+        free(p);
+        p = NULL;
+    } else {
+        binaries_locate(p, g->source);
+        if (f->url)
+            symbolz_add_mappings(g->origins, p, f->url);
+        g->any_remote |= f->url != NULL;
+        g->read_count++;
+    }
+    fetch_end(f);
+    return p;
+}
+
+/* Reads and merges files; those that cannot be read are told of and left out. The first chunk was
+ * begun by the caller. */
+static int read_all(struct profile **out, struct group *g, struct err *e)
 {
     struct profile *chunk[CHUNK + 1] = {NULL};
     uint32_t held = 0;
     int rc = 0;
-    for (int i = 0; i < g->count && !rc; i++) {
-        struct err one = {0};
-        struct profile *p = new_profile();
-        if (read_one(p, s, g->files[i], &one)) {
-            ui_error(one.msg);
-            free(p);
-        } else {
-            chunk[held++] = p;
-            g->read_count++;
+    for (int first = 0; first < g->count && !rc; first += CHUNK) {
+        int size = chunk_size(g, first);
+        if (first)
+            begin_chunk(g, first);
+        for (int i = 0; i < size; i++) {
+            struct profile *p = read_member(g, first, i);
+            if (p)
+                chunk[held++] = p;
         }
+        free(g->fetches);
         /* The first of a chunk is what earlier ones were merged into. */
-        bool full = (i + 1) % CHUNK == 0 || i + 1 == g->count;
-        if (full && held) {
+        if (held)
             rc = merge(chunk, held, e);
-            held = 1;
-        }
+        held = held > 0;
     }
     if (!rc && held && !chunk[0]->sample_type_count)
         rc = err_set(e, -EINVAL, "profiles have empty common sample type list");
@@ -164,17 +197,31 @@ static int read_all(struct profile **out, const struct source *s, struct group *
     return rc;
 }
 
+/* What is known of the sources besides their profile. */
+struct reading {
+    const struct source *source;
+    struct symbolz origins;
+    bool any_remote;
+};
+
 /* Reads sources and base, then says what was not to be had, in pprof's order: it reads all of them
  * at the same time. */
-static int read_both(struct profile **p, struct profile **base, const struct source *s,
-                     struct err *e)
+static int read_both(struct reading *r, struct profile **p, struct profile **base, struct err *e)
 {
+    const struct source *s = r->source;
     char *base_file = (char *)s->base;
-    struct group sources = {s->files, s->file_count, "source", 0};
-    struct group bases = {&base_file, *s->base ? 1 : 0, "base", 0};
+    struct group sources = {
+        .source = s, .files = s->files, .count = s->file_count, .origins = &r->origins};
+    struct group bases = {
+        .source = s, .files = &base_file, .count = *s->base ? 1 : 0, .origins = &r->origins};
     struct err base_error = {0};
-    int rc = read_all(p, s, &sources, e);
-    int base_rc = read_all(base, s, &bases, &base_error);
+    begin_chunk(&sources, 0);
+    begin_chunk(&bases, 0);
+    int rc = read_all(p, &sources, e);
+    int base_rc = read_all(base, &bases, &base_error);
+    if (!bases.count)
+        free(bases.fetches);
+    r->any_remote = sources.any_remote || bases.any_remote;
     if (rc)
         return err_prefix(e, "problem fetching source profiles");
     if (base_rc)
@@ -218,31 +265,37 @@ static void add_comment(struct profile *p, const char *text)
     p->comments = comments;
 }
 
-static int prepare(struct profile *p, const struct source *s, struct err *e)
+static int prepare(struct profile *p, struct reading *r, struct err *e)
 {
+    const struct source *s = r->source;
     if (s->all_frames)
         p->drop_frames = p->keep_frames = 0;
-    int rc = symbolize(p, s, e);
+    int rc = symbolize(p, s, &r->origins, e);
     if (rc)
         return rc;
     refine_drop_frames(p);
+    symbolz_forget_mappings(&r->origins, p);
     if (*s->comment)
         add_comment(p, s->comment);
+    if (r->any_remote)
+        fetch_save(p);
     return 0;
 }
 
 int sources_read(struct profile **p, const struct source *s, struct err *e)
 {
     struct profile *base = NULL;
+    struct reading r = {.source = s};
     *p = NULL;
-    int rc = read_both(p, &base, s, e);
+    int rc = read_both(&r, p, &base, e);
     if (!rc && base) {
         rc = subtract_base(p, s, base, e);
         base = NULL;
     }
     if (!rc)
-        rc = prepare(*p, s, e);
+        rc = prepare(*p, &r, e);
     drop_profile(&base);
+    arena_free(&r.origins.arena);
     if (rc)
         drop_profile(p);
     return rc;

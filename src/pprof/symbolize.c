@@ -4,6 +4,7 @@
  * and how names are shown. The binaries on this machine come first, then the servers that profiles
  * came from; every name, looked up or not, is then demangled as the mode says. */
 #include "pprof/pprof_internal.h"
+#include "pprof/symbolz.h"
 
 #include "base/gotext.h"
 #include "base/map.h"
@@ -328,14 +329,16 @@ static void symbolize_locally(struct profile *p, const struct source *s, const s
     arena_free(&a.arena);
 }
 
-int symbolize(struct profile *p, const struct source *s, struct err *e)
+int symbolize(struct profile *p, const struct source *s, struct symbolz *origins, struct err *e)
 {
     struct mode mode = read_mode(s->symbolize);
-    (void)e;
     if (mode.none)
         return 0;
     if (mode.local)
         symbolize_locally(p, s, &mode);
+    int rc = mode.remote ? symbolz(origins, p, s, mode.force, e) : 0;
+    if (rc)
+        return rc;
     demangle_all(p, &mode);
     return 0;
 }
