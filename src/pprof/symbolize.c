@@ -304,6 +304,15 @@ static uint32_t *group_locations(struct added *a, uint32_t **grouped)
     return first;
 }
 
+/* Nothing is missed then; pprof says so all the same of profiles without a binary. */
+static bool all_named(const struct profile *p, const uint32_t *locations, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!p->locations[locations[i]].line_count)
+            return false;
+    return true;
+}
+
 static void symbolize_locally(struct profile *p, const struct source *s, const struct mode *mode)
 {
     struct added a = {.p = p, .function_cap = p->function_count, .line_cap = p->line_count};
@@ -314,7 +323,8 @@ static void symbolize_locally(struct profile *p, const struct source *s, const s
     object_tools_find(&tools, s->tools, &a.arena);
     for (uint32_t i = 0; i < p->mapping_count; i++) {
         uint32_t count = first[i + 1] - first[i];
-        if (!count || !is_wanted(p, i, mode->force, &missing))
+        if (!count || (!s->exact && !mode->force && all_named(p, grouped + first[i], count)) ||
+            !is_wanted(p, i, mode->force, &missing))
             continue;
         struct object *o = open_binary(&a, &p->mappings[i], &missing);
         if (!o)

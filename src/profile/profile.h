@@ -108,6 +108,7 @@ struct profile {
     struct profile_label *labels;
     uint64_t label_count;
 
+    bool is_foreign; /* read from a format that google/pprof does not read */
     struct profile_interns *interns; /* private to profile_intern */
 };
 

@@ -18,7 +18,7 @@ cd "$samples" || exit 1
 if [ "${3:-}" = renew ]; then
     for name in *; do
         pprof -raw -symbolize=none "$name" >"$scratch/got" 2>/dev/null ||
-            "$strobe" pprof -raw -symbolize=none "$name" >"$scratch/got" || continue
+            "$strobe" raw -symbolize=none "$name" >"$scratch/got" || continue
         cp "$scratch/got" "$here/expected/$name"
     done
     exit 0
@@ -27,13 +27,21 @@ n=0 bad=0
 for expected in "$here"/expected/*; do
     name=${expected##*/}
     n=$((n + 1))
-    if ! "$strobe" pprof -raw -symbolize=none "$name" >"$scratch/got" 2>&1; then
+    if ! "$strobe" raw -symbolize=none "$name" >"$scratch/got" 2>&1; then
         bad=$((bad + 1))
         echo "$name cannot be read: $(cat "$scratch/got")"
     elif ! cmp -s "$expected" "$scratch/got"; then
         bad=$((bad + 1))
         echo "$name is read differently:"
         diff "$expected" "$scratch/got" | head -10
+    fi
+done
+# What pprof cannot read, its command line cannot either.
+for name in folded perf_script jemalloc cpuprofile callgrind heaptrack; do
+    if "$strobe" pprof -raw "$name" >"$scratch/got" 2>&1 ||
+        ! grep -q "^$name: parsing profile: unrecognized profile format$" "$scratch/got"; then
+        bad=$((bad + 1))
+        echo "strobe pprof does not refuse $name: $(head -2 "$scratch/got")"
     fi
 done
 echo "$n formats, $bad wrong"

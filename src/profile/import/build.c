@@ -231,7 +231,7 @@ void import_order_locations(struct import *im)
         arena_array(&im->scratch, im->location_count, sizeof *ordered);
     uint32_t count = 0;
     memset(place, 0xff, im->location_count * sizeof *place);
-    for (uint32_t i = 0; i < im->sample_count; i++) {
+    for (uint32_t i = 0; i < im->sample_count && im->refs; i++) {
         uint32_t *refs = im->refs + im->samples[i].ref_first;
         for (uint32_t k = 0; k < im->samples[i].ref_count; k++) {
             if (place[refs[k]] == UINT32_MAX) {

@@ -10,14 +10,19 @@
 
 struct format {
     int (*read)(struct import *im);
-    bool is_legacy; /* pprof's: frames of the profiler itself are dropped by its lists */
+    bool is_legacy; /* pprof's */
+    bool drops;     /* frames of the profiler itself, by pprof's lists */
 };
 
-/* pprof's in its order (parseLegacy), then ours. A row may only say that it does not know the bytes
- * before it has told of an error. */
+/* pprof's in its order (parseLegacy), then ours, the loosest last. A row may only say that it does
+ * not know the bytes before it has told of an error. */
 static const struct format formats[] = {
-    {import_legacy_cpu, true},    {import_legacy_heap, true},       {import_legacy_count, true},
-    {import_legacy_thread, true}, {import_legacy_contention, true}, {import_legacy_java, true},
+    {import_legacy_cpu, true, true},        {import_legacy_heap, true, true},
+    {import_legacy_count, true, true},      {import_legacy_thread, true, true},
+    {import_legacy_contention, true, true}, {import_legacy_java, true, true},
+    {import_jemalloc, false, true},         {import_heaptrack, false, true},
+    {import_cpuprofile, false, false},      {import_callgrind, false, false},
+    {import_perf_script, false, false},     {import_folded, false, false},
 };
 
 /* ---- frames that legacy profiles drop: legacy_profile.go, addLegacyFrameInfo ---- */
@@ -88,7 +93,8 @@ static int finish(struct import *im)
         profile_intern(p, "", 0);
     p->locations = arena_array(&p->arena, im->location_count, sizeof *p->locations);
     p->location_count = im->location_count;
-    memcpy(p->locations, im->locations, im->location_count * sizeof *p->locations);
+    if (im->location_count)
+        memcpy(p->locations, im->locations, im->location_count * sizeof *p->locations);
     p->sample_loc_end = arena_array(&p->arena, im->sample_count, sizeof *p->sample_loc_end);
     p->sample_label_end = arena_array(&p->arena, im->sample_count, sizeof *p->sample_label_end);
     p->values = arena_array(&p->arena, (size_t)im->sample_count * types, sizeof *p->values);
@@ -125,9 +131,8 @@ static bool goes_on(int rc)
     return rc == IMPORT_UNKNOWN || rc == IMPORT_LINE_TOO_LONG;
 }
 
-int import_profile(struct profile *p, const char *bytes, size_t size, struct err *e)
+static int read_any(struct profile *p, struct text input, struct err *e)
 {
-    struct text input = {bytes, size};
     int rc = IMPORT_UNKNOWN, legacy = IMPORT_UNKNOWN;
     for (size_t i = 0; i < sizeof formats / sizeof *formats && goes_on(rc); i++) {
         if (formats[i].is_legacy && legacy == IMPORT_LINE_TOO_LONG)
@@ -135,8 +140,10 @@ int import_profile(struct profile *p, const char *bytes, size_t size, struct err
         struct import im;
         begin(&im, p, input, e);
         rc = formats[i].read(&im);
-        if (rc == 0 && formats[i].is_legacy)
+        if (rc == 0 && formats[i].drops)
             add_frame_lists(p);
+        if (rc == 0)
+            p->is_foreign = !formats[i].is_legacy;
         if (rc == 0)
             rc = finish(&im);
         import_end(&im);
@@ -147,5 +154,16 @@ int import_profile(struct profile *p, const char *bytes, size_t size, struct err
     }
     if (rc == IMPORT_LINE_TOO_LONG || (rc == IMPORT_UNKNOWN && legacy == IMPORT_LINE_TOO_LONG))
         return err_set(e, -EPROTO, "bufio.Scanner: token too long");
+    return rc;
+}
+
+int import_profile(struct profile *p, const char *bytes, size_t size, struct err *e)
+{
+    struct import outer;
+    begin(&outer, p, (struct text){bytes, size}, e);
+    int rc = import_unpack(&outer);
+    if (rc == 0)
+        rc = read_any(p, outer.input, e);
+    import_end(&outer);
     return rc;
 }

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { IMPORT_VALUES_MAX = 4, IMPORT_GROUPS_MAX = 8 };
+enum { IMPORT_VALUES_MAX = 8, IMPORT_GROUPS_MAX = 8 };
 
 /* Some bytes of the input. */
 struct text {
@@ -170,8 +170,19 @@ void import_scale_heap(int64_t *count, int64_t *size, int64_t rate);
 /* int64(v) as Go does on amd64. */
 int64_t import_int64(double v);
 
+/* ---- zstd.c ---- */
+
+/* Puts what is in a zstd frame in the input's place; 0 also when it is none. */
+int import_unpack(struct import *im);
+
 /* ---- the formats ---- */
 
+int import_jemalloc(struct import *im);
+int import_heaptrack(struct import *im);
+int import_cpuprofile(struct import *im);
+int import_callgrind(struct import *im);
+int import_perf_script(struct import *im);
+int import_folded(struct import *im);
 int import_legacy_cpu(struct import *im);
 int import_legacy_heap(struct import *im);
 int import_legacy_count(struct import *im);
