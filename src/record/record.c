@@ -195,10 +195,10 @@ static void run_program(const struct recorder *r, const struct dispositions *old
                         const struct gates *g)
 {
     char go;
+    if (read(g->start[0], &go, 1) != 1) /* the recorder could not open us, or is gone */
+        _exit(126);
     if (r->shm)
         announce_exec(r);
-    else if (read(g->start[0], &go, 1) != 1) /* the recorder could not open us, or is gone */
-        _exit(126);
     give_back_signals(old);
     execv(r->program, r->options.argv);
     if (errno == ENOEXEC) { /* a script without #!: a shell would run it */
