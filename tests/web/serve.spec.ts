@@ -35,6 +35,10 @@ test("the range merged, a profile alone, and back", async ({ serve, page }) => {
   await page.mouse.move(box.x + box.width * 0.85, box.y + 60, { steps: 4 });
   await page.mouse.up();
   await expect(page.locator("#count")).not.toHaveText("12 profiles");
+  const chosen = page.locator(".u-select");
+  await expect.poll(async () => (await chosen.boundingBox())?.width ?? 0).toBeGreaterThan(100);
+  await page.reload();
+  await expect.poll(async () => (await chosen.boundingBox())?.width ?? 0).toBeGreaterThan(100);
   await page.getByRole("button", { name: "whole range" }).click();
   await expect(page.locator("#count")).toHaveText("12 profiles");
 });

@@ -71,7 +71,16 @@ function suite(server, ...args) {
 
 let browser;
 
-async function shoot(name, url, variants = all, prepare = async () => {}) {
+async function shoot(...args) {
+  try {
+    await take(...args);
+  } catch (e) {
+    console.error(`${args[0]} could not be taken: ${e.message}`);
+    process.exitCode = 1;
+  }
+}
+
+async function take(name, url, variants = all, prepare = async () => {}) {
   if (wanted.length > 0 && !wanted.some((w) => name.startsWith(w))) return;
   for (const variant of variants) {
     const [size, colorScheme] = looks[variant];
@@ -81,7 +90,7 @@ async function shoot(name, url, variants = all, prepare = async () => {}) {
       hasTouch: size === "phone",
     });
     await page.goto(url);
-    await page.waitForSelector("main", { timeout: 20_000 });
+    await page.waitForSelector("main", { timeout: 20_000, state: "attached" });
     await page.waitForFunction(() => !document.querySelector("main[aria-busy=true]"));
     await sleep(1400);
     await prepare(page);
@@ -122,7 +131,6 @@ async function profilePages(file) {
   await shoot("web-calls", at("?view=calls"));
   await shoot("web-help", at(""), desktop, (page) => page.keyboard.press("?"));
   await shoot("web-nothing-left", at("?f=no.such.function"), one);
-  await shoot("web-not-found", `${url}/nothing`, one).catch(() => undefined);
 }
 
 async function emptyPages() {
@@ -254,7 +262,7 @@ scrape_configs:
         .then((r) => r.text())
         .catch(() => undefined);
   }, 400);
-  suite(url, "--kind", "cpu", "-n", "7", "etcd", "sqlite3", "zstd");
+  suite(url, "--kind", "cpu", "-n", wanted.length > 0 ? "2" : "7", "etcd", "sqlite3", "zstd");
   suite(url, "etcd", "prometheus");
   const kept = join(dir, "strobe/suite");
   const recorded = readdirSync(kept).find((d) => /sqlite3\.short\.cpu/.test(d));

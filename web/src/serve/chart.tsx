@@ -97,8 +97,10 @@ function makePlot(host: HTMLElement, t: Timeline): uPlot {
           if (width > 3) selectWindow({ from: at(left), until: at(left + width) });
         },
       ],
+      /* Not before it has its size, from which the box of the selection is reckoned. */
       ready: [
         (u) => {
+          showSelection(u);
           let downAt = 0;
           u.over.addEventListener("pointerdown", (e) => (downAt = e.clientX));
           u.over.addEventListener("click", (e) => {

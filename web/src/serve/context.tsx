@@ -124,9 +124,8 @@ export function ProfileContext() {
   return (
     <section class="context" aria-label="What is shown">
       <Summary p={p} />
-      <p class="muted">{spellSpan(from, until)}</p>
-      <p class="context-buttons">
-        <Steps />
+      <p>
+        <span class="muted">{spellSpan(from, until)}</span>{" "}
         {some && (
           <a
             href={exportUrl()}
@@ -136,6 +135,9 @@ export function ProfileContext() {
             pprof
           </a>
         )}
+      </p>
+      <p class="context-buttons">
+        <Steps />
       </p>
       <dl>
         {contextRows(some ? p : undefined).map(([name, values]) => (

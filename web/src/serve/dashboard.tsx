@@ -190,7 +190,7 @@ function NoKind(props: { page: Page }) {
         </p>
       )}
       <p>They appear here as soon as one is in. To send one, or to have the program scraped:</p>
-      <pre>{`${hints[page]}\nstrobe serve -c strobe.yaml`}</pre>
+      <pre>{`${hints[page].replace("NAME", app.value)}\nstrobe serve -c strobe.yaml`}</pre>
     </Notice>
   );
 }
