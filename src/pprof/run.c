@@ -81,17 +81,18 @@ static void free_filters(struct filters *f)
     tag_filter_free(f->tagignore);
 }
 
-/* -tagshow and -taghide. The expressions are compiled only now: pprof finds their errors last. */
+/* -tagshow and -taghide. The expressions are compiled only now: pprof finds their errors last, and
+ * still uses the first when the second is wrong. */
 static int filter_tags(struct run *r, struct err *e)
 {
     struct regex *show, *hide = NULL;
     int rc = compile(&show, "tagshow", r->s.tagshow, e);
     if (!rc)
         rc = compile(&hide, "taghide", r->s.taghide, e);
-    if (!rc && (show || hide)) {
+    if (show || hide) {
         struct refine_matched m = refine_tags(r->p, show, hide);
-        warn_unless(m.show, "TagShow", r->s.tagshow);
-        warn_unless(m.hide, "TagHide", r->s.taghide);
+        warn_unless(m.show || !show, "TagShow", r->s.tagshow);
+        warn_unless(m.hide || !hide, "TagHide", r->s.taghide);
     }
     regex_free(show);
     regex_free(hide);

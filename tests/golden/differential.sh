@@ -16,7 +16,7 @@ commands=${COMMANDS:-"-top -text -traces -raw -tree -tags -dot -comments -peek=.
 folders=${PROFILES:-"$here/profiles $here/../../../shared/pprof/profiles"}
 
 command -v pprof >/dev/null || { echo "no pprof in PATH: skipped"; exit 77; }
-files=$(find $folders -maxdepth 1 -name '*.pb*' 2>/dev/null | sort)
+files=$(find $folders -maxdepth 1 -type f 2>/dev/null | sort)
 [ -n "$files" ] || { echo "no profiles in $folders: skipped"; exit 77; }
 case $strobe in */*) strobe=$(cd "$(dirname "$strobe")" && pwd)/$(basename "$strobe") ;; esac
 
