@@ -231,12 +231,14 @@ static int make_gates(struct gates *g, struct err *e)
     return err_set(e, -error, "cannot make a pipe: %s", strerror(error));
 }
 
-/* Lets the child go on to its execve, and returns what that says: 0 or an errno. */
+/* Lets the child go on to its execve, and returns what that says: 0 or an errno. Our end for
+ * reading is still open, so that writing is no SIGPIPE where the child was killed meanwhile. */
 static int let_go(struct gates *g)
 {
     int error = 0;
     if (write(g->start[1], "", 1) != 1)
         error = errno;
+    close(g->start[0]);
     close(g->start[1]);
     ssize_t n = read(g->status[0], &error, sizeof error); /* ends with execve */
     close(g->status[0]);
@@ -268,9 +270,9 @@ static int start_child(struct recorder *r, struct err *e)
     }
     int error = errno;
     close(g.status[1]);
-    close(g.start[0]);
     if (r->pid < 0) {
         close(g.status[0]);
+        close(g.start[0]);
         close(g.start[1]);
         give_back_signals(&old);
         return err_set(e, -error, "cannot start a process: %s", strerror(error));
@@ -278,6 +280,7 @@ static int start_child(struct recorder *r, struct err *e)
     forward_to = r->pid;
     err = r->shm ? 0 : outside_open_child(r, r->pid, e);
     if (err < 0) {
+        close(g.start[0]);
         close(g.start[1]);
         close(g.status[0]);
         give_up(r, &old);
