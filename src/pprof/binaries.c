@@ -5,6 +5,7 @@
 #include "pprof/pprof_internal.h"
 
 #include "base/gotext.h"
+#include "symbol/object.h"
 
 #include <fcntl.h>
 #include <gelf.h>
@@ -39,31 +40,6 @@ bool binaries_is_executable(const char *path)
     return true;
 }
 
-/* The build id of GNU's note in hexadecimal; "" if there is none. */
-static void find_build_id(Elf *elf, struct buf *out)
-{
-    size_t count;
-    if (elf_getphdrnum(elf, &count))
-        return;
-    for (size_t i = 0; i < count; i++) {
-        GElf_Phdr ph;
-        if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type != PT_NOTE)
-            continue;
-        Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)ph.p_offset, ph.p_filesz, ELF_T_NHDR);
-        GElf_Nhdr note;
-        size_t name, desc, at = 0;
-        while (data && (at = gelf_getnote(data, at, &note, &name, &desc)) > 0) {
-            const unsigned char *bytes = (const unsigned char *)data->d_buf + desc;
-            if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
-                memcmp((const char *)data->d_buf + name, "GNU", 4))
-                continue;
-            for (size_t k = 0; k < note.n_descsz; k++)
-                buf_printf(out, "%02x", bytes[k]);
-            return;
-        }
-    }
-}
-
 struct search {
     struct profile *p;
     struct profile_mapping *m;
@@ -75,19 +51,16 @@ struct search {
 /* Whether the file is there and is the mapping's; then the mapping names it. */
 static bool try_file(struct search *s, const char *path)
 {
-    struct buf clean, id;
+    struct buf clean;
+    struct object_mapping mapping = {s->m->start, s->m->limit, s->m->offset, NULL};
+    struct object *o;
     buf_init(&clean, &s->arena);
-    buf_init(&id, &s->arena);
     gotext_clean(&clean, path, strlen(path));
     const char *name = buf_cstr(&clean);
-    int fd;
-    Elf *elf = open_elf(name, &fd);
-    if (!elf)
+    if (object_open(&o, name, &mapping, NULL))
         return false;
-    find_build_id(elf, &id);
-    elf_end(elf);
-    close(fd);
-    const char *found = buf_cstr(&id);
+    const char *found = arena_strdup(&s->arena, object_build_id(o));
+    object_close(o);
     if (*s->build_id && strcmp(s->build_id, found)) {
         ui_errorf("Ignoring local file %s: build-id mismatch (%s != %s)", name, s->build_id, found);
         return false;

@@ -4,6 +4,7 @@
  * read, merge, subtract the base, symbolize, prune. The order is pprof's, because each step sees
  * what the one before left. */
 #include "pprof/fetch.h"
+#include "pprof/perf_data.h"
 #include "pprof/pprof_internal.h"
 #include "pprof/symbolz.h"
 
@@ -34,6 +35,8 @@ static int read_one(struct profile *p, const struct source *s, const char *name,
     struct stat st;
     if ((s->exact || strcmp(name, "-")) && stat(name, &st))
         return err_set(e, -errno, "%s: stat %s: %s", name, name, gotext_errno(errno));
+    if (strcmp(name, "-") && perf_data_is(name))
+        return perf_data_read(p, s, name, e);
     int rc = profile_read_file(p, name, e);
     if (rc && s->exact)
         cut_to_pprof(e);

@@ -151,7 +151,8 @@ static void find_routines(struct printer *w)
             continue;
         }
         w->objects[w->object_count++] = o;
-        add_routines(w, m, o, path);
+        if (w->r->o.tools->symbols)
+            add_routines(w, m, o, path);
     }
     fflush(stdout);
 }

@@ -84,6 +84,7 @@ void object_tools_find(struct object_tools *t, const char *config, struct arena 
 {
     *t = (struct object_tools){.config = config, .lines = OBJECT_LINES};
     t->names = find(t, "nm", "llvm-nm", a) ? OBJECT_NAMES_LLVM : OBJECT_NAMES_GNU;
+    t->symbols = !*config || t->names == OBJECT_NAMES_LLVM || find(t, "nm", "nm", a);
     /* Without -tools lines never depend on what is installed: we need none of the programs. */
     if (*config && !find(t, "llvm-symbolizer", "llvm-symbolizer", a) &&
         !find(t, "addr2line", "addr2line", a))

@@ -12,6 +12,7 @@ struct object_tools {
     const char *config;       /* -tools: "objdump:/dir,/dir", "" for $PATH */
     enum object_detail lines; /* what pprof's local symbolization knows with these tools */
     enum object_detail names; /* likewise for fastlocal */
+    bool symbols;             /* whether it finds functions by their names at all */
     const char *objdump;      /* NULL: none was found; known when `looked` */
     bool looked, objdump_is_llvm;
 };

@@ -15,7 +15,7 @@ enum {
     DEPTH_MAX = 256,      /* of a path */
     SAMPLES_MAX = 200000, /* made of all paths */
     SHARES = 50000,       /* paths below 1/SHARES of the total are not followed */
-    STEPS_MAX = 4000000,  /* looked at in all: a file may claim any costs */
+    STEPS_MAX = 1000000,  /* looked at in all: a file may claim any costs */
 };
 
 struct call {
@@ -29,6 +29,7 @@ struct function {
     uint32_t calls; /* first, UINT32_MAX: none */
     int64_t self[IMPORT_VALUES_MAX], given[IMPORT_VALUES_MAX];
     double incoming; /* cost of all calls to it, of the first event */
+    bool on_path;
 };
 
 /* Names by the numbers the file gives them. */
@@ -230,34 +231,29 @@ static void add_sample(struct reader *r, const struct step *path, uint32_t depth
         import_frame(im, r->list[path[i].function].location);
 }
 
-static bool on_path(const struct step *path, uint32_t depth, uint32_t function)
-{
-    for (uint32_t i = 0; i < depth; i++)
-        if (path[i].function == function)
-            return true;
-    return false;
-}
-
 /* All paths from a root that weigh enough. */
 static void follow(struct reader *r, uint32_t root, double least)
 {
     struct step path[DEPTH_MAX];
     uint32_t depth = 1;
     path[0] = (struct step){root, r->list[root].calls, 1};
+    r->list[root].on_path = true;
     add_sample(r, path, depth, 1);
     while (depth) {
         struct step *at = &path[depth - 1];
         if (at->call == UINT32_MAX || r->im->sample_count >= SAMPLES_MAX ||
             r->steps++ >= STEPS_MAX) {
+            r->list[at->function].on_path = false;
             depth--;
             continue;
         }
         const struct call *c = &r->calls[at->call];
         at->call = c->next;
         double cost = (double)c->cost[0] * at->share;
-        if (cost < least || depth == DEPTH_MAX || on_path(path, depth, c->callee))
+        if (cost < least || depth == DEPTH_MAX || r->list[c->callee].on_path)
             continue;
-        const struct function *f = &r->list[c->callee];
+        struct function *f = &r->list[c->callee];
+        f->on_path = true;
         path[depth] = (struct step){c->callee, f->calls, cost / f->incoming};
         depth++;
         add_sample(r, path, depth, path[depth - 1].share);
