@@ -339,8 +339,8 @@ static void summarize(const struct recorder *r, const char *path)
                 r->exclude_kernel ? ", without the kernel's frames" : "");
     if (x->unrecorded)
         fprintf(stderr,
-                "strobe: %u processes could not be recorded: statically linked, set-user-id, or "
-                "not of this architecture\n",
+                "strobe: %u processes could not be recorded: statically linked, set-user-id, of "
+                "another architecture, or started as another user\n",
                 x->unrecorded);
     if (x->threads_lost)
         fprintf(stderr, "strobe: %llu threads could not be sampled: too many at once\n",
