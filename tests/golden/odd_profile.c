@@ -11,6 +11,11 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
+/* Longer than a column of any report. */
+#define LONG_NAME                                                                                  \
+    "very_long_name_very_long_name_very_long_name_very_long_name_"                                 \
+    "very_long_name_very_long_name_very_long_name_very_long_name"
+
 static const char *const names[] = {
     "main.main",
     "runtime.mallocgc",
@@ -41,8 +46,7 @@ static const char *const names[] = {
     "<impl at src/lib.rs:3:1>::run",
     "namespace::func",
     "::global",
-    "very_long_name_very_long_name_"
-    "very_long_name_very_long_name_very_long_name_very_long_name_very_long_name_very_long_name",
+    LONG_NAME,
 };
 
 static const char *const files[] = {
