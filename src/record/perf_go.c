@@ -112,7 +112,8 @@ uint32_t perf_go_elide(const struct perf_process *p, uint64_t *pcs, uint32_t dep
     const struct perf_mapping *m;
     for (uint32_t i = 0; i < depth; i++)
         if ((!kept && i + 1 == depth) || !perf_go_function(p, pcs[i], &fn, &m) ||
-            !pclntab_is_wrapper(&m->image->go, &fn) || pclntab_has_inlined(&m->image->go, &fn))
+            !pclntab_is_wrapper(&m->image->go, &fn) ||
+            pclntab_in_inlined(&m->image->go, &fn, pcs[i] - m->bias))
             pcs[kept++] = pcs[i];
     return kept;
 }

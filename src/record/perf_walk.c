@@ -108,6 +108,9 @@ static void walk_user(struct perf_process *p, const struct perf_record *r, struc
     const uint64_t sp = r->sample.regs.r[UNWIND_SP];
     struct unwind_bounds bounds = {sp, sp + r->sample.stack_bytes, r->sample.stack};
     struct unwind_trace trace = {.pcs = w->pcs, .max = LIMIT_STACK_DEPTH};
+    /* In execve, the old program's registers are still there, but not its memory. */
+    if (r->sample.kernel && !is_code(p, r->sample.regs.r[UNWIND_PC]))
+        return;
     if (!cache || !r->sample.stack || bounds.hi < sp) {
         push(w, r->sample.regs.r[UNWIND_PC]);
         w->flags |= SHM_STACK_TRUNCATED;

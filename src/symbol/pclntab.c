@@ -338,10 +338,11 @@ static bool find_inlined(const struct pclntab *t, const struct pclntab_func *fn,
     return in->tree && in->entries;
 }
 
-bool pclntab_has_inlined(const struct pclntab *t, const struct pclntab_func *fn)
+bool pclntab_in_inlined(const struct pclntab *t, const struct pclntab_func *fn, uint64_t pc)
 {
     struct inlined in;
-    return find_inlined(t, fn, &in);
+    int32_t index;
+    return find_inlined(t, fn, &in) && value_at(t, fn, in.pcdata, pc, &index) && index >= 0;
 }
 
 static uint32_t word(const uint8_t *p)

@@ -81,8 +81,8 @@ uint32_t pclntab_frames(const struct pclntab *t, const struct pclntab_func *fn, 
 /* Whether Go leaves `fn` out of the stacks that it shows: the compiler made it, to adapt a receiver
  * or a calling convention (runtime.elideWrapperCalling). */
 bool pclntab_is_wrapper(const struct pclntab *t, const struct pclntab_func *fn);
-/* Whether calls were inlined into `fn`: these are shown even of a wrapper. */
-bool pclntab_has_inlined(const struct pclntab *t, const struct pclntab_func *fn);
+/* Whether `pc` is in a call that was inlined into `fn`: that is shown even of a wrapper. */
+bool pclntab_in_inlined(const struct pclntab *t, const struct pclntab_func *fn, uint64_t pc);
 /* The function of this name: looks at all of them. */
 bool pclntab_named(const struct pclntab *t, const char *name, size_t len, struct pclntab_func *fn);
 /* Bytes between the stack pointer at `pc` and the return address of `fn`. */
