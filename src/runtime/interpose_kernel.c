@@ -37,6 +37,34 @@ static long to_libc(long r)
     return r;
 }
 
+/* The kernel's struct sigaction (asm/signal.h). */
+struct kernel_action {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
+
+/* Programs reset all handlers by number between fork and exec (Chromium does): the default action
+ * for our signal would kill them at its next tick. It goes the way of sigaction(3). */
+static long set_our_action(long sig, const struct kernel_action *act, struct kernel_action *old)
+{
+    struct sigaction to = {0}, before;
+    if (act) {
+        to.sa_sigaction = (void (*)(int, siginfo_t *, void *))act->handler;
+        to.sa_flags = (int)act->flags;
+        __builtin_memcpy(&to.sa_mask, &act->mask, sizeof act->mask);
+    }
+    if (sigaction((int)sig, act ? &to : NULL, &before) != 0)
+        return -1;
+    if (old) {
+        *old = (struct kernel_action){.handler = (void *)before.sa_sigaction,
+                                      .flags = (unsigned long)before.sa_flags};
+        __builtin_memcpy(&old->mask, &before.sa_mask, sizeof old->mask);
+    }
+    return 0;
+}
+
 /* What the assembly below sends here, and everything until the constructor above has run. */
 long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
     __attribute__((visibility("hidden")));
@@ -47,6 +75,10 @@ long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
     case SYS_execve: return execve((const char *)a, (char *const *)b, (char *const *)c);
     case SYS_execveat:
         return execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e);
+    case SYS_rt_sigaction:
+        if (a == rt.signo && runtime_is_sampling() && runtime_pid() == rt.pid)
+            return set_our_action(a, (const struct kernel_action *)b, (struct kernel_action *)c);
+        break;
     case SYS_prctl:
         if (a == PR_SET_SECCOMP)
             sandbox_begins(b == SECCOMP_MODE_STRICT, (const struct sock_fprog *)c);
@@ -67,8 +99,8 @@ long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
 }
 
 #if defined(__x86_64__)
-/* 56 clone, 57 fork, 59 execve, 157 prctl, 317 seccomp, 322 execveat. A clone that shares memory
- * (CLONE_VM, bit 8) returns on another stack: it is left to libc. */
+/* 13 rt_sigaction, 56 clone, 57 fork, 59 execve, 157 prctl, 317 seccomp, 322 execveat. A clone that
+ * shares memory (CLONE_VM, bit 8) returns on another stack: it is left to libc. */
 __asm__(".text\n"
         ".globl syscall\n"
         ".type syscall, @function\n"
@@ -77,6 +109,8 @@ __asm__(".text\n"
         "        endbr64\n"
         "        movq runtime_libc_syscall(%rip), %rax\n"
         "        testq %rax, %rax\n"
+        "        je 1f\n"
+        "        cmpl $13, %edi\n"
         "        je 1f\n"
         "        cmpl $56, %edi\n"
         "        je 2f\n"

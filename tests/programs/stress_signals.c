@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t seen;
@@ -231,6 +232,33 @@ static void case_pending_exec(int count)
     execv("/proc/self/exe", argv);
 }
 
+/* Between fork and exec all handlers are reset, by number: nothing may come that then kills. */
+static void case_reset(int count)
+{
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        uint64_t mask;
+    } none = {0};
+    int bad = 0;
+    (void)count;
+    for (int i = 0; i < 20; i++) {
+        pid_t pid = fork();
+        MUST(pid >= 0);
+        if (pid == 0) {
+            for (int s = 1; s < 65; s++)
+                syscall(SYS_rt_sigaction, s, &none, NULL, sizeof none.mask);
+            burn_cpu(0.005);
+            _exit(0);
+        }
+        int status = 1;
+        MUST(waitpid(pid, &status, 0) == pid);
+        bad += status != 0;
+    }
+    printf("%d children died\n", bad);
+}
+
 static void case_unblock(int count)
 {
     sigset_t none, old;
@@ -251,7 +279,7 @@ static const struct {
     {"altstack", case_altstack},     {"blocked", case_blocked},
     {"own_timers", case_own_timers}, {"own_signals", case_own_signals},
     {"jumps", case_jumps},           {"pending_exec", case_pending_exec},
-    {"unblock", case_unblock},
+    {"unblock", case_unblock},       {"reset", case_reset},
 };
 
 int main(int argc, char **argv)

@@ -47,6 +47,7 @@ own SIGPROF and timers|burn_cpu|1|stress_signals own_timers
 own SIGURG and SIGTRAP|burn_cpu|1|stress_signals own_signals
 siglongjmp|burn_rounds|1|stress_signals jumps
 exec with signals blocked|burn_cpu|2|stress_signals pending_exec
+handlers reset by number|burn_cpu|21|stress_signals reset
 C++ throw|fall|5|stress_throw 0.4
 coroutines|coroutine|1|stress_code coroutines
 longjmp|descend|1|stress_code longjmp
