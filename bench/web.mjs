@@ -2,7 +2,9 @@
 //
 // node web.mjs STROBE NODES: makes a profile whose tree has about NODES boxes, opens it, and prints
 // how long the first paint takes after the data and how long frames take while zooming, panning and
-// searching. Nothing is built into the page for this: the animation frames are timed from outside.
+// searching. Nothing is built into the page for this. Frames are those of the browser's own
+// tracing: the work of one is all that the page's main thread did since the one before, the time
+// between frames is that between two which the compositor has shown.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -85,42 +87,65 @@ function makeProfile(wanted) {
 
 function watch() {
   const raf = window.requestAnimationFrame.bind(window);
-  const seen = { drawn: 0, work: [] };
+  const seen = { drawn: 0 };
   window.bench = seen;
   window.requestAnimationFrame = (callback) =>
     raf((now) => {
-      const start = performance.now();
       callback(now);
-      seen.work.push(performance.now() - start);
       if (!seen.drawn && document.querySelector("[data-drawn]")) seen.drawn = performance.now();
     });
 }
 
-/** Moves the wheel once a frame; returns the times between frames and the work in each, sorted. */
+const sorted = (list) => list.sort((a, b) => a - b);
+
+/** What the trace's events say of frames: work in each, and times between those shown, in ms. */
+function framesOf(events) {
+  const named = (name) => events.filter((e) => e.name === name).sort((a, b) => a.ts - b.ts);
+  const ends = named("BeginCommitCompositorFrame"); // on the page's main thread: a frame is made
+  const { pid, tid } = ends[0];
+  const tasks = named("RunTask").filter((e) => e.dur && e.pid === pid && e.tid === tid);
+  const work = [];
+  for (let i = 1, next = 0; i < ends.length; i++) {
+    let sum = 0;
+    for (; next < tasks.length && tasks[next].ts < ends[i].ts; next++)
+      if (tasks[next].ts >= ends[0].ts) sum += tasks[next].dur;
+    work.push(sum / 1000);
+  }
+  const shown = named("AnimationFrame::Presentation").map((e) => e.ts / 1000);
+  const gaps = shown.slice(1).map((t, i) => t - shown[i]);
+  return { work: sorted(work), gaps: sorted(gaps) };
+}
+
+/** Does `act` under the browser's tracing. */
+async function traced(browser, page, act) {
+  await browser.startTracing(page, {
+    categories: ["devtools.timeline", "disabled-by-default-devtools.timeline"],
+  });
+  await act();
+  return framesOf(JSON.parse(await browser.stopTracing()).traceEvents);
+}
+
+/** Moves the wheel once a frame. */
 async function glide(page, frames, options) {
   return page.evaluate(
     ([count, init]) =>
       new Promise((resolve) => {
         const area = document.querySelector(".flame-area");
         const box = area.getBoundingClientRect();
-        const gaps = [];
-        let last = 0;
-        window.bench.work = [];
-        function step(now) {
-          if (last) gaps.push(now - last);
-          last = now;
-          if (gaps.length === count) {
-            const sorted = (list) => list.sort((a, b) => a - b);
-            resolve({ gaps: sorted(gaps), work: sorted(window.bench.work) });
+        let done = 0;
+        function step() {
+          if (done === count) {
+            resolve();
             return;
           }
-          const there = init.oneWay || gaps.length < count / 2;
+          const there = init.oneWay || done < count / 2;
           const event = { ...init, clientX: box.left + box.width * 0.3, clientY: 200 };
           for (const axis of ["deltaX", "deltaY"])
             event[axis] = (init[axis] ?? 0) * (there ? 1 : -1);
           area.dispatchEvent(
             new WheelEvent("wheel", { ...event, bubbles: true, cancelable: true }),
           );
+          done++;
           requestAnimationFrame(step);
         }
         requestAnimationFrame(step);
@@ -170,10 +195,11 @@ async function main() {
   console.log(`first paint after data: ${first.paint.toFixed(0)} ms`);
   console.log("\n                          work/frame ms      between frames ms");
   console.log("                               p50     p95     p50     p95");
-  report("zoom by the wheel", await glide(page, 120, { deltaY: -12, ctrlKey: true }));
+  const zoom = () => glide(page, 120, { deltaY: -12, ctrlKey: true });
+  report("zoom by the wheel", await traced(browser, page, zoom));
   await page.keyboard.press("0");
   await glide(page, 30, { deltaY: -12, ctrlKey: true, oneWay: true });
-  report("pan", await glide(page, 120, { deltaX: 14 }));
+  report("pan", await traced(browser, page, () => glide(page, 120, { deltaX: 14 })));
   await page.keyboard.press("0");
   await page.waitForTimeout(300);
   const typed = await page.evaluate(async () => {
