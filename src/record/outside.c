@@ -265,8 +265,9 @@ static uint64_t usage_ns(const struct rusage *u)
 void outside_finish(struct recorder *r)
 {
     struct outside *o = r->outside;
-    perf_account_finish(&o->account,
-                        r->options.pid_count ? perf_count(&o->rings) : usage_ns(&r->result.usage));
+    bool attached = r->options.pid_count > 0;
+    perf_account_finish(&o->account, attached ? perf_count(&o->rings) : usage_ns(&r->result.usage),
+                        !attached);
     r->drain->points_killed = r->drain->points;
 }
 

@@ -222,7 +222,7 @@ static uint64_t give_rests(struct perf_account *a, uint64_t *known_ns)
     return more;
 }
 
-void perf_account_finish(struct perf_account *a, uint64_t total_ns)
+void perf_account_finish(struct perf_account *a, uint64_t total_ns, bool exact)
 {
     uint64_t known_ns = 0, more = give_rests(a, &known_ns), booked_ns;
     if (total_ns > known_ns)
@@ -230,7 +230,10 @@ void perf_account_finish(struct perf_account *a, uint64_t total_ns)
     if (more <= a->drain->points / CLOCKS_DIFFER)
         scatter(a, more, 1);
     booked_ns = a->drain->points * a->period_ns;
-    uint64_t truth_ns = total_ns > known_ns ? total_ns : known_ns;
+    uint64_t truth_ns = exact || total_ns > known_ns ? total_ns : known_ns;
+    for (uint32_t i = 0; i < a->count; i++)
+        if (!a->threads[i].ended && a->threads[i].end_ns && truth_ns < known_ns)
+            truth_ns = known_ns; /* it lives on, and the system has not added it up yet */
     if (booked_ns > truth_ns + a->period_ns && booked_ns - truth_ns <= booked_ns / CLOCKS_DIFFER)
         scatter(a, (booked_ns - truth_ns) / a->period_ns, -1);
 }

@@ -58,7 +58,7 @@ void perf_account_stop(struct perf_account *a);
  * on while a hypervisor has taken the processor away, and the system's. It is taken from or given
  * to all points alike, if it is a tenth of them at most; else it is something that was not sampled.
  */
-void perf_account_finish(struct perf_account *a, uint64_t total_ns);
+void perf_account_finish(struct perf_account *a, uint64_t total_ns, bool exact);
 
 /* CPU time of a thread so far, as the scheduler has it; 0 if it is gone. */
 uint64_t perf_account_cpu_ns(uint32_t pid, uint32_t tid);

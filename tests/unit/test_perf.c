@@ -151,7 +151,7 @@ static void weights_add_up_to_the_cpu_time(void **state)
         }
         perf_account_end(&a, tid);
     }
-    perf_account_finish(&a, THREADS * each);
+    perf_account_finish(&a, THREADS * each, true);
     uint64_t want = THREADS * each / period;
     assert_in_range(d.points, want - 1, want + 1);
     drain_free(&d);
