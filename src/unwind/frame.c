@@ -173,8 +173,10 @@ uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
     if (cache->config.module_seen)
         cache->config.module_seen(cache->config.ctx, &module);
     if (cfi_find(&module, at, &fde) < 0) {
-        if (is_bare_entry(cache, &module, at) || is_planted_end(&module, at))
+        if (is_bare_entry(cache, &module, at))
             return rule_make(RULE_ROOT, 0, 0);
+        if (is_planted_end(&module, at)) /* a root, unless it is where the thread itself is */
+            return rule_make(RULE_FULL, 0, 0);
         return is_trampoline(&module, at) ? rule_make(RULE_SIGNAL, 0, 0) : RULE_NONE;
     }
     if (is_entry(cache, &module, &fde))

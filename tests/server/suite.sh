@@ -155,22 +155,22 @@ has "which is there" "$(get "profile?id=$pid&format=folded")" ' [1-9][0-9]*$'
 same "no such run" 404 "$(status runs/nobody)"
 
 same "a run that fails" 202 "$(ask '{"program": "bad"}')"
-wait_for 20 told '"state":"ended"' || bad "it ends"
+wait_for 60 told '"state":"ended"' || bad "it ends"
 has "has its error in full" "$(get suite/runs/current)" \
     '"result":"failed".*"state":"failed","error":"the program failed; its log ends with: no luck"'
 has "in the list, too" "$(get 'runs?brief=1&program=bad')" '"status":"failed".*no luck'
 
 # ---- stopping ----
 same "a long one" 202 "$(ask '{"program": "slow", "input": "all"}')"
-wait_for 20 told '"step":"running"' || bad "it runs"
+wait_for 60 told '"step":"running"' || bad "it runs"
 same "is cancelled" 202 "$(post suite/runs/cancel /dev/null)"
 has "and stopping" "$(cat "$tmp/body")" '"state":"stopping"'
-wait_for 20 told '"state":"ended","result":"stopped"' || bad "it ends: $(get suite/runs/current)"
+wait_for 60 told '"state":"ended","result":"stopped"' || bad "it ends: $(get suite/runs/current)"
 wait_for 5 nothing_left || bad "something is left of it"
 has "the run is kept as stopped" "$(get 'runs?brief=1&program=slow')" '"status":"stopped"'
 
 same "another" 202 "$(ask '{"program": "slow", "input": "long"}')"
-wait_for 20 told '"step":"running"' || bad "it runs"
+wait_for 60 told '"step":"running"' || bad "it runs"
 get 'suite/runs/current?rev=0' >/dev/null
 kill -TERM "$server"
 wait "$server"
@@ -181,7 +181,7 @@ serve
 has "its end was stored" "$(get 'runs?brief=1&program=slow&limit=1')" '"status":"stopped"'
 
 same "a third" 202 "$(ask '{"program": "slow", "input": "long"}')"
-wait_for 20 told '"step":"running"' || bad "it runs"
+wait_for 60 told '"step":"running"' || bad "it runs"
 kill -KILL "$server"
 wait "$server" 2>/dev/null
 server=
