@@ -31,7 +31,8 @@ stop()
     [ -s "$work/serve.pid" ] || return 0
     server=$(cat "$work/serve.pid")
     rm -f "$work/serve.pid"
-    [ "$(readlink "/proc/$server/exe" 2>/dev/null)" = "$strobe" ] || return 0
+    exe=$(readlink "/proc/$server/exe" 2>/dev/null || true)
+    [ "${exe% (deleted)}" = "$strobe" ] || return 0 # deleted: built anew since
     kill "$server"
     while kill -0 "$server" 2>/dev/null; do
         sleep 0.1
