@@ -220,9 +220,11 @@ const char *url_of_source(const char *source, int64_t seconds, int64_t *timeout_
             duration = 0;
         set = true;
     }
-    if (seconds > 0 && !set)
-        values[count++] =
-            (struct value){"seconds", arena_printf(a, "%lld", (long long)seconds), count};
+    if (seconds > 0 && !set) {
+        const char *text = arena_printf(a, "%lld", (long long)seconds);
+        values[count] = (struct value){"seconds", text, count};
+        count++;
+    }
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         if (values[i].key)
