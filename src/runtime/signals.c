@@ -239,7 +239,7 @@ static int set_joined(int sig, const struct sigaction *act, struct sigaction *ol
     return 0;
 }
 
-static void join_handlers(void)
+__attribute__((unused)) static void join_handlers(void)
 {
     if (atomic_exchange(&has_small_altstack, 1))
         return;
@@ -261,7 +261,9 @@ int signals_altstack(const stack_t *st, stack_t *old)
     return r;
 }
 
-/* Threads with small stacks have one of ours, of which the program does not know. */
+/* Threads with small stacks have one of ours, of which the program does not know.
+ * ThreadSanitizer sets its own before code that it instruments can run, so there it is libc's. */
+#ifndef __SANITIZE_THREAD__
 INTERPOSE int sigaltstack(const stack_t *st, stack_t *old)
 {
     const stack_t *ours = threads_altstack();
@@ -277,6 +279,7 @@ INTERPOSE int sigaltstack(const stack_t *st, stack_t *old)
         *old = ours && before.ss_sp == ours->ss_sp ? (stack_t){.ss_flags = SS_DISABLE} : before;
     return 0;
 }
+#endif
 
 INTERPOSE int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
