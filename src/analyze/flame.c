@@ -9,6 +9,7 @@
  * which is the order the reader draws it in. No recursion: stacks may be a million frames deep. */
 #include "analyze/flame.h"
 #include "analyze/flame_frames.h"
+#include "analyze/refine.h"
 #include "analyze/stack_sums.h"
 
 #include <pthread.h>
@@ -95,20 +96,6 @@ static void add(int64_t *sum, int64_t v)
     *sum = (int64_t)((uint64_t)*sum + (uint64_t)v);
 }
 
-static bool str_equal(struct profile_str s, const char *t)
-{
-    return s.len == strlen(t) && !memcmp(s.ptr, t, s.len);
-}
-
-static bool is_diff_base(const struct profile *p, uint32_t sample)
-{
-    for (uint64_t l = profile_label_first(p, sample); l < p->sample_label_end[sample]; l++)
-        if (p->labels[l].str && str_equal(profile_string(p, p->labels[l].key), "pprof::base") &&
-            str_equal(profile_string(p, p->labels[l].str), "true"))
-            return true;
-    return false;
-}
-
 static int64_t value_of(const struct profile *p, uint32_t sample, uint32_t type)
 {
     return p->values[(size_t)sample * p->sample_type_count + type];
@@ -120,7 +107,7 @@ int64_t flame_total(const struct profile *p, uint32_t type)
     for (uint32_t i = 0; i < p->sample_count; i++) {
         uint64_t v = magnitude(value_of(p, i, type));
         all += v;
-        if (v && is_diff_base(p, i))
+        if (v && refine_is_base(p, i))
             base += v;
     }
     return clamp_i64(base ? base : all);

@@ -38,12 +38,6 @@ static uint32_t intern(struct adder *a, const char *s, size_t len)
     return names_intern(&a->t->texts, arena_strndup(&a->t->arena, s, len), len);
 }
 
-static bool is_text(const struct profile *p, uint32_t string, const char *s)
-{
-    struct profile_str t = p->strings[string];
-    return t.len == strlen(s) && !memcmp(t.ptr, s, t.len);
-}
-
 static int by_text(const void *a, const void *b)
 {
     const struct buf *x = a, *y = b;
@@ -97,9 +91,9 @@ static bool read_labels(struct adder *a, uint32_t sample)
     a->number_count = 0;
     for (uint64_t k = profile_label_first(p, sample); k < p->sample_label_end[sample]; k++) {
         const struct profile_label *l = &p->labels[k];
-        if (!l->str && is_text(p, l->key, "bytes"))
+        if (!l->str && profile_str_is(p->strings[l->key], "bytes"))
             read_number(a, l->num);
-        else if (l->str && !is_text(p, l->key, "pprof::base"))
+        else if (l->str && !profile_str_is(p->strings[l->key], "pprof::base"))
             read_text(a, pair_at(a, count++), l);
     }
     qsort(a->pairs, count, count ? sizeof *a->pairs : 1, by_text);

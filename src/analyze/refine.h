@@ -91,5 +91,7 @@ void refine_scale(struct profile *p, const double *ratios);
 int refine_normalize(struct profile *p, const struct profile *base, struct err *e);
 /* SetLabel: gives every sample the text label, in place of any others of that key. */
 void refine_set_label(struct profile *p, const char *key, const char *value);
+/* Whether the sample came from a base (-diff_base): it has the label pprof::base=true. */
+bool refine_is_base(const struct profile *p, uint32_t sample);
 
 #endif

@@ -122,3 +122,14 @@ void refine_set_label(struct profile *p, const char *key, const char *value)
     p->labels = labels;
     p->label_count = out;
 }
+
+bool refine_is_base(const struct profile *p, uint32_t sample)
+{
+    if (!p->sample_label_end)
+        return false;
+    for (uint64_t k = profile_label_first(p, sample); k < p->sample_label_end[sample]; k++)
+        if (p->labels[k].str && profile_str_is(p->strings[p->labels[k].key], "pprof::base") &&
+            profile_str_is(p->strings[p->labels[k].str], "true"))
+            return true;
+    return false;
+}

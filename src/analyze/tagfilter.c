@@ -177,7 +177,7 @@ static bool key_wanted(struct tag_match *m, uint32_t string)
     uint8_t *v = &m->key_wanted[string];
     if (!*v) {
         struct profile_str s = m->p->strings[string];
-        *v = s.len == strlen(m->f->key) && !memcmp(s.ptr, m->f->key, s.len) ? 2 : 1;
+        *v = profile_str_is(s, m->f->key) ? 2 : 1;
     }
     return *v == 2;
 }

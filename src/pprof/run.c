@@ -160,12 +160,6 @@ static void aggregate(struct run *r)
 
 /* ---- options of the report ---- */
 
-static bool text_is(const struct profile *p, uint32_t string, const char *s)
-{
-    return p->strings[string].len == strlen(s) &&
-           !memcmp(p->strings[string].ptr, s, p->strings[string].len);
-}
-
 static int unknown_index(const struct profile *p, const char *name, struct err *e)
 {
     struct arena scratch;
@@ -214,8 +208,8 @@ int run_find_index(const struct profile *p, const char *name, uint32_t *index, s
     }
     const char *short_name = strncmp(name, "inuse_", 6) ? name : name + 6;
     for (uint32_t i = 0; i < p->sample_type_count; i++) {
-        if (text_is(p, p->sample_types[i].type, name) ||
-            text_is(p, p->sample_types[i].type, short_name)) {
+        if (profile_str_is(p->strings[p->sample_types[i].type], name) ||
+            profile_str_is(p->strings[p->sample_types[i].type], short_name)) {
             *index = i;
             return 0;
         }

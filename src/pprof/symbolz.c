@@ -13,11 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool text_is(struct profile_str s, const char *text)
-{
-    return s.len == strlen(text) && !memcmp(s.ptr, text, s.len);
-}
-
 void symbolz_add_mappings(struct symbolz *z, struct profile *p, const char *url)
 {
     for (uint32_t i = 0; i < p->mapping_count; i++) {
@@ -216,7 +211,7 @@ static const struct symbolz_origin *find_origin(const struct symbolz *z, const s
     struct profile_str keys[] = {p->strings[m->file], p->strings[m->build_id]};
     for (size_t k = 0; k < 2; k++)
         for (uint32_t i = 0; keys[k].len && i < z->count; i++)
-            if (text_is(keys[k], z->origins[i].key))
+            if (profile_str_is(keys[k], z->origins[i].key))
                 return &z->origins[i];
     return NULL;
 }

@@ -178,7 +178,7 @@ uint32_t profile_build_pseudo(struct profile_build *b, const char *name)
         if (l->address || l->mapping != PROFILE_NONE || !l->line_count)
             continue;
         struct profile_str s = p->strings[p->functions[p->lines[l->line_first].function].name];
-        if (s.len == strlen(name) && memcmp(s.ptr, name, s.len) == 0)
+        if (profile_str_is(s, name))
             return i;
     }
     if (!grow32(b, &p->locations, p->location_count, &b->location_cap, sizeof *p->locations) ||

@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PROFILE_NONE UINT32_MAX
 
@@ -39,6 +40,11 @@ struct profile_str {
     const char *ptr;
     uint32_t len;
 };
+
+static inline bool profile_str_is(struct profile_str s, const char *text)
+{
+    return s.len == strlen(text) && !memcmp(s.ptr, text, s.len);
+}
 
 struct profile_value_type {
     uint32_t type, unit; /* strings */

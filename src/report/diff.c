@@ -37,18 +37,12 @@ struct diff {
     struct buf name;
 };
 
-static bool name_is(const struct profile *p, uint32_t string, const char *s)
-{
-    struct profile_str t = p->strings[string];
-    return t.len == strlen(s) && !memcmp(t.ptr, s, t.len);
-}
-
 static uint32_t find_count(const struct profile *p)
 {
     for (uint32_t i = 0; i < p->sample_type_count; i++)
-        if (name_is(p, p->sample_types[i].unit, "count") &&
-            (name_is(p, p->sample_types[i].type, "samples") ||
-             name_is(p, p->sample_types[i].type, "sample")))
+        if (profile_str_is(p->strings[p->sample_types[i].unit], "count") &&
+            (profile_str_is(p->strings[p->sample_types[i].type], "samples") ||
+             profile_str_is(p->strings[p->sample_types[i].type], "sample")))
             return i;
     return PROFILE_NONE;
 }
@@ -71,7 +65,7 @@ static void add_sample(struct diff *d, uint32_t i)
     const struct profile *p = d->r->p;
     const int64_t *values = p->values + (size_t)i * p->sample_type_count;
     int64_t value = values[d->r->o.values.index];
-    bool is_base = report_in_base(p, i), leaf = true;
+    bool is_base = refine_is_base(p, i), leaf = true;
     double variance = variance_of(d, values);
     add(&d->total.before, &d->total.after, is_base, value);
     d->total.variance += variance;

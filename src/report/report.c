@@ -37,27 +37,10 @@ const struct report_kind *report_find(const char *name)
     return NULL;
 }
 
-static bool text_is(const struct profile *p, uint32_t string, const char *s)
-{
-    struct profile_str t = p->strings[string];
-    return t.len == strlen(s) && !memcmp(t.ptr, s, t.len);
-}
-
-bool report_in_base(const struct profile *p, uint32_t sample)
-{
-    if (!p->sample_label_end)
-        return false;
-    for (uint64_t k = profile_label_first(p, sample); k < p->sample_label_end[sample]; k++)
-        if (p->labels[k].str && text_is(p, p->labels[k].key, "pprof::base") &&
-            text_is(p, p->labels[k].str, "true"))
-            return true;
-    return false;
-}
-
 static bool has_base(const struct profile *p)
 {
     for (uint32_t i = 0; i < p->string_count; i++)
-        if (text_is(p, i, "pprof::base"))
+        if (profile_str_is(p->strings[i], "pprof::base"))
             return true;
     return false;
 }
@@ -72,7 +55,7 @@ static int64_t sum_total(const struct profile *p, struct graph_values v)
         int64_t value = graph_abs(values[v.index]), d = v.mean ? values[0] : 0;
         total += value;
         div += d;
-        if (based && report_in_base(p, i)) {
+        if (based && refine_is_base(p, i)) {
             base_total += value;
             base_div += d;
         }

@@ -72,9 +72,6 @@ void report_graph_drawn(struct report *r, struct graph_trimmed *t);
 /* Whole, functions of different binaries apart, a tree if call_tree says it; in whole units. */
 void report_graph_whole(struct report *r, struct graph_trimmed *t);
 
-/* Whether the sample came from a base (-diff_base): it has the label pprof::base=true. */
-bool report_in_base(const struct profile *p, uint32_t sample);
-
 /* File, build id, comments, type, times: a line each. */
 void report_profile_labels(struct report *r, struct buf *out);
 void report_profile_header(struct report *r, struct out *out);

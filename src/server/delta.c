@@ -11,7 +11,7 @@ bool delta_is_cumulative(struct profile_str type)
 {
     static const char *const names[] = {"alloc_space", "alloc_objects", "contentions", "delay"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (type.len == strlen(names[i]) && !memcmp(type.ptr, names[i], type.len))
+        if (profile_str_is(type, names[i]))
             return true;
     return false;
 }

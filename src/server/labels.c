@@ -56,7 +56,7 @@ static bool has_type(const struct profile *p, const char *name)
 {
     for (uint32_t i = 0; i < p->sample_type_count; i++) {
         struct profile_str s = profile_string(p, p->sample_types[i].type);
-        if (s.len == strlen(name) && !memcmp(s.ptr, name, s.len))
+        if (profile_str_is(s, name))
             return true;
     }
     return false;

@@ -16,7 +16,7 @@
 static bool type_is(const struct profile *p, uint32_t type, const char *name)
 {
     struct profile_str s = profile_string(p, p->sample_types[type].type);
-    return s.len == strlen(name) && !memcmp(s.ptr, name, s.len);
+    return profile_str_is(s, name);
 }
 
 bool view_find_type(const struct profile *p, const char *asked, uint32_t *type)
