@@ -11,6 +11,7 @@
 #include "analyze/flame_frames.h"
 #include "analyze/refine.h"
 #include "analyze/stack_sums.h"
+#include "base/sort.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -436,7 +437,7 @@ static uint32_t *rank_frames(struct growing *g)
 static void sort_siblings(struct sibling *s, uint32_t n)
 {
     if (n > 16) {
-        qsort(s, n, sizeof *s, compare_siblings);
+        sort_list(s, n, sizeof *s, compare_siblings);
         return;
     }
     for (uint32_t i = 1; i < n; i++) {

@@ -5,6 +5,7 @@
 #include "analyze/graph.h"
 #include "analyze/graph_internal.h"
 #include "analyze/stack_sums.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +111,7 @@ static uint32_t *sorted_edges(const struct graph *g, uint32_t first, bool in, st
         keys[n++] =
             (struct edge_key){graph_abs(g->edges[e].weight), {name.data, (uint32_t)name.len}, e};
     }
-    qsort(keys, n, sizeof *keys, by_weight);
+    sort_list(keys, n, sizeof *keys, by_weight);
     for (uint32_t i = 0; i < n; i++)
         out[i] = keys[i].edge;
     return out;

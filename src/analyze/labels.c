@@ -6,6 +6,7 @@
 #include "analyze/refine.h"
 #include "analyze/match.h"
 #include "analyze/samples.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 
@@ -68,7 +69,7 @@ static void print_conflicts(struct collector *c, void (*warn)(const char *))
 {
     if (!c->conflict_count)
         return;
-    qsort(c->conflicts, c->conflict_count, sizeof *c->conflicts, by_key_and_unit);
+    sort_list(c->conflicts, c->conflict_count, sizeof *c->conflicts, by_key_and_unit);
     for (uint32_t i = 0; i < c->conflict_count;) {
         uint32_t key = c->conflicts[i].key;
         struct names_item name = c->u->keys.items[key];

@@ -6,6 +6,7 @@
 
 #include "analyze/graph.h"
 #include "analyze/unit.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ static bool read_labels(struct adder *a, uint32_t sample)
         else if (l->str && !profile_str_is(p->strings[l->key], "pprof::base"))
             read_text(a, pair_at(a, count++), l);
     }
-    qsort(a->pairs, count, count ? sizeof *a->pairs : 1, by_text);
+    sort_list(a->pairs, count, sizeof *a->pairs, by_text);
     a->joined.len = 0;
     for (uint32_t i = 0; i < count; i++) {
         buf_puts(&a->joined, i ? "\\n" : ""); /* the two characters: dot breaks lines there */

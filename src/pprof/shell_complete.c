@@ -5,6 +5,7 @@
  * (interactive.go, newCompleter), but with all candidates where there are several. What is inserted
  * for a function is a regular expression that matches its name. */
 #include "pprof/shell.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static void sort_unique(struct candidates *c)
     size_t kept = 0;
     if (!c->count)
         return;
-    qsort(c->items, c->count, sizeof *c->items, by_text);
+    sort_list(c->items, c->count, sizeof *c->items, by_text);
     for (size_t i = 0; i < c->count; i++)
         if (!i || strcmp(c->items[i], c->items[kept - 1]))
             c->items[kept++] = c->items[i];

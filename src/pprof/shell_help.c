@@ -4,6 +4,7 @@
 #include "pprof/shell.h"
 
 #include "base/gotext.h"
+#include "base/sort.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ static const char *list_choices(struct arena *a, const struct option *o)
     buf_init(&text, a);
     for (const struct option_choice *c = o->choices; c->name; c++)
         sorted[count++] = c->name;
-    qsort(sorted, count, sizeof *sorted, by_text);
+    sort_list(sorted, count, sizeof *sorted, by_text);
     for (size_t i = 0; i < count; i++)
         buf_printf(&text, "%s%s", i ? " | " : "[", sorted[i]);
     buf_putc(&text, ']');
@@ -150,7 +151,7 @@ void shell_options(struct shell *sh)
     for (const struct option *o = options; o->name; o++)
         if (strcmp(o->name, "source_path"))
             lines[count++] = option_line(sh, o, &scratch);
-    qsort(lines, count, sizeof *lines, by_text);
+    sort_list(lines, count, sizeof *lines, by_text);
     for (size_t i = 0; i < count; i++)
         buf_printf(&text, "%s\n", lines[i]);
     ui_print(buf_cstr(&text));

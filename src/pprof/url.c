@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/gotext.h"
+#include "base/sort.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -229,7 +230,7 @@ const char *url_of_source(const char *source, int64_t seconds, int64_t *timeout_
     for (size_t i = 0; i < count; i++)
         if (values[i].key)
             values[kept++] = values[i];
-    qsort(values, kept, sizeof *values, by_key);
+    sort_list(values, kept, sizeof *values, by_key);
     struct buf query;
     buf_init(&query, a);
     for (size_t i = 0; i < kept; i++) {

@@ -3,6 +3,7 @@
  * The usage text of the drop-in, from the tables of commands and options; fixed text only where
  * there is no table (google/pprof internal/driver/cli.go). */
 #include "pprof/command.h"
+#include "base/sort.h"
 #include "pprof/pprof_internal.h"
 
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void print_options(struct buf *out, const char *dash)
     for (const struct option *o = options; o->name; o++)
         if (o->type != OPTION_CHOICE)
             sorted[count++] = o;
-    qsort(sorted, count, sizeof *sorted, by_name);
+    sort_list(sorted, count, sizeof *sorted, by_name);
     buf_puts(out, "  Options:\n");
     for (size_t i = 0; i < count; i++) {
         print_row(out, dash, sorted[i]->name, sorted[i]->help);
@@ -122,7 +123,7 @@ static void print_groups(struct buf *out, const char *dash)
     for (const struct option *o = options; o->name; o++)
         if (o->type == OPTION_CHOICE)
             groups[count++] = o;
-    qsort(groups, count, sizeof *groups, by_name);
+    sort_list(groups, count, sizeof *groups, by_name);
     for (size_t i = 0; i < count; i++) {
         if (i)
             buf_putc(out, '\n');

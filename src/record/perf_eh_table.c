@@ -6,6 +6,7 @@
  * the count and of the table, whose values are 4-byte differences from the table's own address. */
 #include "record/perf_eh_table.h"
 
+#include "base/sort.h"
 #include "unwind/cfi.h"
 
 #include <stdlib.h>
@@ -70,6 +71,6 @@ bool perf_eh_table_make(const struct elf_file *f, uint8_t *out, size_t size, uin
     static const uint8_t encodings[4] = {1, 0x1b, 0x03, 0x3b};
     memcpy(out, encodings, sizeof encodings);
     memcpy(out + 8, &count, sizeof count);
-    qsort(out + HEADER, count, ENTRY, by_start);
+    sort_list(out + HEADER, count, ENTRY, by_start);
     return put_difference(out + 4, base + s->addr, (uintptr_t)out + 4) && count;
 }

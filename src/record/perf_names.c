@@ -6,6 +6,7 @@
 #include "record/perf_names.h"
 
 #include "base/limits.h"
+#include "base/sort.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ void perf_names_parse(struct perf_names *n, const char *text, size_t size, bool 
         n->list[n->count++] = one;
     }
     if (n->count)
-        qsort(n->list, n->count, sizeof *n->list, by_start);
+        sort_list(n->list, n->count, sizeof *n->list, by_start);
 }
 
 static void read_all(struct perf_names *n, int fd, bool kernel)

@@ -5,6 +5,7 @@
  * may be gone. */
 #include "record/perf_space.h"
 
+#include "base/sort.h"
 #include "record/perf_go.h"
 
 #include <errno.h>
@@ -309,7 +310,7 @@ static void list_modules(struct perf_process *p, struct unwind_config *config)
         if (one.start < one.end && one.end <= USER_LIMIT)
             p->modules[n++] = one;
     }
-    qsort(p->modules, n, sizeof *p->modules, by_start);
+    sort_list(p->modules, n, sizeof *p->modules, by_start);
     for (size_t i = 0; i < n; i++) /* several mappings of one file, or files that overlap */
         if (!kept || p->modules[i].start >= p->modules[kept - 1].end)
             p->modules[kept++] = p->modules[i];

@@ -7,6 +7,7 @@
 
 #include "analyze/unit.h"
 #include "base/gotext.h"
+#include "base/sort.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -95,7 +96,7 @@ static struct located *locate_nodes(struct printer *w, struct object *o,
         l->node = node;
         *count += object_address(o, address, &l->address);
     }
-    qsort(nodes, *count, sizeof *nodes, by_address);
+    sort_list(nodes, *count, sizeof *nodes, by_address);
     return nodes;
 }
 
@@ -317,7 +318,7 @@ int report_disasm(struct report *r, struct out *out, struct err *e)
     find_routines(&w);
     int rc = check_found(&w, e);
     if (!rc) {
-        qsort(w.routines, w.routine_count, sizeof *w.routines, by_name);
+        sort_list(w.routines, w.routine_count, sizeof *w.routines, by_name);
         out_printf(out, "Total: %s\n", report_value(r, r->total));
     }
     for (uint32_t i = 0; !rc && i < w.routine_count; i++)

@@ -7,6 +7,7 @@
 
 #include "analyze/unit.h"
 #include "base/gotext.h"
+#include "base/sort.h"
 #include "report/short_name.h"
 
 #include <math.h>
@@ -305,7 +306,7 @@ static void put_edges(struct dot *d, const bool *tags)
                 graph_abs(g->edges[e].weight), src.ptr, dest.ptr, src.len, dest.len, e, tags[i]};
         }
     }
-    qsort(keys, count, sizeof *keys, by_weight);
+    sort_list(keys, count, sizeof *keys, by_weight);
     for (uint32_t i = 0; i < count; i++)
         put_edge(d, &keys[i]);
     arena_free(&names.arena);

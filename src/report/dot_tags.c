@@ -5,6 +5,7 @@
 #include "report/dot.h"
 
 #include "analyze/unit.h"
+#include "base/sort.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ static struct box *collect(struct dot *d, uint32_t node, const uint32_t *labels,
         if (wanted && node_tags_counts(tags, t))
             boxes[(*count)++] = make_box(tags, t, by_flat);
     }
-    qsort(boxes, *count, sizeof *boxes, by_weight);
+    sort_list(boxes, *count, sizeof *boxes, by_weight);
     return boxes;
 }
 

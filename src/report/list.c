@@ -6,6 +6,7 @@
 
 #include "analyze/source.h"
 #include "analyze/unit.h"
+#include "base/sort.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static void print_lines(struct printer *w, struct profile_str file, const uint32
     for (uint32_t i = 0; i < count; i++)
         weights[i] = (struct line_weight){w->frames.infos[nodes[i]].line, w->graph.flat[nodes[i]],
                                           w->graph.cum[nodes[i]]};
-    qsort(weights, count, sizeof *weights, by_line);
+    sort_list(weights, count, sizeof *weights, by_line);
     uint32_t next = 0;
     for (int64_t line = first; line <= last; line++) {
         struct profile_str text;

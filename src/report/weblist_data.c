@@ -8,6 +8,7 @@
 #include "report/weblist.h"
 
 #include "base/gotext.h"
+#include "base/sort.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -437,12 +438,12 @@ static void add_code(struct maker *m)
     for (uint32_t i = 0; i < m->place_count; i++)
         if (m->places[i].wanted)
             wanted[count++] = m->places[i];
-    qsort(wanted, count, sizeof *wanted, by_address);
+    sort_list(wanted, count, sizeof *wanted, by_address);
     uint32_t range_count = find_ranges(m, wanted, count, ranges);
     for (uint32_t i = 0; i < count; i++)
         if (!binary_of(m, m->r->p->locations[wanted[i].location].mapping))
             add_without_binary(m, &wanted[i]);
-    qsort(ranges, range_count, sizeof *ranges, by_score);
+    sort_list(ranges, range_count, sizeof *ranges, by_score);
     for (uint32_t i = 0; i < range_count && i < RANGES_MAX; i++)
         disassemble(m, &ranges[i]);
 }
@@ -615,7 +616,7 @@ static int64_t file_weight(struct maker *m, const struct entry *e, uint32_t coun
     int64_t flat = 0;
     for (uint32_t i = 0; i < count; i++)
         addresses[i] = e[i].address;
-    qsort(addresses, count, sizeof *addresses, by_entry_address);
+    sort_list(addresses, count, sizeof *addresses, by_entry_address);
     for (uint32_t i = 0; i < count; i++)
         if (!i || addresses[i] != addresses[i - 1])
             flat += find_inst(m, addresses[i])->flat;
@@ -647,7 +648,7 @@ static void make_listing(struct maker *m, struct weblist *w, int64_t max_files)
 {
     struct file_order *files = arena_zarray(m->a, m->file_count, sizeof *files);
     uint32_t cap = 0;
-    qsort(m->entries, m->entry_count, sizeof *m->entries, by_place);
+    sort_list(m->entries, m->entry_count, sizeof *m->entries, by_place);
     for (uint32_t i = 0; i < m->entry_count; i++) {
         struct file_order *f = &files[m->entries[i].file];
         f->first = f->count ? f->first : i;
@@ -658,7 +659,7 @@ static void make_listing(struct maker *m, struct weblist *w, int64_t max_files)
         files[i].name = m->names.items[m->files[i]];
         files[i].flat = file_weight(m, m->entries + files[i].first, files[i].count);
     }
-    qsort(files, m->file_count, sizeof *files, max_files < 0 ? by_file_name : by_file_weight);
+    sort_list(files, m->file_count, sizeof *files, max_files < 0 ? by_file_name : by_file_weight);
     for (uint32_t i = 0; i < m->file_count && (max_files < 0 || i < max_files); i++)
         make_file(m, w, &files[i], &cap);
 }

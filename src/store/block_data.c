@@ -14,6 +14,7 @@
  * A section of few samples has one stream each, since a stream costs some bytes as well. */
 #include "store/block.h"
 #include "base/limits.h"
+#include "base/sort.h"
 #include "store/block_values.h"
 #include "store/seal.h"
 
@@ -71,7 +72,7 @@ static uint32_t *rank_keys(const struct block_samples *sum, struct arena *a)
         list[i] = (struct ranked){v < 0 ? 0 - (uint64_t)v : (uint64_t)v, i};
     }
     if (sum->count)
-        qsort(list, sum->count, sizeof *list, heavier);
+        sort_list(list, sum->count, sizeof *list, heavier);
     for (uint32_t i = 0; i < sum->count; i++)
         keys[i] = list[i].key;
     return keys;
@@ -97,7 +98,7 @@ static uint64_t *order_samples(const struct block *b, struct arena *a)
         for (uint32_t k = 0; k < n; k++)
             order[at + k] = (uint64_t)ranks[b->sample_keys[at + k]] << 32 | (uint32_t)(at + k);
         if (n)
-            qsort(order + at, n, sizeof *order, by_rank);
+            sort_list(order + at, n, sizeof *order, by_rank);
         at += n;
     }
     return order;

@@ -3,6 +3,7 @@
  * Hashing a profile bottom up. It needs no lock and no store, so that threads that append do this
  * part, which is most of the work, side by side. */
 #include "store/content.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -175,7 +176,7 @@ void content_make(struct content *c, const struct profile *p, uint64_t seed)
             c->samples[n++] = (struct content_sample){
                 .stack = hash_stack(c, i, scratch), .labels = hash_labels(c, i), .sample = i};
     if (n)
-        qsort(c->samples, n, sizeof *c->samples, compare);
+        sort_list(c->samples, n, sizeof *c->samples, compare);
     add_equal(c, n);
     hash_all(c);
 }

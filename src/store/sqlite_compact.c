@@ -5,6 +5,7 @@
  * rewriting deletes a part of a block. All of it happens within one transaction, under the lock, so
  * that a reader sees each profile once. */
 #include "store/sqlite_internal.h"
+#include "base/sort.h"
 #include "store/sums.h"
 #include "store/varint.h"
 
@@ -227,7 +228,7 @@ static void build_sum(struct block *b, const struct gathered *g, struct arena *a
 static void build(struct block *b, struct gathered *g, struct arena *a)
 {
     uint64_t at = 0;
-    qsort(g->pieces, g->count, sizeof *g->pieces, by_time);
+    sort_list(g->pieces, g->count, sizeof *g->pieces, by_time);
     *b = (struct block){.types = g->types, .profile_count = g->count, .sample_count = g->samples};
     b->profiles = arena_array(a, g->count, sizeof *b->profiles);
     b->sample_keys = arena_array(a, g->samples, sizeof *b->sample_keys);

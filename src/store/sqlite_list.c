@@ -3,6 +3,7 @@
  * Lists of profiles and their totals over time: what charts show. Only metas are read, no samples.
  * A series' values are brought to one unit, the one it was first seen with. */
 #include "store/sqlite_internal.h"
+#include "base/sort.h"
 #include "profile/unit.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static void cut(struct listing *l)
 {
     struct store_profile_list *out = l->out;
     if (out->count)
-        qsort(out->profiles, out->count, sizeof *out->profiles, by_time);
+        sort_list(out->profiles, out->count, sizeof *out->profiles, by_time);
     if (out->count <= l->limit)
         return;
     memmove(out->profiles, out->profiles + (out->count - l->limit),

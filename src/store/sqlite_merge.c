@@ -5,6 +5,7 @@
  * merged by profile_merge, which knows what agrees. Levels are added up series by series, so that
  * each can be divided by its own number of profiles. */
 #include "store/sqlite_internal.h"
+#include "base/sort.h"
 #include "store/sums.h"
 
 #include <errno.h>
@@ -192,7 +193,7 @@ static int make_one(struct merging *m, struct group *g, struct profile *out)
                         .duration_ns = g->duration_ns};
     bool again;
     if (g->heard_count)
-        qsort(g->heard, g->heard_count, sizeof *g->heard, by_time);
+        sort_list(g->heard, g->heard_count, sizeof *g->heard, by_time);
     map_init(&seen, &m->a, g->heard_count);
     for (uint32_t i = 0; i < g->heard_count; i++) {
         const struct heard *h = &g->heard[i];
@@ -302,7 +303,7 @@ static int scan_ids(struct sqlite_store *s, struct merging *m, struct err *e)
     uint32_t n = m->o->id_count;
     struct store_profile_id *ids = arena_array(&m->a, n, sizeof *ids);
     memcpy(ids, m->o->ids, n * sizeof *ids);
-    qsort(ids, n, sizeof *ids, by_id);
+    sort_list(ids, n, sizeof *ids, by_id);
     for (uint32_t i = 0; i < n; i++) {
         struct scan sc = {
             .from_ns = ids[i].time_ns, .until_ns = ids[i].time_ns + 1, .only = &ids[i]};

@@ -4,6 +4,7 @@
  * question needs it, and a label index would only repeat it. Rows are written when a series is new
  * or shows a sample type for the first time. */
 #include "store/sqlite_internal.h"
+#include "base/sort.h"
 #include "store/varint.h"
 
 #include <errno.h>
@@ -160,7 +161,7 @@ static uint32_t sorted_labels(const struct store_append *a, struct store_label *
     for (uint32_t i = 0; i < a->label_count; i++)
         if (!is_left_out(a->labels[i].name) && *a->labels[i].value)
             out[n++] = a->labels[i];
-    qsort(out, n, sizeof *out, compare_labels);
+    sort_list(out, n, sizeof *out, compare_labels);
     return n;
 }
 
@@ -298,7 +299,7 @@ int sqlite_match(struct sqlite_store *s, const struct store_query *q, struct are
     pthread_mutex_unlock(&s->lock);
     matcher_free(&m);
     if (out->count)
-        qsort(out->list, out->count, sizeof *out->list, compare_series);
+        sort_list(out->list, out->count, sizeof *out->list, compare_series);
     return rc;
 }
 

@@ -6,6 +6,7 @@
  * question, to the list of its functions; after that, samples are additions. */
 #include "store/sqlite_internal.h"
 #include "base/gotext.h"
+#include "base/sort.h"
 #include "store/sums.h"
 #include "store/varint.h"
 
@@ -380,7 +381,7 @@ static struct ranked *rank(struct table *t, const struct store_top_options *o, u
         list[i] = (struct ranked){t->x.texts[i], i,
                                   magnitude(o->by_cum ? t->all[i].cum : t->all[i].flat), t->all[i]};
     if (n && !o->only_count)
-        qsort(list, n, sizeof *list, by_weight);
+        sort_list(list, n, sizeof *list, by_weight);
     return list;
 }
 
@@ -519,7 +520,7 @@ static int trend_by_profile(struct table *t, const struct series_set *set, uint3
         t->damaged += sc.damaged;
     }
     if (out->count)
-        qsort(out->points, out->count, sizeof *out->points, by_time);
+        sort_list(out->points, out->count, sizeof *out->points, by_time);
     if (last && out->count > last) {
         out->points += out->count - last;
         out->count = last;

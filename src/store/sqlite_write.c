@@ -8,6 +8,7 @@
  * When anything fails, all of the transaction is undone, everyone in it hears so, and whatever we
  * remembered of the file is forgotten: a profile is stored whole or not at all. */
 #include "store/sqlite_internal.h"
+#include "base/sort.h"
 #include "store/varint.h"
 
 #include <errno.h>
@@ -231,7 +232,7 @@ static int put_samples(struct sqlite_store *s, struct incoming *in)
     if (rc != SQLITE_OK)
         return rc;
     if (n)
-        qsort(list, n, sizeof *list, compare_keys);
+        sort_list(list, n, sizeof *list, compare_keys);
     out.keys = arena_array(&c->arena, n, sizeof *out.keys);
     out.values = arena_array(&c->arena, n, types * sizeof *out.values);
     for (uint32_t i = 0; i < n; i++) {

@@ -4,6 +4,7 @@
  * few things that follow from the words of store.h alone (modes, ids as text, labels of series). */
 #include "store/store.h"
 #include "base/limits.h"
+#include "base/sort.h"
 #include "store/store_engine.h"
 
 #include <errno.h>
@@ -212,7 +213,7 @@ static int collect(struct store *s, const struct store_query *q, const char *lab
                 names[n++] = l->value;
         }
     if (n)
-        qsort(names, n, sizeof *names, compare_text);
+        sort_list(names, n, sizeof *names, compare_text);
     for (uint32_t i = 0; i < n; i++)
         if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
             names[out->count++] = names[i];

@@ -4,6 +4,7 @@
  * crash cut short has no run.json and does not count. */
 #include "suite/results.h"
 
+#include "base/sort.h"
 #include "server/state.h"
 
 #include <ctype.h>
@@ -279,7 +280,7 @@ int suite_results_read(const char *state, const char *prefix, struct arena *a,
     }
     closedir(dir);
     if (out->count)
-        qsort(out->runs, out->count, sizeof *out->runs, by_start);
+        sort_list(out->runs, out->count, sizeof *out->runs, by_start);
     return err;
 }
 

@@ -3,6 +3,7 @@
  * The Mann–Whitney test: it asks nothing of the distribution of times, which have long tails and
  * steps, and one outlier cannot decide it. */
 #include "suite/stats.h"
+#include "base/sort.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -23,7 +24,7 @@ static double *sorted(const double *values, uint32_t count)
     if (!copy)
         abort();
     memcpy(copy, values, count * sizeof *copy);
-    qsort(copy, count, sizeof *copy, by_value);
+    sort_list(copy, count, sizeof *copy, by_value);
     return copy;
 }
 
@@ -70,7 +71,7 @@ static double tie_sum(const double *a, uint32_t n, const double *b, uint32_t m)
         abort();
     memcpy(all, a, n * sizeof *all);
     memcpy(all + n, b, m * sizeof *all);
-    qsort(all, n + m, sizeof *all, by_value);
+    sort_list(all, n + m, sizeof *all, by_value);
     for (uint32_t i = 0, j; i < n + m; i = j) {
         for (j = i + 1; j < n + m && all[j] == all[i]; j++)
             ;

@@ -10,6 +10,7 @@
 #include "symbol/dwarf_reader.h"
 
 #include "base/limits.h"
+#include "base/sort.h"
 
 #include <dwarf.h>
 #include <stdlib.h>
@@ -490,10 +491,10 @@ void lines_find(struct module *m)
     f.units = arena_array(&m->arena, m->query_count, sizeof *f.units);
     use_aranges(&f);
     if (f.listed_count)
-        qsort(f.listed, f.listed_count, sizeof *f.listed, by_offset);
+        sort_list(f.listed, f.listed_count, sizeof *f.listed, by_offset);
     if (f.count < m->query_count)
         use_units(&f);
-    qsort(f.units, f.count, sizeof *f.units, by_unit);
+    sort_list(f.units, f.count, sizeof *f.units, by_unit);
     for (uint32_t i = 0, next; i < f.count; i = next) {
         for (next = i + 1; next < f.count && f.units[next].unit == f.units[i].unit; next++)
             ;

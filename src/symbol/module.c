@@ -4,6 +4,7 @@
  * addresses into its own, ask each source of names in turn. Runs on a worker thread and touches
  * nothing but its module. */
 #include "symbol/symbol_internal.h"
+#include "base/sort.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ static void translate(struct module *m)
             m->queries[kept++] = m->queries[i];
     }
     m->query_count = kept;
-    qsort(m->queries, kept, sizeof *m->queries, by_address);
+    sort_list(m->queries, kept, sizeof *m->queries, by_address);
 }
 
 static void name_from_tables(struct module *m)

@@ -6,6 +6,7 @@
 #include "symbol/object_internal.h"
 
 #include "base/gotext.h"
+#include "base/sort.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -239,7 +240,7 @@ void object_look_up(struct object *o, const uint64_t *addresses, uint32_t count,
         if (object_address(o, addresses[i], &q->addr))
             m->query_count++;
     }
-    qsort(m->queries, m->query_count, sizeof *m->queries, by_address);
+    sort_list(m->queries, m->query_count, sizeof *m->queries, by_address);
     if (detail == OBJECT_LINES)
         look_up_lines(o, out);
     else

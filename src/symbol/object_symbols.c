@@ -6,6 +6,7 @@
 #include "symbol/object_internal.h"
 
 #include "base/limits.h"
+#include "base/sort.h"
 #include "symbol/demangle.h"
 
 #include <ctype.h>
@@ -189,7 +190,7 @@ void object_list_symbols(struct object *o)
         o->symbols[o->symbol_count++] =
             (struct nm_symbol){s.raw.st_value, s.raw.st_size, s.name, is_data(&s)};
     }
-    qsort(o->symbols, o->symbol_count, sizeof *o->symbols, compare_listed);
+    sort_list(o->symbols, o->symbol_count, sizeof *o->symbols, compare_listed);
 }
 
 /* ---- the functions that match ---- */

@@ -7,6 +7,7 @@
 #include "analyze/names.h"
 #include "analyze/pair_index.h"
 #include "base/limits.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static void write_all(struct json *j, struct tallies *t)
 {
     uint32_t n = t->index.count, keys = 0;
     if (n)
-        qsort(t->list, n, sizeof *t->list, by_key_then_sum);
+        sort_list(t->list, n, sizeof *t->list, by_key_then_sum);
     for (uint32_t first = 0, end; first < n && keys < LIMIT_PAGE_LABEL_KEYS; first = end, keys++) {
         for (end = first + 1; end < n && t->list[end].key == t->list[first].key; end++)
             ;
