@@ -7,7 +7,11 @@ import { render } from "preact";
 import { App } from "./app.tsx";
 import { applyTheme, followHistory, load, route, source } from "./state.ts";
 
-source.value = { path: "/api/profile", params: [] };
+source.value = {
+  path: "/api/profile",
+  params: [],
+  form: (form) => ({ path: `/api/${form}`, params: [] }),
+};
 followHistory();
 effect(applyTheme);
 effect(() => {

@@ -3,7 +3,17 @@
 // What the URL says, and how. Defaults are left out, so that the plain address is the plain page.
 // The names of the sample type and of the refinements are pprof's.
 
-export type View = "flame" | "tree" | "top" | "calls";
+export const viewNames = [
+  "flame",
+  "tree",
+  "top",
+  "calls",
+  "graph",
+  "source",
+  "peek",
+  "disasm",
+] as const;
+export type View = (typeof viewNames)[number];
 export type SortKey = "flat" | "cum" | "name";
 export type Theme = "" | "light" | "dark";
 export type ColourMode = "module" | "self" | "file";
@@ -25,6 +35,36 @@ export interface Refinement {
   kind: RefinementKind;
   value: string; // a regular expression; of tf and ti "key=expression"
 }
+
+/**
+ * Further settings of pprof's, by the names that its addresses have for them, and in its texts: "t"
+ * and "f" for switches. What is left out is as the command line said. They go to the server as they
+ * stand; the page itself reads few of them.
+ */
+export const optionNames = [
+  "n",
+  "nf",
+  "ef",
+  "trim",
+  "calltree",
+  "g",
+  "noinlines",
+  "showcolumns",
+  "rel",
+  "unit",
+  "compact",
+  "intel",
+  "mean",
+  "norm",
+  "dropneg",
+  "prunefrom",
+  "ts",
+  "th",
+  "tagroot",
+  "tagleaf",
+] as const;
+export type OptionName = (typeof optionNames)[number];
+export type Options = Partial<Record<OptionName, string>>;
 
 /** What the dashboard adds: where and when (serve/place.ts reads it). */
 export const contextNames = [
@@ -48,6 +88,7 @@ export interface Route {
   view: View;
   sampleType: string; // "" is the profile's default
   refine: readonly Refinement[];
+  options: Options;
   inverted: boolean;
   upwards: boolean; // the root at the bottom
   colour: ColourMode;
@@ -58,6 +99,8 @@ export interface Route {
   zoomCallees: string;
   at: string; // place of the chosen box
   selected: string; // name of the chosen function
+  assembly: boolean; // shown between the lines of the source
+  relative: boolean; // a difference of shares, not of values
   sort: SortKey;
   reversed: boolean; // against the column's natural order
   theme: Theme;
@@ -76,13 +119,16 @@ export function routeFromQuery(query: string): Route {
   const text = (name: string): string => q.get(name) ?? "";
   const refine: Refinement[] = [];
   for (const [kind, value] of q) if (isRefinement(kind) && value) refine.push({ kind, value });
+  const options: Options = {};
+  for (const name of optionNames) if (q.get(name)) options[name] = text(name);
   const context: Context = {};
   for (const name of contextNames) if (q.get(name)) context[name] = text(name);
   return {
     context,
-    view: oneOf(q.get("view"), ["flame", "tree", "top", "calls"], "flame"),
+    view: oneOf(q.get("view"), viewNames, "flame"),
     sampleType: text("si"),
     refine,
+    options,
     inverted: q.get("inv") === "1",
     upwards: q.get("up") === "1",
     colour: oneOf(q.get("col"), ["module", "self", "file"], "module"),
@@ -93,6 +139,8 @@ export function routeFromQuery(query: string): Route {
     zoomCallees: text("zd"),
     at: text("at"),
     selected: text("sel"),
+    assembly: q.get("asm") === "1",
+    relative: q.get("drel") === "1",
     sort: oneOf(q.get("sort"), ["flat", "cum", "name"], "flat"),
     reversed: q.get("rev") === "1",
     theme: oneOf<Theme>(q.get("theme"), ["light", "dark"], ""),
@@ -108,6 +156,7 @@ export function routeToParams(r: Route): URLSearchParams {
   put("view", r.view, "flame");
   put("si", r.sampleType);
   for (const { kind, value } of r.refine) q.append(kind, value);
+  for (const name of optionNames) put(name, r.options[name] ?? "");
   put("inv", r.inverted ? "1" : "");
   put("up", r.upwards ? "1" : "");
   put("col", r.colour, "module");
@@ -118,6 +167,8 @@ export function routeToParams(r: Route): URLSearchParams {
   put("zd", r.zoomCallees);
   put("at", r.at);
   put("sel", r.selected);
+  put("asm", r.assembly ? "1" : "");
+  put("drel", r.relative ? "1" : "");
   put("sort", r.sort, "flat");
   put("rev", r.reversed ? "1" : "");
   put("theme", r.theme);

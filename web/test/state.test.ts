@@ -21,6 +21,14 @@ test("the plain address is the plain page, and every state survives its address"
   const query =
     "?view=top&si=inuse_space&q=a%7Cb&zoom=x-y&at=z&sel=std%3A%3Asort&sort=cum&rev=1&theme=dark";
   assert.equal(routeToQuery(routeFromQuery(query)), query);
+  const options = "?view=source&n=40&calltree=t&g=lines&tagroot=user&asm=1&drel=1";
+  assert.equal(routeToQuery(routeFromQuery(options)), options);
+  assert.deepEqual(routeFromQuery(options).options, {
+    n: "40",
+    calltree: "t",
+    g: "lines",
+    tagroot: "user",
+  });
   assert.equal(routeFromQuery("?view=nonsense&theme=pink").view, "flame");
 });
 

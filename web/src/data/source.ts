@@ -5,21 +5,69 @@
 
 import { readBody } from "./columns.ts";
 import { makeProfile, type Merged, type Profile } from "./profile.ts";
-import type { Route } from "../route.ts";
+import { optionNames, type OptionName, type Route } from "../route.ts";
 
 export type Walk = "root" | "leaf" | "callers" | "callees";
+
+type Params = readonly (readonly [string, string])[];
+
+/** What is asked of a profile besides its tree. */
+export type Form = "graph" | "source" | "text";
 
 /** What a page adds to the parameters of every profile it asks for. */
 export interface Source {
   path: string;
-  params: readonly (readonly [string, string])[];
+  params: Params;
+  /** Where the same profile is had in another form. */
+  form: (form: Form) => { path: string; params: Params };
+}
+
+/** A merged profile of the dashboard's store. */
+export function storedSource(params: Params): Source {
+  const path = "/api/v1/profile";
+  return {
+    path,
+    params: [...params, ["format", "columns"]],
+    form: (form) => ({ path, params: [...params, ["format", form]] }),
+  };
+}
+
+/** Options that change how a report is written, and not what is in the tree. */
+const ofReports: ReadonlySet<OptionName> = new Set([
+  "n",
+  "nf",
+  "ef",
+  "trim",
+  "calltree",
+  "showcolumns",
+  "unit",
+  "compact",
+  "intel",
+]);
+
+function commonParams(params: Params, r: Route, all: boolean): URLSearchParams {
+  const q = new URLSearchParams();
+  for (const [name, value] of params) q.append(name, value);
+  if (r.sampleType) q.set("si", r.sampleType);
+  for (const { kind, value } of r.refine) q.append(kind, value);
+  for (const name of optionNames) {
+    const value = r.options[name];
+    if (value && (all || !ofReports.has(name))) q.set(name, value);
+  }
+  return q;
+}
+
+/** The address of a form of the profile that the route asks for. */
+export function formUrl(source: Source, r: Route, form: Form, more: Params = []): string {
+  const { path, params } = source.form(form);
+  const q = commonParams(params, r, true);
+  for (const [name, value] of more) q.set(name, value);
+  const text = q.toString();
+  return text ? `${path}?${text}` : path;
 }
 
 export function profileUrl(source: Source, r: Route, walk: Walk): string {
-  const q = new URLSearchParams();
-  for (const [name, value] of source.params) q.append(name, value);
-  if (r.sampleType) q.set("si", r.sampleType);
-  for (const { kind, value } of r.refine) q.append(kind, value);
+  const q = commonParams(source.params, r, false);
   if (walk !== "root") q.set("walk", walk);
   if (walk === "callers" || walk === "callees") q.set("fn", r.pivot);
   const text = q.toString();

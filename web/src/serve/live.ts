@@ -4,6 +4,7 @@
 // asked for anew every few seconds; an answer that is out of date by then is dropped.
 
 import { batch, computed, effect, signal } from "@preact/signals";
+import { storedSource } from "../data/source.ts";
 import { route, source } from "../state.ts";
 import {
   ask,
@@ -185,12 +186,7 @@ function chooseSource(): void {
   if (key === sourceKey) return;
   sourceKey = key;
   source.value =
-    list.length === 0
-      ? undefined
-      : {
-          path: "/api/v1/profile",
-          params: [...Object.entries(rangeParams(window)), ["format", "columns"]],
-        };
+    list.length === 0 ? undefined : storedSource(Object.entries(rangeParams(window)));
 }
 
 export function start(): void {

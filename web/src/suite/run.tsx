@@ -2,6 +2,7 @@
 //
 // One run of the suite: what it cost, and its profile, call graph, use over time and report.
 
+import { storedSource } from "../data/source.ts";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { View } from "../app.tsx";
@@ -149,10 +150,7 @@ function RunProfile(props: { r: FullRun }) {
   const { r } = props;
   const key = r.profiles.join(" ");
   useEffect(() => {
-    source.value = {
-      path: "/api/v1/profile",
-      params: [...profileParams(r), ["format", "columns"]],
-    };
+    source.value = storedSource(profileParams(r));
   }, [key]);
   return (
     <>
