@@ -37,13 +37,9 @@ static int open_target(void)
     int fd = open(target.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, 512);
-    if (high < 0)
-        high = fcntl(fd, F_DUPFD_CLOEXEC, 64);
-    if (high >= 0) {
-        close(fd);
+    int high = runtime_move_high(fd);
+    if (high >= 0)
         fd = high;
-    }
     struct stat st;
     if (fstat(fd, &st) != 0) {
         int r = -errno;

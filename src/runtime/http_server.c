@@ -26,7 +26,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENTS = 32, STACK_BYTES = 256 * 1024, FD_BASE = 512, IDLE_MS = 30000, STALLED_MS = 10000 };
+enum { CLIENTS = 32, STACK_BYTES = 256 * 1024, IDLE_MS = 30000, STALLED_MS = 10000 };
 
 enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING };
 
@@ -52,14 +52,11 @@ static uint64_t now_ns(void)
     return sigsafe_clock_ns(CLOCK_MONOTONIC);
 }
 
-/* Out of the range that the program's own descriptors take. */
+/* A client is served from a low number rather than not at all. */
 static int move_high(int fd)
 {
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_BASE);
-    if (high < 0)
-        return fd;
-    close(fd);
-    return high;
+    int high = runtime_move_high(fd);
+    return high < 0 ? fd : high;
 }
 
 static void give_time(struct client *c, int ms)

@@ -181,6 +181,11 @@ void runtime_map_stacks(void);
 /* The end of the stack that `sp` lies in, by that map; 0 if it is not known. Signal-safe. */
 uintptr_t runtime_stack_end(uintptr_t sp);
 
+/* ---- descriptor.c (signal-safe) ---- */
+/* Moves a descriptor of ours out of the range that the program's own take, close-on-exec. Returns
+ * it, or a negative errno, and `fd` stands where it stood. */
+int runtime_move_high(int fd);
+
 /* ---- sampler.c ---- */
 /* A free entry for a new thread, or NULL (counted). */
 struct thread *runtime_thread_claim(void);

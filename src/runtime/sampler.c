@@ -20,12 +20,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 enum {
     FIRST_MIN_NS = 100000,
     TICK_NS = 1000000,
-    FD_ROOM = 256,
     DENTS_BYTES = 4096,
     PAGE_BYTES = 4096,
     SETTLED_TICKS = 8, /* a thread this old keeps its event by a mapping */
@@ -132,21 +130,6 @@ static uint64_t random_phase(uint32_t tid, uint64_t interval_ns)
 
 /* ---- perf_event ---- */
 
-/* Programs expect the lowest descriptors: ours moves out of the way, as high as the limit and a
- * table of at most 1024 entries allow. */
-static int move_high(int fd)
-{
-    struct rlimit lim = {0};
-    long base = 3;
-    if (sigsafe_syscall2(SYS_getrlimit, RLIMIT_NOFILE, &lim) == 0) {
-        base = lim.rlim_cur > 1024 ? 1024 : (long)lim.rlim_cur;
-        base = base > 2 * FD_ROOM ? base - FD_ROOM : base / 2;
-    }
-    long moved = sigsafe_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
-    sigsafe_syscall1(SYS_close, fd);
-    return (int)moved;
-}
-
 static int own_signals(int fd, uint32_t tid)
 {
     struct f_owner_ex owner = {F_OWNER_TID, (int)tid};
@@ -190,9 +173,12 @@ static bool arm_event(struct thread *t, uint32_t tid, uint64_t first_ns)
     int fd = taskclock_open(&rt.clock, tid, first_ns, (uint64_t)(uintptr_t)t);
     if (fd < 0)
         return false;
-    fd = move_high(fd);
-    if (fd < 0)
+    int high = runtime_move_high(fd);
+    if (high < 0) { /* no room for two: the program may need this one */
+        sigsafe_syscall1(SYS_close, fd);
         return false;
+    }
+    fd = high;
     t->signal_fd = fd;
     t->fd = fd;
     if (sigsafe_syscall3(SYS_ioctl, fd, PERF_EVENT_IOC_ID, &t->event_id) < 0 ||
