@@ -33,9 +33,8 @@ static uint32_t key_number(struct collector *c, uint32_t string)
         uint32_t before = c->u->keys.count;
         *number = names_intern(&c->u->keys, s.ptr, s.len);
         if (*number == before) {
-            c->u->unit_of_key =
-                arena_grow(&c->u->arena, c->u->unit_of_key, before * sizeof(char *),
-                           (before + 1) * sizeof(char *));
+            c->u->unit_of_key = arena_grow(&c->u->arena, c->u->unit_of_key, before * sizeof(char *),
+                                           (before + 1) * sizeof(char *));
             c->u->unit_of_key[before] = NULL;
         }
     }
@@ -49,9 +48,9 @@ static void add_conflict(struct collector *c, uint32_t key, const char *unit)
             return;
     if (c->conflict_count == c->conflict_cap) {
         uint32_t cap = c->conflict_cap ? c->conflict_cap * 2 : 8;
-        c->conflicts = arena_grow(&c->u->arena, c->conflicts,
-                                  c->conflict_cap * sizeof *c->conflicts,
-                                  cap * sizeof *c->conflicts);
+        c->conflicts =
+            arena_grow(&c->u->arena, c->conflicts, c->conflict_cap * sizeof *c->conflicts,
+                       cap * sizeof *c->conflicts);
         c->conflict_cap = cap;
     }
     c->conflicts[c->conflict_count++] = (struct conflict){key, unit};
@@ -65,7 +64,7 @@ static int by_key_and_unit(const void *a, const void *b)
     return strcmp(x->unit, y->unit);
 }
 
-static void print_conflicts(struct collector *c, void (*warn)(const char *))
+static void print_conflicts(struct collector *c, const struct refine_say *warn)
 {
     if (!c->conflict_count)
         return;
@@ -81,7 +80,7 @@ static void print_conflicts(struct collector *c, void (*warn)(const char *))
             buf_printf(&line, "%s%s", comma, c->conflicts[i].unit);
             comma = ", ";
         }
-        warn(buf_cstr(&line));
+        warn->line(warn->arg, buf_cstr(&line));
     }
 }
 
@@ -98,7 +97,7 @@ static void infer_units(struct refine_units *u)
 }
 
 void refine_units_make(struct refine_units *u, const struct profile *p,
-                       void (*warn)(const char *line))
+                       const struct refine_say *warn)
 {
     arena_init(&u->arena);
     names_init(&u->keys, &u->arena);
@@ -119,8 +118,8 @@ void refine_units_make(struct refine_units *u, const struct profile *p,
         if (!p->strings[l->num_unit].len)
             continue;
         if (!units[l->num_unit])
-            units[l->num_unit] = arena_strndup(&u->arena, p->strings[l->num_unit].ptr,
-                                               p->strings[l->num_unit].len);
+            units[l->num_unit] =
+                arena_strndup(&u->arena, p->strings[l->num_unit].ptr, p->strings[l->num_unit].len);
         const char *unit = units[l->num_unit], **known = &u->unit_of_key[key];
         if (!*known)
             *known = unit;

@@ -13,6 +13,12 @@
 #include "base/regex.h"
 #include "profile/profile.h"
 
+/* Who is told what is worth a word and no error: a line without its newline. */
+struct refine_say {
+    void (*line)(void *arg, const char *line);
+    void *arg;
+};
+
 /* ---- frames: filter.c ---- */
 
 struct refine_names {
@@ -47,7 +53,7 @@ struct refine_units {
 /* NumLabelUnits: each numeric key's unit, the first one seen or one inferred from the key. `warn`
  * gets a line for each key that has several. Free with refine_units_free. */
 void refine_units_make(struct refine_units *u, const struct profile *p,
-                       void (*warn)(const char *line));
+                       const struct refine_say *warn);
 void refine_units_free(struct refine_units *u);
 /* The unit of a key; "" for one that no sample has. */
 const char *refine_unit(const struct refine_units *u, const char *key, size_t len);
@@ -58,7 +64,7 @@ struct tag_filter;
 /* A -tagfocus or -tagignore value: [key=]range or [key=]regexp[,regexp…]. *out is NULL for an empty
  * value. `say` gets the line that tells of a range. `option` names it in errors. */
 int tag_filter_make(struct tag_filter **out, const char *option, const char *value,
-                    void (*say)(const char *line), struct err *e);
+                    const struct refine_say *say, struct err *e);
 void tag_filter_free(struct tag_filter *f);
 /* FilterSamplesByTag. Returns whether any sample matched each. */
 struct refine_matched refine_by_tag(struct profile *p, struct tag_filter *focus,
@@ -69,8 +75,8 @@ struct refine_matched refine_tags(struct profile *p, struct regex *show, struct 
 /* ---- labels as frames: tagroot.c ---- */
 
 struct refine_tag_frames {
-    const char *root, *leaf; /* comma separated keys, "" for none */
-    const char *unit;        /* numeric labels are written in */
+    const char *root, *leaf;         /* comma separated keys, "" for none */
+    const char *unit;                /* numeric labels are written in */
     bool root_matched, leaf_matched; /* out */
 };
 void refine_tag_frames(struct profile *p, struct refine_tag_frames *frames);

@@ -110,7 +110,7 @@ static int compile_list(struct tag_filter *f, const char *option, const char *li
 }
 
 int tag_filter_make(struct tag_filter **out, const char *option, const char *value,
-                    void (*say)(const char *line), struct err *e)
+                    const struct refine_say *say, struct err *e)
 {
     *out = NULL;
     if (!*value)
@@ -127,7 +127,8 @@ int tag_filter_make(struct tag_filter **out, const char *option, const char *val
     }
     int rc = parse_range(f, value, e);
     if (!rc && f->range.set)
-        say(arena_printf(&f->arena, "%s:Interpreted '%s' as range, not regexp", option, value));
+        say->line(say->arg, arena_printf(&f->arena, "%s:Interpreted '%s' as range, not regexp",
+                                         option, value));
     else if (!rc)
         rc = compile_list(f, option, value, e);
     if (rc)

@@ -16,7 +16,7 @@
 
 /* ---- the page ---- */
 #define LIMIT_FLAME_NODES         (1u << 20) /* of a flame graph; lighter ones are put together */
-#define LIMIT_PAGE_REFINEMENTS    64         /* of one kind: focus, ignore … */
+#define LIMIT_PAGE_REFINEMENTS    64         /* in one address: focus, ignore … */
 #define LIMIT_PAGE_LABEL_KEYS     64         /* offered as filters */
 #define LIMIT_PAGE_LABEL_VALUES   200        /* of one key */
 

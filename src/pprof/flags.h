@@ -5,7 +5,7 @@
 #define PPROF_FLAGS_H
 
 #include "base/err.h"
-#include "pprof/settings.h"
+#include "report/settings.h"
 
 struct flag {
     const char *name;

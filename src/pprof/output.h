@@ -4,7 +4,7 @@
 #ifndef PPROF_OUTPUT_H
 #define PPROF_OUTPUT_H
 
-#include "pprof/command.h"
+#include "report/command.h"
 #include "report/report.h"
 
 struct output {

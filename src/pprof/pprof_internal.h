@@ -6,9 +6,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "pprof/command.h"
+#include "report/command.h"
 #include "pprof/pprof.h"
-#include "pprof/settings.h"
+#include "report/settings.h"
 #include "profile/profile.h"
 
 /* What to read, as the flags say it. Texts are borrowed from argv. */
@@ -83,8 +83,6 @@ int symbolize(struct profile *p, const struct source *s, struct symbolz *origins
 
 /* One command on a profile, which is changed by it. */
 int run_command(struct profile *p, const struct request *request, struct err *e);
-/* SampleIndexByName: the sample type of a number or a name, "" for the default. */
-int run_find_index(const struct profile *p, const char *name, uint32_t *index, struct err *e);
 /* What the shell says of a profile when it begins. */
 void run_greet(struct profile *p, const struct settings *s);
 

@@ -10,6 +10,7 @@
 
 #include "base/gotext.h"
 #include "pprof/output.h"
+#include "report/prepare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +83,7 @@ static void run(struct shell *sh, const struct request *r)
 static int settle_index(struct shell *sh, const char **value, struct err *e)
 {
     uint32_t index;
-    int rc = run_find_index(sh->p, *value, &index, e);
+    int rc = prepare_find_index(sh->p, *value, &index, e);
     if (rc)
         return rc;
     struct profile_str type = sh->p->strings[sh->p->sample_types[index].type];

@@ -2,7 +2,7 @@
  *
  * The usage text of the drop-in, from the tables of commands and options; fixed text only where
  * there is no table (google/pprof internal/driver/cli.go). */
-#include "pprof/command.h"
+#include "report/command.h"
 #include "base/sort.h"
 #include "pprof/pprof_internal.h"
 

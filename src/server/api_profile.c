@@ -40,7 +40,7 @@ static int write_columns(struct api_answer *a, struct err *e)
     if (p->sample_type_count && (!asked || !*asked))
         p->default_sample_type = p->sample_types[a->type].type;
     refine_drop_frames(p);
-    view_serve(a->x, p, query ? query : "");
+    view_serve(a->x, &(struct ask){.profile = p}, query ? query : "");
     return 0;
 }
 
@@ -244,7 +244,8 @@ static void reply(struct api_answer *a, const struct api_format *f)
         http_reply_error(a->x, 404, "no profile matches in this range");
         return;
     }
-    if (!view_find_type(a->profile, type, &a->type)) {
+    if (a->profile->sample_type_count &&
+        prepare_find_index(a->profile, type ? type : "", &a->type, NULL)) {
         http_reply_error(a->x, 404, "these profiles have no sample type '%.100s'", type);
         return;
     }

@@ -4,7 +4,8 @@
  *
  *   /             the page; its state is in the query, which only the page itself reads
  *   /assets/…     its script and styles
- *   /api/profile  the profile as the page asks for it: view.h has the parameters */
+ *   /api/profile  the profile as the page asks for it: view.h has the parameters
+ *   /api/text     what a command prints: ?report=NAME&re=REGEXP, and ask.h's parameters */
 #ifndef WEB_VIEWER_H
 #define WEB_VIEWER_H
 

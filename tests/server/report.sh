@@ -29,7 +29,7 @@ get "profile?id=$id&format=text&f=mul&n=2" >"$tmp/got"
 same "refined as with flags" same "$(cmp "$tmp/want" "$tmp/got" && echo same)"
 has "another sample type" "$(get "profile?id=$id&format=text&si=samples")" '^Type: samples'
 same "an expression that is none" 400 "$(status "profile?id=$id&format=text&f=(")"
-has "is quoted" "$(cat "$tmp/body")" 'f=(: '
+has "is quoted" "$(cat "$tmp/body")" 'parsing focus regexp: '
 same "a number that is none" 400 "$(status "profile?id=$id&format=svg&n=many")"
 same "a type that is none" 404 "$(status "profile?id=$id&format=svg&si=bytes")"
 has "what it is" "$(curl -sS -g -D - -o /dev/null "$api/profile?id=$id&format=text")" \

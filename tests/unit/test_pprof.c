@@ -2,7 +2,7 @@
  *
  * Parts of the driver: options as text, and what is done to dot's SVG. Command lines and the shell
  * are compared with pprof's in tests/golden. */
-#include "pprof/settings.h"
+#include "report/settings.h"
 #include "pprof/svg.h"
 
 #include <setjmp.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * pprof's commands: which report each prints and what it overrides. */
-#ifndef PPROF_COMMAND_H
-#define PPROF_COMMAND_H
+#ifndef REPORT_COMMAND_H
+#define REPORT_COMMAND_H
 
-#include "pprof/settings.h"
+#include "report/settings.h"
 
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
  *
  * The table of commands (google/pprof internal/driver/commands.go and, for the overrides,
  * driver.go). */
-#include "pprof/command.h"
+#include "report/command.h"
 
 #include <string.h>
 

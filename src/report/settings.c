@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The table of options (google/pprof internal/driver/config.go and commands.go). */
-#include "pprof/settings.h"
+#include "report/settings.h"
 
 #include "base/gotext.h"
 
@@ -259,6 +259,17 @@ int settings_set(struct settings *s, const struct option *o, const char *value, 
         *(double *)target = x;
         return 0;
     }
+    }
+    return 0;
+}
+
+int settings_from_url(struct settings *s, const char *(*get)(void *arg, const char *name),
+                      void *arg, struct err *e)
+{
+    for (const struct option *o = options; o->name; o++) {
+        const char *value = o->url ? get(arg, o->url) : NULL;
+        if (value && *value && settings_set(s, o, value, e))
+            return err_prefix(e, "error setting config field %s", o->name);
     }
     return 0;
 }

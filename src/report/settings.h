@@ -2,8 +2,8 @@
  *
  * The options of a report, as pprof names them: one struct, and one table that says for each field
  * its name everywhere it appears (flag, shell variable, URL parameter, settings file). */
-#ifndef PPROF_SETTINGS_H
-#define PPROF_SETTINGS_H
+#ifndef REPORT_SETTINGS_H
+#define REPORT_SETTINGS_H
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -68,6 +68,10 @@ const struct option *settings_find(const char *name, const char **choice);
 /* Sets a field from text, as the shell and the web's addresses give it; the text is borrowed.
  * -EINVAL with pprof's words when it does not fit, and nothing is changed. */
 int settings_set(struct settings *s, const struct option *o, const char *value, struct err *e);
+/* Sets the fields that an address has parameters for (applyURL). `get` has the value of one: NULL
+ * and "" leave a field as it is. */
+int settings_from_url(struct settings *s, const char *(*get)(void *arg, const char *name),
+                      void *arg, struct err *e);
 /* The field as text. */
 void settings_get(struct settings *s, const struct option *o, struct buf *out);
 
