@@ -19,19 +19,20 @@ const types = {
 
 const inputs = ["package-lock.json", "web/build.mjs", "web/modules.mjs"].map((p) => join(root, p));
 
-function bundle(entry) {
+function bundle(entry, define = {}) {
   const result = loadEsbuild(modules).buildSync({
     entryPoints: [join(root, "web/src", entry)],
     absWorkingDir: root,
     bundle: true,
     minify: true,
+    define,
     write: false,
     metafile: true,
     format: "esm",
     target: ["chrome111", "firefox113", "safari16.4"], // those that know oklch()
     jsx: "automatic",
     jsxImportSource: "preact",
-    legalComments: "none",
+    legalComments: entry.startsWith("graph/") ? "inline" : "none", // Graphviz wants its notice kept
     nodePaths: [modules],
     logLevel: "warning",
   });
@@ -51,8 +52,10 @@ function bytes(buffer) {
   return rows.join(",\n");
 }
 
-const script = hashed("app", "js", bundle("main.tsx"));
-const serve = hashed("serve", "js", bundle("serve/main.tsx"));
+const viz = { ...hashed("viz", "js", bundle("graph/viz_worker.ts")), compiles: true };
+const paths = { VIZ_PATH: JSON.stringify(viz.path) };
+const script = hashed("app", "js", bundle("main.tsx", paths));
+const serve = hashed("serve", "js", bundle("serve/main.tsx", paths));
 const style = hashed("app", "css", bundle("app.css"));
 
 function page(name) {
@@ -65,7 +68,7 @@ function page(name) {
   return { path: `/${name}`, content: Buffer.from(text), ext: "html", immutable: false };
 }
 
-const assets = [page("index.html"), page("serve.html"), page("404.html"), script, serve, style];
+const assets = [page("index.html"), page("serve.html"), page("404.html"), script, serve, viz, style];
 const parts = ["/* Made by web/build.mjs. */", '#include "web/assets.h"', ""];
 assets.forEach((a, i) => {
   a.gzip = gzipSync(a.content, { level: 9 });
@@ -74,7 +77,7 @@ assets.forEach((a, i) => {
 parts.push("const struct asset web_assets[] = {");
 assets.forEach((a, i) => {
   const sizes = `sizeof asset_${i}, ${a.content.length}`;
-  parts.push(`    {"${a.path}", "${types[a.ext]}", asset_${i}, ${sizes}, ${a.immutable}},`);
+  parts.push(`    {"${a.path}", "${types[a.ext]}", asset_${i}, ${sizes}, ${a.immutable}, ${a.compiles ?? false}},`);
 });
 parts.push("    {0},", "};", "");
 writeFileSync(output, parts.join("\n"));

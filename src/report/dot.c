@@ -180,9 +180,10 @@ static void put_node_values(struct dot *d, int64_t flat, int64_t cum)
 static int font_size(const struct dot *d, int64_t flat)
 {
     double weight = (double)graph_abs(flat);
-    if (d->most == 0 || !flat || !(weight <= d->most))
-        return 8;
-    return 8 + (int)ceil(16.0 * sqrt(weight / d->most));
+    int size = 8;
+    if (d->most != 0 && flat && weight <= d->most)
+        size += (int)ceil(16.0 * sqrt(weight / d->most));
+    return size < d->style->least_size ? d->style->least_size : size;
 }
 
 static void put_node(struct dot *d, uint32_t node)
@@ -365,13 +366,12 @@ static void put_graph(struct dot *d)
     put_edges(d, tags);
 }
 
-int report_dot(struct report *r, struct out *out, struct err *e)
+void report_dot_graph(struct report *r, struct out *out, const struct graph_trimmed *t,
+                      const struct dot_style *style)
 {
-    struct graph_trimmed t;
     struct profile_str name = title(r->p);
-    report_graph_drawn(r, &t);
-    struct dot d = {.r = r, .out = out, .t = &t};
-    d.ids = arena_zarray(&r->arena, t.frames.node_count, sizeof *d.ids);
+    struct dot d = {.r = r, .out = out, .t = t, .style = style};
+    d.ids = arena_zarray(&r->arena, t->frames.node_count, sizeof *d.ids);
     buf_init(&d.text, &r->arena);
     out_puts(out, "digraph \"");
     if (name.len)
@@ -379,10 +379,21 @@ int report_dot(struct report *r, struct out *out, struct err *e)
     else
         out_puts(out, "unnamed");
     out_puts(out, "\" {\nnode [style=filled fillcolor=\"#f8f8f8\"]\n");
-    put_legend(&d, name);
-    if (t.graph.shown_count)
+    if (style->font)
+        out_printf(out, "node [fontname=\"%s\"]\nedge [fontname=\"%s\"]\n", style->font,
+                   style->font);
+    if (!style->bare)
+        put_legend(&d, name);
+    if (t->graph.shown_count)
         put_graph(&d);
     out_puts(out, "}\n");
+}
+
+int report_dot(struct report *r, struct out *out, struct err *e)
+{
+    struct graph_trimmed t;
+    report_graph_drawn(r, &t);
+    report_dot_graph(r, out, &t, &(struct dot_style){.bare = false});
     graph_trimmed_free(&t);
     return 0;
 }

@@ -13,6 +13,7 @@ struct dot {
     uint32_t *ids;   /* by node: its number in the picture, from 1; 0 for none */
     struct buf text; /* scratch */
     double most;     /* the largest |flat| */
+    const struct dot_style *style;
 };
 
 /* Text within quotes: backslashes and quotes escaped, lines ended at the left. */

@@ -22,7 +22,7 @@ struct report_options {
     const char *unit; /* "minimum", "auto" or a unit */
     double ratio;     /* values are multiplied by it */
     bool compact_labels, by_cum, drop_negative;
-    bool escape_all; /* drawings: also what pprof does not, so that dot can read any name */
+    bool escape_all;    /* drawings: also what pprof does not, so that dot can read any name */
     bool call_tree;     /* drawings and callgrind: a node for each path */
     int64_t node_count; /* <= 0: all */
     double node_fraction, edge_fraction;
@@ -79,6 +79,18 @@ void report_profile_header(struct report *r, struct out *out);
  * length of the first is returned. */
 size_t report_labels(struct report *r, struct buf *out, const struct graph_trimmed *t, bool drawn);
 void report_header(struct report *r, struct out *out, const struct graph_trimmed *t);
+
+/* How a drawing differs from pprof's. All-zero: not at all. */
+struct dot_style {
+    bool bare;        /* no box that says what it is of */
+    const char *font; /* of all texts; NULL: Graphviz' own, as in pprof */
+    int least_size;   /* of a node's text, points; 0: pprof's 8 */
+};
+
+/* The drawing of a graph that report_graph_drawn made. Node `shown[i]` is the drawing's
+ * "N<i + 1>". */
+void report_dot_graph(struct report *r, struct out *out, const struct graph_trimmed *t,
+                      const struct dot_style *style);
 
 int report_top(struct report *r, struct out *out, struct err *e);
 int report_traces(struct report *r, struct out *out, struct err *e);

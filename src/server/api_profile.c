@@ -161,10 +161,9 @@ static int write_json(struct api_answer *a, struct err *e)
 }
 
 static const struct api_format formats[] = {
-    {"pprof", write_pprof},        {"columns", write_columns},
-    {"folded", api_report_folded}, {"text", api_report_text},
-    {"dot", api_report_dot},       {"svg", api_report_svg},
-    {"json", write_json},          {NULL, NULL},
+    {"pprof", write_pprof},    {"columns", write_columns},  {"folded", api_report_folded},
+    {"text", api_report_text}, {"dot", api_report_dot},     {"svg", api_report_svg},
+    {"json", write_json},      {"graph", api_report_graph}, {NULL, NULL},
 };
 
 /* ---- the route ---- */
@@ -267,7 +266,8 @@ void api_profile(struct http_exchange *x)
     struct ids *ids = arena_zalloc(x->arena, sizeof *ids);
     const struct api_format *f = find_format(http_query(x, "format"));
     if (!f) {
-        http_reply_error(x, 400, "format has to be pprof, columns, folded, text, dot, svg or json");
+        http_reply_error(x, 400,
+                         "format has to be pprof, columns, folded, text, dot, svg, graph or json");
         return;
     }
     if (!api_read_query(x, false, &a.query))

@@ -24,6 +24,7 @@ struct api_format {
 int api_report_folded(struct api_answer *a, struct err *e);
 int api_report_text(struct api_answer *a, struct err *e);
 int api_report_dot(struct api_answer *a, struct err *e);
+int api_report_graph(struct api_answer *a, struct err *e);
 int api_report_svg(struct api_answer *a, struct err *e);
 
 #endif

@@ -5,8 +5,10 @@
 #include "analyze/refine.h"
 #include "base/limits.h"
 #include "server/api_profile.h"
-#include "server/exec.h"
 #include "web/ask.h"
+#include "web/exec.h"
+#include "web/graph_data.h"
+#include "web/text_data.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,15 +18,20 @@
 /* ---- printing ---- */
 
 /* The sample type is found already, by this route's own parameters too (`type`). */
+static struct ask ask_for(struct api_answer *a)
+{
+    struct settings *settings = arena_alloc(a->x->arena, sizeof *settings);
+    settings_default(settings);
+    settings->sample_index = arena_printf(a->x->arena, "%u", a->type);
+    refine_drop_frames(a->profile);
+    return (struct ask){.profile = a->profile, .settings = settings};
+}
+
 static int make_text(struct api_answer *a, const char *command, struct buf *text, struct err *e)
 {
-    struct settings settings;
-    settings_default(&settings);
-    settings.sample_index = arena_printf(a->x->arena, "%u", a->type);
-    struct ask from = {.profile = a->profile, .settings = &settings};
+    struct ask from = ask_for(a);
     struct ask_options o = {.command = command,
                             .escape_all = true}; /* dot is to read it, whatever is in a name */
-    refine_drop_frames(a->profile);
     return ask_text(a->x, &from, &o, text, e);
 }
 
@@ -47,12 +54,25 @@ int api_report_folded(struct api_answer *a, struct err *e)
 
 int api_report_text(struct api_answer *a, struct err *e)
 {
+    if (http_query(a->x, "report")) {
+        struct ask from = ask_for(a);
+        text_data_serve(a->x, &from);
+        return 0;
+    }
     return reply_text(a, "text", "text/plain; charset=utf-8", e);
 }
 
 int api_report_dot(struct api_answer *a, struct err *e)
 {
     return reply_text(a, "dot", "text/vnd.graphviz; charset=utf-8", e);
+}
+
+int api_report_graph(struct api_answer *a, struct err *e)
+{
+    (void)e;
+    struct ask from = ask_for(a);
+    graph_data_serve(a->x, &from);
+    return 0;
 }
 
 /* ---- drawing ---- */

@@ -5,7 +5,7 @@
 #include "server/api.h"
 
 #include "base/yamldoc.h"
-#include "server/exec.h"
+#include "web/exec.h"
 #include "server/runner.h"
 
 #include <ctype.h>

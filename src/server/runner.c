@@ -6,7 +6,7 @@
  * is the answer, and it never becomes the current one. */
 #include "server/runner_internal.h"
 
-#include "server/exec.h"
+#include "web/exec.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -8,6 +8,10 @@
 #include <libdeflate.h>
 #include <string.h>
 
+/* A worker is under the policy of its own script. Only it may compile, so that the page need not.
+ */
+static const char worker_policy[] = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'";
+
 static const struct asset *find_asset(const char *path)
 {
     for (const struct asset *a = web_assets; a->path; a++)
@@ -40,6 +44,8 @@ static void reply_asset(struct http_exchange *x, const struct asset *a, int stat
         }
         http_reply(x, status, a->type, plain, a->size);
     }
+    if (a->compiles)
+        x->reply.policy = worker_policy;
     x->reply.cache = a->immutable ? "public, max-age=31536000, immutable" : "no-cache";
 }
 

@@ -14,6 +14,7 @@ struct asset {
     const unsigned char *gzip;
     size_t gzip_size, size; /* compressed, plain */
     bool immutable;         /* its name has its hash */
+    bool compiles;          /* a worker that may compile WebAssembly, and reach nothing */
 };
 
 /* Ends with a row whose path is NULL. */

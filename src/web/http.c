@@ -22,7 +22,6 @@ static const char content_policy[] =
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 static const char *const fixed_headers[][2] = {
-    {"Content-Security-Policy", content_policy},
     {"X-Content-Type-Options", "nosniff"},
     {"X-Frame-Options", "DENY"},
     {"Referrer-Policy", "no-referrer"},
@@ -65,6 +64,8 @@ static enum MHD_Result send_reply(struct http_exchange *x)
     }
     for (size_t i = 0; i < sizeof fixed_headers / sizeof *fixed_headers; i++)
         MHD_add_response_header(r, fixed_headers[i][0], fixed_headers[i][1]);
+    MHD_add_response_header(r, "Content-Security-Policy",
+                            x->reply.policy ? x->reply.policy : content_policy);
     MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, x->reply.type);
     MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL,
                             x->reply.cache ? x->reply.cache : "no-store");

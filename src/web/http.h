@@ -38,6 +38,7 @@ struct http_exchange {
         int status;
         const char *type; /* Content-Type */
         const char *cache;
+        const char *policy; /* Content-Security-Policy in place of the usual one, or NULL */
         const void *body;
         size_t size;
         bool gzip; /* the body is compressed */

@@ -4,11 +4,12 @@
  * got, and a refined profile would seldom be asked for twice. */
 #include "web/viewer.h"
 #include "web/assets.h"
+#include "web/graph_data.h"
+#include "web/text_data.h"
 #include "web/view.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct viewer {
     const struct profile *profile;
@@ -27,27 +28,16 @@ static void serve_profile(struct http_exchange *x)
     view_serve(x, &(struct ask){.profile = v->profile}, v->title);
 }
 
-/* What a command prints: `report` names it, `re` is its regular expression. */
 static void serve_text(struct http_exchange *x)
 {
     const struct viewer *v = x->app;
-    const char *name = http_query(x, "report"), *param = http_query(x, "re");
-    const struct command *c = name ? command_find(name) : NULL;
-    struct err e = {0};
-    struct buf text;
-    if (!c || c->suffix || (c->has_param && !param)) {
-        http_reply_error(x, c ? 400 : 404,
-                         "no text: 'report' has to name a report that is text, "
-                         "'re' the regular expression if it takes one");
-        return;
-    }
-    struct ask_options o = {.command = name, .param = c->has_param ? param : NULL};
-    if (!strcmp(name, "peek"))
-        o.granularity = "lines"; /* as in pprof's page */
-    if (ask_text(x, &(struct ask){.profile = v->profile}, &o, &text, &e))
-        http_reply_error(x, 400, "%s", e.msg);
-    else
-        http_reply(x, 200, "text/plain; charset=utf-8", text.data, text.len);
+    text_data_serve(x, &(struct ask){.profile = v->profile});
+}
+
+static void serve_graph(struct http_exchange *x)
+{
+    const struct viewer *v = x->app;
+    graph_data_serve(x, &(struct ask){.profile = v->profile});
 }
 
 static const struct http_route routes[] = {
@@ -55,6 +45,7 @@ static const struct http_route routes[] = {
     {"/assets/", assets_serve},
     {"/api/profile", serve_profile},
     {"/api/text", serve_text},
+    {"/api/graph", serve_graph},
     {NULL, NULL},
 };
 

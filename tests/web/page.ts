@@ -17,11 +17,16 @@ export interface Server {
 }
 
 export async function serve(...args: string[]): Promise<Server> {
-  const child = spawn(process.env.STROBE ?? join(root, "build/strobe"), [
-    "web",
-    "-no_browser",
-    ...args,
-  ]);
+  return serveWith({}, ...args);
+}
+
+/** With changes of the environment. */
+export async function serveWith(env: Record<string, string>, ...args: string[]): Promise<Server> {
+  const child = spawn(
+    process.env.STROBE ?? join(root, "build/strobe"),
+    ["web", "-no_browser", ...args],
+    { env: { ...process.env, ...env } },
+  );
   const url = await new Promise<string>((resolve, reject) => {
     let said = "";
     child.stderr.on("data", (data: Buffer) => {
@@ -43,23 +48,30 @@ export function stop(server: Server): Promise<number | null> {
 
 interface Fixtures {
   /** Opens the page of a profile in tests/golden/profiles, or of a path. */
-  open: (file: string, query?: string) => Promise<Flame>;
+  open: (file: string, query?: string, ...args: string[]) => Promise<Flame>;
+  /** Of strobe's environment: test.use({ env: … }). */
+  env: Record<string, string>;
+  /** Messages of the console that are part of the test. */
+  allowed: RegExp | undefined;
 }
 
 export const test = base.extend<Fixtures>({
-  open: async ({ page }, use) => {
+  env: [{}, { option: true }],
+  allowed: [undefined, { option: true }],
+  open: async ({ page, env, allowed }, use) => {
     const servers: Server[] = [];
     const wrong: string[] = [];
     page.on("console", (m) => {
-      if (m.type() === "error" || m.type() === "warning") wrong.push(m.text());
+      const bad = m.type() === "error" || m.type() === "warning";
+      if (bad && !allowed?.test(m.text())) wrong.push(m.text());
     });
     page.on("pageerror", (e) => wrong.push(String(e)));
     page.on("request", (r) => {
       const ours = servers.some((s) => r.url().startsWith(`${s.url}/`));
       if (!ours && !r.url().startsWith("data:")) wrong.push(`a request to ${r.url()}`);
     });
-    await use(async (file, query = "") => {
-      const server = await serve(file.includes("/") ? file : join(golden, file));
+    await use(async (file, query = "", ...args) => {
+      const server = await serveWith(env, ...args, file.includes("/") ? file : join(golden, file));
       servers.push(server);
       await page.goto(`${server.url}/${query}`);
       await expect(page.getByRole("contentinfo")).toBeVisible();

@@ -26,13 +26,10 @@ interface Fixtures {
   serve: Dashboard;
   /** YAML of `strobe serve -c`: test.use({ config: … }). */
   config: string;
-  /** Failed requests are part of the test. */
-  allowed: RegExp | undefined;
 }
 
 export const test = base.extend<Fixtures>({
   config: ["", { option: true }],
-  allowed: [undefined, { option: true }],
   serve: async ({ page, config, allowed }, use) => {
     const dir = mkdtempSync(join(tmpdir(), "strobe-serve-"));
     const strobe = process.env.STROBE ?? join(root, "build/strobe");

@@ -129,6 +129,7 @@ async function profilePages(file) {
   await shoot("web-tree", at("?view=tree"));
   await shoot("web-top", at("?view=top"));
   await shoot("web-calls", at("?view=calls"));
+  await shoot("web-graph", at("?view=graph"));
   await shoot("web-help", at(""), desktop, (page) => page.keyboard.press("?"));
   await shoot("web-nothing-left", at("?f=no.such.function"), one);
 }

@@ -8,6 +8,7 @@ import type { Profile } from "./data/profile.ts";
 import { failure, loading, mainGraph, navigate, profile, route } from "./state.ts";
 import { Calls } from "./calls/calls.tsx";
 import { Flame } from "./flame/flame.tsx";
+import { CallGraphView } from "./graph/graph.tsx";
 import { Minimap } from "./flame/minimap.tsx";
 import { TopTable } from "./top/top.tsx";
 import { TreeTable } from "./tree/tree.tsx";
@@ -74,6 +75,7 @@ function ProfileView(props: { p: Profile }) {
   const { view } = route.value;
   if (view === "top") return <TopTable p={p} />;
   if (view === "calls") return <Calls p={p} />;
+  if (view === "graph") return <CallGraphView p={p} />;
   if (!g) return null;
   if (view === "tree") return <TreeTable g={g} />;
   return (

@@ -4,6 +4,7 @@
 // so that Back, and a pill that is put on again, cost nothing.
 
 import { readBody } from "./columns.ts";
+import { request } from "./request.ts";
 import { makeProfile, type Merged, type Profile } from "./profile.ts";
 import { optionNames, type OptionName, type Route } from "../route.ts";
 
@@ -119,13 +120,7 @@ function readMerged(headers: Headers): Merged | undefined {
 
 /** Throws an Error with a sentence for the reader. */
 export async function fetchProfile(url: string): Promise<Profile> {
-  let answer: Response;
-  try {
-    answer = await fetch(url);
-  } catch {
-    throw new Error("strobe no longer answers: is it still running?");
-  }
-  if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error);
+  const answer = await request(url);
   const p = makeProfile(readBody(await answer.arrayBuffer()));
   p.merged = readMerged(answer.headers);
   keep(url, p);

@@ -5,19 +5,10 @@
 
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { colouring, half, hovered, navigate, reveal, route } from "../state.ts";
+import { half, hovered, navigate, reveal, route } from "../state.ts";
 import { openMenu } from "../ui/menu.tsx";
 import { lookAt, openRun, walk, zoomOut, zoomTo, type Direction } from "./actions.ts";
-import {
-  boxUnder,
-  contentHeight,
-  drawFlame,
-  makeBrush,
-  ROW,
-  rowTop,
-  type Brush,
-  type Scene,
-} from "./draw.ts";
+import { boxUnder, contentHeight, drawFlame, ROW, rowTop, type Scene } from "./draw.ts";
 import { boxMenu } from "./box_menu.ts";
 import type { Graph } from "./graph.ts";
 import { readPalette } from "./palette.ts";
@@ -39,7 +30,6 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
   const { p } = g;
   const skipRoot = g.field === "zoomCallers";
   let palette = readPalette(p, route.peek().colour);
-  let brush: Brush | undefined;
   let frame = 0;
   const motion = startMotion(g.zoom.peek().span, requestDraw);
 
@@ -65,15 +55,12 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
     const ratio = devicePixelRatio || 1;
     const s = scene();
     const [w, h] = [Math.round(s.width * ratio), Math.round(s.height * ratio)];
-    if (w < 1 || h < 1) return;
     if (canvas.width !== w || canvas.height !== h) {
       canvas.width = w;
       canvas.height = h;
-      brush = undefined;
     }
-    brush ??= makeBrush(s.width, s.height, ratio, palette);
-    drawFlame(brush, s);
-    context?.putImageData(brush.pixels.image, 0, 0);
+    context?.setTransform(ratio, 0, 0, ratio, 0, 0);
+    if (context) drawFlame(context, s);
     area.dataset.drawn = String(Number(area.dataset.drawn ?? 0) + 1);
   }
   function requestDraw(): void {
@@ -93,7 +80,6 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
   const dark = matchMedia("(prefers-color-scheme: dark)");
   function recolour(): void {
     palette = readPalette(p, route.peek().colour);
-    brush = undefined;
     requestDraw();
   }
   dark.addEventListener("change", recolour);
@@ -113,7 +99,7 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
       if (reveal.value) revealChosen();
     }),
     effect(() => {
-      colouring.value;
+      [route.value.theme, route.value.colour];
       queueMicrotask(recolour);
     }),
     handlePointer(g, area, scene),

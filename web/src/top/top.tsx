@@ -7,10 +7,7 @@ import { useComputed } from "@preact/signals";
 import { formatCount, formatIn, formatPercent } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
 import { findFunction, functionNameOf, frameModuleName, type Profile } from "../data/profile.ts";
-import { boxOfFunction } from "../flame/graph.ts";
-import { functionPattern } from "../data/pattern.ts";
 import {
-  addRefinement,
   chosenFunction,
   hoveredFunction,
   matches,
@@ -18,53 +15,12 @@ import {
   openCalls,
   route,
 } from "../state.ts";
-import { openMenu, type Menu } from "../ui/menu.tsx";
+import { chooseFunction, functionMenu } from "../ui/function_menu.ts";
+import { openMenu } from "../ui/menu.tsx";
 import { useWindow, type RowVirtualizer } from "../ui/window.ts";
-import { trendSource } from "../tree/trend.ts";
 import type { SortKey } from "../route.ts";
 import { scopeEnd } from "../flame/label.ts";
-import { placeOf } from "../flame/place.ts";
 import { topRows, topUnit } from "./rows.ts";
-
-function select(p: Profile, fn: number): void {
-  const at = placeOf(p, boxOfFunction(p, fn));
-  navigate({ selected: functionNameOf(p, fn), at }, "replace");
-}
-
-function functionMenu(p: Profile, fn: number): Menu {
-  const name = functionNameOf(p, fn);
-  const value = functionPattern(p, fn);
-  const refine = (label: string, key: string, kind: "f" | "i" | "h" | "sf") => ({
-    label,
-    key,
-    act: () => addRefinement({ kind, value }, { selected: name, at: "" }),
-  });
-  const trends = trendSource.peek();
-  const items = [
-    { label: "Callers and callees", key: "Enter", act: () => openCalls(name) },
-    ...(trends ? [{ label: "Trend", key: "l", act: () => trends.open(name) }] : []),
-    {
-      label: "Show in the flame graph",
-      key: "t",
-      act: () => {
-        select(p, fn);
-        navigate({ view: "flame" }, "push");
-      },
-    },
-    { label: "Copy name", key: "y", act: () => void navigator.clipboard?.writeText(name) },
-  ];
-  if (value === "") return { title: name, items };
-  return {
-    title: name,
-    items: [
-      ...items,
-      refine("Focus", "f", "f"),
-      refine("Ignore", "i", "i"),
-      refine("Hide", "h", "h"),
-      refine("Show from", "", "sf"),
-    ],
-  };
-}
 
 function SortHead(props: { sort: SortKey; label: string; numeric: boolean; span?: number }) {
   const { sort, label, numeric } = props;
@@ -117,12 +73,12 @@ function Row(props: { p: Profile; fn: number; unit: string; index: number; chose
       aria-rowindex={index + 2}
       aria-selected={chosen}
       tabIndex={chosen ? 0 : -1}
-      onClick={() => select(p, fn)}
+      onClick={() => chooseFunction(p, fn)}
       onDblClick={() => openCalls(name)}
       onContextMenu={(e) => {
         const grid = e.currentTarget.closest<HTMLElement>(".top");
         e.preventDefault();
-        if (grid) openMenu(functionMenu(p, fn), e.clientX, e.clientY, grid);
+        if (grid) openMenu(functionMenu(p, fn, "Enter"), e.clientX, e.clientY, grid);
       }}
       onPointerEnter={() => (hoveredFunction.value = fn)}
     >
@@ -161,7 +117,7 @@ function moveFocus(e: KeyboardEvent, rows: Int32Array, v: RowVirtualizer, p: Pro
   e.preventDefault();
   const at = rows.indexOf(findFunction(p, chosenFunction.peek()));
   const next = Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + step));
-  select(p, rows[next]);
+  chooseFunction(p, rows[next]);
   hoveredFunction.value = -1;
   v.scrollToIndex(next);
 }

@@ -17,6 +17,7 @@ const keys: [string, string][] = [
   ["c", "callers and callees"],
   ["t", "table, and back to the flame graph"],
   ["r", "tree, and back to the flame graph"],
+  ["g", "call graph, and back to the flame graph"],
   ["v", "invert: begin at the leaves"],
   ["o", "root at the top or at the bottom"],
   ["right click", "menu of the frame; Shift-F10 by the keyboard"],

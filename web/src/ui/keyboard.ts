@@ -56,6 +56,7 @@ const actions: Record<string, () => void> = {
   "0": resetZoom,
   t: () => navigate({ view: route.value.view === "top" ? "flame" : "top" }, "push"),
   r: () => navigate({ view: route.value.view === "tree" ? "flame" : "tree" }, "push"),
+  g: () => navigate({ view: route.value.view === "graph" ? "flame" : "graph" }, "push"),
   c: () => openCalls(),
   f: () => refineChosen("f"),
   i: () => refineChosen("i"),

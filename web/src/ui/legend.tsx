@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What the colours mean: the modules, packages or files that cost most by themselves, each a menu
-// of what can be done with all of it; or the steps of self cost.
+// of
+// what can be done with all of it; or the steps of self cost.
 
 import { formatPercent } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
@@ -96,20 +97,24 @@ function heatLabel(step: number): string {
   return step === 0 ? `under ${HEAT_STEPS[0] * 100}%` : `from ${HEAT_STEPS[step - 1] * 100}%`;
 }
 
+/** The steps of warmth, and what they are the share of. */
+export function HeatLegend(props: { of: string }) {
+  return (
+    <ul class="legend" aria-label={`Colours: ${props.of}`}>
+      {[...HEAT_STEPS, 1].map((_, i) => (
+        <li key={i} class="legend-item">
+          <span class={`swatch heat-${i}`} aria-hidden="true" />
+          {heatLabel(i)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 export function Legend(props: { p: Profile }) {
   const { p } = props;
   const mode = route.value.colour;
-  if (mode === "self")
-    return (
-      <ul class="legend" aria-label="Colours: self cost of the function">
-        {[...HEAT_STEPS, 1].map((_, i) => (
-          <li key={i} class="legend-item">
-            <span class={`swatch heat-${i}`} aria-hidden="true" />
-            {heatLabel(i)}
-          </li>
-        ))}
-      </ul>
-    );
+  if (mode === "self") return <HeatLegend of="self cost of the function" />;
   return (
     <ul class="legend" aria-label={`Colours: self cost by ${mode}`}>
       {heaviestGroups(p, mode).map((group) => (

@@ -21,7 +21,7 @@ import { nodeName, type Profile } from "../data/profile.ts";
 import { searchAsPattern } from "../flame/actions.ts";
 import type { Graph } from "../flame/graph.ts";
 import type { RefinementKind } from "../route.ts";
-import { Legend } from "./legend.tsx";
+import { HeatLegend, Legend } from "./legend.tsx";
 
 function Pill(props: { kind: string; id: string; value: string; onRemove: () => void }) {
   const { kind, id, value } = props;
@@ -180,7 +180,13 @@ export function Pills() {
         )}
       </ul>
       {p && <AddLabel p={p} />}
-      {p && view !== "top" && view !== "tree" ? <Legend p={p} /> : <span class="legend" />}
+      {p && (view === "flame" || view === "calls") ? (
+        <Legend p={p} />
+      ) : p && view === "graph" ? (
+        <HeatLegend of="share with callees" />
+      ) : (
+        <span class="legend" />
+      )}
       {p && <Matched p={p} />}
       {zoom && g && <InView g={g} />}
       {p && refine.length > 0 && <Left p={p} />}

@@ -6,6 +6,7 @@
 import { activeGraph, chosenFunction, hovered, hoveredFunction, profile, route } from "../state.ts";
 import { formatCount, formatPercent, formatValue } from "../data/format.ts";
 import { honesty } from "../data/honesty.ts";
+import type { View } from "../route.ts";
 import {
   findFunction,
   frameModuleName,
@@ -60,8 +61,11 @@ function describeRun(p: Profile, first: number, count: number): Described {
   return { name, place: "", module: "", inlined: false, self, total };
 }
 
+/** Views whose pointer is over a box of a tree, and not over a function. */
+const ofBoxes: readonly View[] = ["flame", "tree", "calls"];
+
 function described(p: Profile): Described {
-  if (route.value.view === "top") {
+  if (!ofBoxes.includes(route.value.view)) {
     const fn =
       hoveredFunction.value >= 0 ? hoveredFunction.value : findFunction(p, chosenFunction.value);
     return fn >= 0 ? describeFunction(p, fn) : describeNode(p, 0);

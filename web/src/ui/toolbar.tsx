@@ -22,6 +22,7 @@ const views: { view: View; label: string }[] = [
   { view: "tree", label: "Tree" },
   { view: "top", label: "Top" },
   { view: "calls", label: "Callers" },
+  { view: "graph", label: "Graph" },
 ];
 
 const colours: { mode: ColourMode; label: string }[] = [

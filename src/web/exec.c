@@ -2,7 +2,7 @@
  *
  * posix_spawn and pipes. What is started gets no signal mask, no descriptor and no ignored signal
  * of ours, and what it may use is bounded: time, memory, output. */
-#include "server/exec.h"
+#include "web/exec.h"
 #include "base/buf.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  * Other programs, started by a server that has threads, signals blocked and descriptors open: none
  * of that reaches them. Each is in a process group of its own, so that a terminal's Ctrl-C is the
  * server's alone. */
-#ifndef SERVER_EXEC_H
-#define SERVER_EXEC_H
+#ifndef WEB_EXEC_H
+#define WEB_EXEC_H
 
 #include "base/arena.h"
 #include "base/err.h"
