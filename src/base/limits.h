@@ -28,6 +28,9 @@
 #define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
 #define LIMIT_UNWIND_STEPS        65536 /* frames that one walk visits */
 
+#define LIMIT_HEAP_RATE_DEFAULT   524288 /* bytes allocated to a sample */
+#define LIMIT_HEAP_LIVE_BITS      24     /* 2^24 slots for sampled objects that are live */
+
 /* ---- sampling from outside ---- */
 #define LIMIT_PERF_RECORD         65536        /* one record of the kernel's */
 #define LIMIT_PERF_STACK          63488        /* bytes of a stack copied with a sample */

@@ -24,6 +24,7 @@
 #ifndef BASE_SHM_H
 #define BASE_SHM_H
 
+#include "base/heaptab.h"
 #include "base/limits.h"
 
 #include <stdatomic.h>
@@ -32,7 +33,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC        0x31656d7362727473ull /* "strbsme1" */
-#define SHM_VERSION      2u
+#define SHM_VERSION      3u
 #define SHM_CHUNK_BYTES  (32u << 10)
 #define SHM_CHUNK_DATA   (SHM_CHUNK_BYTES - 64u)
 #define SHM_CHUNKS       512u  /* 16 MiB */
@@ -47,6 +48,9 @@ enum shm_backend {
     SHM_BACKEND_TIMER, /* timer_create on the thread's CPU clock: expires on the scheduler's tick */
     SHM_BACKEND_COUNT
 };
+
+/* What is recorded. */
+enum shm_kind { SHM_KIND_CPU = 1, SHM_KIND_HEAP = 2 };
 
 enum shm_record_type {
     SHM_SAMPLE = 1, /* struct shm_sample */
@@ -139,6 +143,8 @@ struct shm_process {
     _Atomic uint32_t sandboxed;                 /* the program forbade sampling: it ended there */
     _Atomic uint32_t stride;  /* points to a sample: > 1 where the rate was lowered */
     _Atomic uint64_t cost_ns; /* CPU time of our own in the sampled threads */
+    /* Memory at the process's end, in bytes; 0: it was killed, or has no heap profile. */
+    _Atomic uint64_t rss_bytes, live_bytes, held_bytes, own_bytes;
 };
 
 struct shm_chunk {
@@ -158,11 +164,12 @@ struct shm {
     uint64_t seed; /* 0: from the kernel; else every phase follows from it */
     uint32_t depth_max;
     uint32_t recorder_pid;
-    uint32_t exclude_kernel; /* perf refuses kernel time to this user */
-    uint32_t max_cost_ppm;   /* of its CPU time that sampling may cost a program; 0: whatever */
-    uint32_t interrupt_ns;   /* what one signal costs besides its handler, as measured */
-    uint32_t pad0;
-    _Atomic uint64_t free_head;      /* tag << 32 | index + 1 */
+    uint32_t exclude_kernel;    /* perf refuses kernel time to this user */
+    uint32_t max_cost_ppm;      /* of its CPU time that sampling may cost a program; 0: whatever */
+    uint32_t interrupt_ns;      /* what one signal costs besides its handler, as measured */
+    uint32_t kinds;             /* enum shm_kind */
+    uint64_t heap_rate;         /* bytes between two samples of allocations */
+    _Atomic uint64_t free_head; /* tag << 32 | index + 1 */
     _Atomic uint32_t processes_lost; /* no slot was free */
     _Atomic uint32_t processes_high; /* slots ever used */
     _Atomic uint32_t stop;           /* the recorder wants no more samples */
@@ -191,6 +198,13 @@ void shm_chunk_recycle(struct shm *s, struct shm_chunk *c);
 struct shm_process *shm_process_claim(struct shm *s, uint32_t pid);
 /* The slot that waits in state EXECING for the image of `pid`, or NULL. */
 struct shm_process *shm_process_find_execing(struct shm *s, uint32_t pid);
+
+/* Where in the segment's file the heap profile of a slot is: a struct heaptab of HEAPTAB_BYTES,
+ * which the process allocates as far as it needs. Only where SHM_KIND_HEAP is recorded. */
+static inline uint64_t shm_heap_offset(uint32_t slot)
+{
+    return ((sizeof(struct shm) + 4095) & ~4095ull) + slot * HEAPTAB_BYTES;
+}
 
 static inline uint32_t shm_process_index(const struct shm *s, const struct shm_process *p)
 {

@@ -48,25 +48,54 @@ static uint32_t intern(struct profile_build *b, const char *s, size_t len)
     return i;
 }
 
-void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t period_ns)
+/* The maps, and sample types by name and unit, in turn. */
+static void begin(struct profile_build *b, struct profile *p, const char *const *types, uint32_t n)
 {
     *b = (struct profile_build){.p = p};
     b->failed = map_init(&b->locations, &p->arena, 256) != 0 ||
                 map_init(&b->samples, &p->arena, 256) != 0 ||
                 map_init(&b->functions, &p->arena, 64) != 0 ||
                 map_init(&b->mappings, &p->arena, 32) != 0;
-    p->sample_types = arena_array(&p->arena, 2, sizeof *p->sample_types);
+    p->sample_types = arena_array(&p->arena, n, sizeof *p->sample_types);
     if (!p->sample_types || b->failed) {
         b->failed = 1;
         return;
     }
-    uint32_t cpu = intern(b, "cpu", 3), ns = intern(b, "nanoseconds", 11);
-    p->sample_types[0] =
-        (struct profile_value_type){intern(b, "samples", 7), intern(b, "count", 5)};
-    p->sample_types[1] = (struct profile_value_type){cpu, ns};
-    p->sample_type_count = 2;
-    p->period_type = (struct profile_value_type){cpu, ns};
+    for (uint32_t i = 0; i < n; i++) {
+        const char *type = types[2 * i], *unit = types[2 * i + 1];
+        p->sample_types[i].type = intern(b, type, strlen(type));
+        p->sample_types[i].unit = intern(b, unit, strlen(unit));
+    }
+    p->sample_type_count = n;
+}
+
+void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t period_ns)
+{
+    static const char *const types[] = {"samples", "count", "cpu", "nanoseconds"};
+    begin(b, p, types, 2);
+    p->period_type.type = intern(b, "cpu", 3);
+    p->period_type.unit = intern(b, "nanoseconds", 11);
     p->period = period_ns;
+}
+
+/* What allocators and the wrappers around them are called; readers drop these frames and all that
+ * they call, so that a stack begins with the code that wanted the memory. */
+static const char allocators[] =
+    "(__libc_)?(malloc|calloc|realloc|reallocarray|memalign|valloc|pvalloc|free)|posix_memalign|"
+    "aligned_alloc|(je_|tc_)?(malloc|calloc|realloc|memalign)|[mr]allocx|(__)?strn?dup|"
+    "tc_new.*|operator new(\\[\\])?|"
+    "(__gnu_cxx::|std::)(__)?new_allocator(<.*>)?::allocate|std::allocator_traits.*::allocate|"
+    "std::allocator(<.*>)?::allocate";
+
+void profile_build_heap(struct profile_build *b, struct profile *p, int64_t rate_bytes)
+{
+    static const char *const types[] = {"alloc_objects", "count", "alloc_space", "bytes",
+                                        "inuse_objects", "count", "inuse_space", "bytes"};
+    begin(b, p, types, 4);
+    p->period_type.type = intern(b, "space", 5);
+    p->period_type.unit = intern(b, "bytes", 5);
+    p->period = rate_bytes;
+    p->drop_frames = intern(b, allocators, sizeof allocators - 1);
 }
 
 /* ---- mappings, functions, locations ---- */
@@ -216,7 +245,8 @@ static bool grow_samples(struct profile_build *b)
     uint32_t values = b->sample_cap, labels = b->sample_cap; /* all three grow together */
     if (p->sample_count < b->sample_cap)
         return true;
-    return grow32(b, &p->values, p->sample_count, &values, 2 * sizeof(int64_t)) &&
+    return grow32(b, &p->values, p->sample_count, &values,
+                  p->sample_type_count * sizeof(int64_t)) &&
            grow32(b, &p->sample_label_end, p->sample_count, &labels, sizeof(uint64_t)) &&
            grow32(b, &p->sample_loc_end, p->sample_count, &b->sample_cap, sizeof(uint64_t));
 }
@@ -237,8 +267,8 @@ static void append_sample(struct profile_build *b, const struct profile_build_sa
     p->label_count = labels;
     p->sample_loc_end[p->sample_count] = refs;
     p->sample_label_end[p->sample_count] = labels;
-    p->values[2ull * p->sample_count] = s->values[0];
-    p->values[2ull * p->sample_count + 1] = s->values[1];
+    for (uint32_t k = 0; k < p->sample_type_count; k++)
+        p->values[(uint64_t)p->sample_type_count * p->sample_count + k] = s->values[k];
     p->sample_count++;
 }
 
@@ -251,12 +281,13 @@ void profile_build_add(struct profile_build *b, const struct profile_build_sampl
     for (uint32_t i = 0; i < s->location_count; i++)
         hash = hash_mix(hash, s->locations[i]);
     for (uint32_t i = 0; i < s->label_count; i++)
-        hash = hash_mix(hash_mix(hash, s->labels[i].key), s->labels[i].str);
+        hash = hash_mix(hash_mix(hash, s->labels[i].key),
+                        s->labels[i].str ? s->labels[i].str : (uint64_t)s->labels[i].num);
     struct map_probe at = map_find(&b->samples, hash);
     for (uint32_t i; (i = map_next(&b->samples, &at)) != MAP_NONE;)
         if (same_sample(p, i, s)) {
-            p->values[2ull * i] += s->values[0];
-            p->values[2ull * i + 1] += s->values[1];
+            for (uint32_t k = 0; k < p->sample_type_count; k++)
+                p->values[(uint64_t)p->sample_type_count * i + k] += s->values[k];
             return;
         }
     if (map_put(&b->samples, hash, p->sample_count) != 0)

@@ -31,13 +31,16 @@ struct profile_build_mapping {
 struct profile_build_sample {
     const uint32_t *locations; /* leaf first */
     uint32_t location_count;
-    int64_t values[2];
+    int64_t values[4];                  /* as many as the profile has sample types */
     const struct profile_label *labels; /* strings of this profile */
     uint32_t label_count;
 };
 
 /* Makes `p` (initialised, empty) a CPU profile: samples/count and cpu/nanoseconds, `period_ns`. */
 void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t period_ns);
+/* The same for the heap: alloc_objects, alloc_space, inuse_objects and inuse_space, in this order,
+ * one sample of `rate_bytes` on average. */
+void profile_build_heap(struct profile_build *b, struct profile *p, int64_t rate_bytes);
 /* The mapping with this file, build id and offset; added if new. Index, or PROFILE_NONE. */
 uint32_t profile_build_mapping(struct profile_build *b, const struct profile_build_mapping *m);
 /* The location of `address` in a mapping (PROFILE_NONE: in none). Index, or PROFILE_NONE. */

@@ -3,6 +3,7 @@
  * The C API, and the profile that the environment asks for: both end in the same start. */
 #include "base/sigsafe.h"
 #include "runtime/file.h"
+#include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
 
@@ -44,13 +45,14 @@ static int begin_locked(const struct strobe_config *c, bool by_call)
     atomic_store(&rt.truncated_points, 0);
     atomic_store(&rt.depth_points, 0);
     atomic_store(&rt.threads_lost, 0);
+    rt.kinds |= SHM_KIND_CPU;
     int r = runtime_map();
     if (r == 0) {
         stacktab_clear(rt.table);
         r = runtime_begin(SINK_TABLE);
     }
     if (r < 0)
-        file_abandon();
+        file_abandon(FILE_CPU);
     return r;
 }
 
@@ -71,11 +73,48 @@ static void say(const char *what, const char *which, int error)
         return; /* a closed stderr: there is nobody to tell */
 }
 
+static int begin_heap(const struct strobe_config *c)
+{
+    int r = 0;
+    bool files = c->out_given || !c->http[0];
+    if (files && c->kinds & CONFIG_HEAP)
+        r = file_open(FILE_HEAP, c->out);
+    if (r == 0 && files && c->kinds & CONFIG_ALLOCS)
+        r = file_open(FILE_ALLOCS, c->out);
+    rt.seed = c->seed;
+    heap.write_peak = c->heap_peak;
+    if (r == 0)
+        r = heap_start(c->heap_rate);
+    if (r == 0 && files)
+        signals_save_at_death();
+    return r;
+}
+
+/* Several kinds, one file name: that they would overwrite each other is said before it happens. */
+static bool names_collide(const struct strobe_config *c)
+{
+    return (c->kinds & (c->kinds - 1)) && !strstr(c->out, "%k");
+}
+
 void runtime_begin_from_environment(const struct strobe_config *c)
 {
-    if (!c->cpu)
+    /* Served profiles are taken when they are asked for, and the heap's is always there. */
+    bool served = c->http[0] && !c->out_given;
+    uint32_t heap_kinds = CONFIG_HEAP | CONFIG_ALLOCS;
+    int r = 0;
+    if (c->kinds && !served && names_collide(c)) {
+        say("nothing is profiled", "STROBE_OUT needs %k in it for several kinds", -EINVAL);
         return;
-    int r = file_open(c->out);
+    }
+    if (c->heap_rate && (c->kinds & heap_kinds || (c->http[0] && !c->kinds_given)))
+        r = begin_heap(c);
+    if (r == -ENOTSUP)
+        say("the heap is not profiled", "the program brings its own malloc", r);
+    else if (r < 0)
+        say("the heap is not profiled", c->out, r);
+    if (!(c->kinds & CONFIG_CPU) || (c->http[0] && c->kinds == CONFIG_ALL_KINDS && !c->out_given))
+        return;
+    r = file_open(FILE_CPU, c->out);
     if (r == 0)
         r = begin(c, false);
     if (r < 0)
@@ -111,7 +150,7 @@ int strobe_cpu_start(const char *path)
     int r = ready(&c);
     if (r < 0)
         return r;
-    r = file_open(path);
+    r = file_open(FILE_CPU, path);
     if (r < 0)
         return fail(r, "cannot create the profile %s: %s", path, strerror(-r));
     r = begin(&c, true);
@@ -138,7 +177,7 @@ int strobe_cpu_stop(void)
     if (atomic_load(&rt.sink) != SINK_TABLE || !rt.started_by_call)
         return fail(-EINVAL, "strobe_cpu_stop: no CPU profile was started by this program");
     runtime_pause(__builtin_return_address(0));
-    int r = file_end(false);
+    int r = file_end(FILE_CPU, false);
     if (r < 0)
         return fail(r, "the profile could not be written: %s", strerror(-r));
     return 0;

@@ -6,10 +6,9 @@
  * descriptor, so that neither chdir nor a lost permission can spoil the end. */
 #include "runtime/file.h"
 
-#include "base/deflate.h"
-#include "base/elfsym.h"
 #include "base/sigsafe.h"
-#include "profile/build.h"
+#include "runtime/encode.h"
+#include "runtime/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,24 +16,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the profile goes. */
-static struct {
+/* Where a profile goes. */
+struct target {
     strobe_write_fn write; /* NULL: to the file */
     void *ctx;
-    int fd;
+    int fd;           /* + 1; 0: there is none */
     bool per_process; /* the pattern has %p: children write files of their own */
     char pattern[RUNTIME_PATH];
     char dir[RUNTIME_PATH]; /* that a relative pattern is relative to: where the profile started */
     char path[RUNTIME_PATH * 2]; /* absolute */
     dev_t dev;                   /* of the file, to know it by */
     ino_t ino;
-} target = {.fd = -1};
+};
+
+static struct target targets[FILE_KINDS];
+static const char *const kind_names[FILE_KINDS] = {
+    [FILE_CPU] = "cpu", [FILE_HEAP] = "heap", [FILE_ALLOCS] = "allocs"};
 
 /* ---- the file ---- */
 
-static int open_target(void)
+static int open_target(struct target *t)
 {
-    int fd = open(target.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = open(t->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     int high = runtime_move_high(fd);
@@ -46,79 +49,78 @@ static int open_target(void)
         close(fd);
         return r;
     }
-    target.dev = st.st_dev;
-    target.ino = st.st_ino;
-    target.fd = fd;
+    t->dev = st.st_dev;
+    t->ino = st.st_ino;
+    t->fd = fd + 1;
     return 0;
 }
 
 /* The program may have closed all descriptors, and have got the number for a file of its own. */
-static bool is_still_open(void)
+static bool is_still_open(const struct target *t)
 {
     struct stat st;
-    return target.fd >= 0 && fstat(target.fd, &st) == 0 && st.st_dev == target.dev &&
-           st.st_ino == target.ino;
+    return t->fd && fstat(t->fd - 1, &st) == 0 && st.st_dev == t->dev && st.st_ino == t->ino;
 }
 
-static void close_target(void)
+static void close_target(struct target *t)
 {
-    if (is_still_open())
-        close(target.fd);
-    target.fd = -1;
+    if (is_still_open(t))
+        close(t->fd - 1);
+    t->fd = 0;
 }
 
-static int open_pattern(void)
+static int open_pattern(enum file_kind kind)
 {
+    struct target *t = &targets[kind];
     char name[RUNTIME_PATH];
-    if (options_expand(name, sizeof name, target.pattern) < 0)
+    if (options_expand(name, sizeof name, t->pattern, kind_names[kind]) < 0)
         return -ENAMETOOLONG;
-    char *at = target.path;
+    char *at = t->path;
     if (name[0] != '/')
-        at = stpcpy(stpcpy(at, target.dir), "/");
+        at = stpcpy(stpcpy(at, t->dir), "/");
     strcpy(at, name);
-    return open_target();
+    return open_target(t);
 }
 
-int file_open(const char *pattern)
+int file_open(enum file_kind kind, const char *pattern)
 {
-    if (strlen(pattern) >= sizeof target.pattern)
+    struct target *t = &targets[kind];
+    if (strlen(pattern) >= sizeof t->pattern)
         return -ENAMETOOLONG;
-    if (pattern[0] != '/' && !getcwd(target.dir, sizeof target.dir))
+    if (pattern[0] != '/' && !getcwd(t->dir, sizeof t->dir))
         return errno == ERANGE ? -ENAMETOOLONG : -errno;
-    strcpy(target.pattern, pattern);
-    target.per_process = strstr(pattern, "%p") != NULL;
-    target.write = NULL;
-    return open_pattern();
+    strcpy(t->pattern, pattern);
+    t->per_process = strstr(pattern, "%p") != NULL;
+    t->write = NULL;
+    return open_pattern(kind);
 }
 
-void file_abandon(void)
+void file_abandon(enum file_kind kind)
 {
-    close_target();
-    target.write = NULL;
+    close_target(&targets[kind]);
+    targets[kind].write = NULL;
 }
 
 void file_open_writer(strobe_write_fn write, void *ctx)
 {
-    target.write = write;
-    target.ctx = ctx;
-    target.per_process = false;
+    targets[FILE_CPU] = (struct target){.write = write, .ctx = ctx};
 }
 
-bool file_begin_child(void)
+bool file_begin_child(enum file_kind kind)
 {
-    if (!target.per_process)
+    struct target *t = &targets[kind];
+    if (!t->per_process || !t->fd)
         return false;
-    close_target();
-    stacktab_clear(rt.table);
-    return open_pattern() == 0;
+    close_target(t);
+    return open_pattern(kind) == 0;
 }
 
 static int write_to_file(void *ctx, const void *bytes, size_t size)
 {
-    (void)ctx;
+    const struct target *t = ctx;
     const char *p = bytes;
     while (size) {
-        long n = sigsafe_syscall3(SYS_write, target.fd, p, size);
+        long n = sigsafe_syscall3(SYS_write, t->fd - 1, p, size);
         if (n == -EINTR)
             continue;
         if (n <= 0)
@@ -129,42 +131,7 @@ static int write_to_file(void *ctx, const void *bytes, size_t size)
     return 0;
 }
 
-/* ---- the profile ---- */
-
-/* The module that `pc` was in at `epoch`: of those that cover it the youngest not after it. */
-static uint32_t find_module(uint64_t pc, uint32_t epoch)
-{
-    uint32_t n = atomic_load(&rt.module_count), best = RUNTIME_MODULES;
-    for (uint32_t i = 0; i < n && i < RUNTIME_MODULES; i++) {
-        const struct module *m = &rt.modules[i];
-        if (atomic_load_explicit(&m->ready, memory_order_acquire) && pc >= m->start &&
-            pc < m->limit && m->epoch <= epoch)
-            best = i;
-    }
-    return best;
-}
-
-static uint32_t location_of(struct profile_build *b, uint64_t pc, uint32_t epoch)
-{
-    static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
-    if (pc > 0 && pc < SHM_PSEUDO_COUNT)
-        return profile_build_pseudo(b, pseudo[pc]);
-    uint32_t i = find_module(pc, epoch), mapping = PROFILE_NONE;
-    if (i < RUNTIME_MODULES) {
-        const struct module *m = &rt.modules[i];
-        struct profile_build_mapping to = {.start = m->start,
-                                           .limit = m->limit,
-                                           .offset = m->offset,
-                                           .file = m->path,
-                                           .file_len = m->path_len,
-                                           .build_id = m->build_id,
-                                           .build_id_len = m->build_id_len};
-        mapping = profile_build_mapping(b, &to);
-        if (mapping != PROFILE_NONE) /* loaded elsewhere before: one mapping, its addresses */
-            pc = pc - m->start + b->p->mappings[mapping].start;
-    }
-    return profile_build_location(b, mapping, pc);
-}
+/* ---- the profile of CPU time ---- */
 
 static void add_stacks(struct profile_build *b)
 {
@@ -176,46 +143,13 @@ static void add_stacks(struct profile_build *b)
         uint64_t weight = atomic_load(&e->weight);
         const uint64_t *pcs = rt.table->words + e->first;
         for (uint32_t k = 0; k < e->key.depth; k++)
-            locations[k] = location_of(b, pcs[k], e->key.epoch);
+            locations[k] = encode_location(b, pcs[k], e->key.epoch);
         struct profile_build_sample s = {
             .locations = locations,
             .location_count = e->key.depth,
             .values = {(int64_t)weight, (int64_t)(weight * rt.period_ns)},
         };
         profile_build_add(b, &s);
-    }
-}
-
-/* Mapping by mapping, so that one symbol table is open at a time. */
-static void name_functions(struct profile_build *b)
-{
-    struct profile *p = b->p;
-    for (uint32_t m = 0; m < p->mapping_count; m++) {
-        struct arena arena;
-        struct elfsym symbols;
-        struct profile_mapping *map = &p->mappings[m];
-        struct profile_str file = p->strings[map->file];
-        arena_init_nullable(&arena);
-        char *path = arena_strndup(&arena, file.ptr, file.len);
-        const struct module *from = NULL;
-        for (uint32_t i = 0; i < atomic_load(&rt.module_count) && i < RUNTIME_MODULES; i++)
-            if (rt.modules[i].start == map->start && rt.modules[i].offset == map->offset)
-                from = &rt.modules[i];
-        if (path && from &&
-            elfsym_open(&symbols, &arena, path, from->build_id, from->build_id_len) == 0) {
-            for (uint32_t i = 0; i < p->location_count; i++) {
-                struct profile_location *l = &p->locations[i];
-                const struct elfsym_function *f =
-                    l->mapping == m ? elfsym_find(&symbols, l->address - map->start + map->offset)
-                                    : NULL;
-                if (f) {
-                    profile_build_name(b, i, f->name, strlen(f->name));
-                    map->has_functions = true;
-                }
-            }
-            elfsym_close(&symbols);
-        }
-        arena_free(&arena);
     }
 }
 
@@ -249,53 +183,50 @@ static void add_comments(struct profile_build *b)
                               (unsigned long long)atomic_load(&rt.threads_lost));
 }
 
-static int write_profile(strobe_write_fn write, void *ctx)
+static int write_cpu(strobe_write_fn write, void *ctx)
 {
     struct profile p;
     struct profile_build b;
-    struct arena arena;
-    struct buf plain;
     profile_init(&p);
     p.arena.null_on_oom = 1;
-    arena_init_nullable(&arena);
     profile_build_cpu(&b, &p, (int64_t)rt.period_ns);
     p.time_nanos = rt.start_time_ns;
     p.duration_nanos = (int64_t)(sigsafe_clock_ns(CLOCK_MONOTONIC) - rt.start_mono_ns);
+    encode_program(&b);
     add_stacks(&b);
-    name_functions(&b);
+    encode_names(&b);
     add_comments(&b);
-    buf_init(&plain, &arena);
-    int r = profile_build_finish(&b);
-    if (r == 0)
-        r = profile_encode(&p, &plain);
-    struct deflate *packer = arena_alloc(&arena, sizeof *packer);
-    if (r == 0)
-        r = !packer ? -ENOMEM
-            : deflate_gzip(packer, plain.data, plain.len, write, ctx) != 0
-                ? -EIO /* the writer gave up */
-                : 0;
-    profile_free(&p);
-    arena_free(&arena);
-    return r;
+    return encode_write(&b, write, ctx);
 }
 
-void file_save(void)
+/* ---- saving ---- */
+
+static int write_kind(enum file_kind kind, strobe_write_fn write, void *ctx)
 {
-    if (target.write || target.fd < 0 || (!is_still_open() && open_target() != 0))
+    struct heap_view view = {.allocs = kind == FILE_ALLOCS, .at_peak = heap.write_peak};
+    return kind == FILE_CPU ? write_cpu(write, ctx) : heap_write(&view, write, ctx);
+}
+
+void file_save(enum file_kind kind)
+{
+    struct target *t = &targets[kind];
+    if (t->write || !t->fd || (!is_still_open(t) && open_target(t) != 0))
         return;
-    write_profile(write_to_file, NULL);
+    int fd = t->fd - 1;
+    write_kind(kind, write_to_file, t);
     /* Should execve fail, the next writing starts anew. */
-    sigsafe_syscall2(SYS_ftruncate, target.fd, sigsafe_syscall3(SYS_lseek, target.fd, 0, SEEK_CUR));
-    sigsafe_syscall3(SYS_lseek, target.fd, 0, SEEK_SET);
+    sigsafe_syscall2(SYS_ftruncate, fd, sigsafe_syscall3(SYS_lseek, fd, 0, SEEK_CUR));
+    sigsafe_syscall3(SYS_lseek, fd, 0, SEEK_SET);
 }
 
-int file_end(bool in_signal)
+int file_end(enum file_kind kind, bool in_signal)
 {
+    struct target *t = &targets[kind];
     int r = 0;
-    if (target.write)
-        r = in_signal ? 0 : write_profile(target.write, target.ctx);
-    else if (target.fd >= 0)
-        r = is_still_open() || open_target() == 0 ? write_profile(write_to_file, NULL) : -EIO;
-    file_abandon();
+    if (t->write)
+        r = in_signal ? 0 : write_kind(kind, t->write, t->ctx);
+    else if (t->fd)
+        r = is_still_open(t) || open_target(t) == 0 ? write_kind(kind, write_to_file, t) : -EIO;
+    file_abandon(kind);
     return r;
 }

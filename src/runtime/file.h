@@ -6,18 +6,20 @@
 
 #include "runtime/runtime.h"
 
+enum file_kind { FILE_CPU, FILE_HEAP, FILE_ALLOCS, FILE_KINDS };
+
 /* Creates (0600) the file that `pattern` names and keeps it open; negative errno. */
-int file_open(const char *pattern);
-/* The profile goes to a function instead. */
+int file_open(enum file_kind kind, const char *pattern);
+/* The CPU profile goes to a function instead. */
 void file_open_writer(strobe_write_fn write, void *ctx);
-/* In a forked child: clears the counts and opens the child's own file; false if it has none. */
-bool file_begin_child(void);
+/* In a forked child: opens the child's own file; false if it has none. */
+bool file_begin_child(enum file_kind kind);
 /* Before execve: writes what there is so far; file_end writes it again if execve failed. */
-void file_save(void);
+void file_save(enum file_kind kind);
 /* Nothing will be written: closes the file. */
-void file_abandon(void);
-/* Writes the profile and closes the file; in a fatal signal's handler not to a function. 0, -EIO or
- * -ENOMEM. */
-int file_end(bool in_signal);
+void file_abandon(enum file_kind kind);
+/* Writes the profile and closes the file, if there is one; in a fatal signal's handler not to a
+ * function. 0, -EIO or -ENOMEM. */
+int file_end(enum file_kind kind, bool in_signal);
 
 #endif

@@ -9,6 +9,7 @@
  * period. That is unbiased for threads of any length: a tick that came late, or that was merged
  * with another, only raises the weight of the next sample (docs/architecture.md, "Sampling"). */
 #include "base/sigsafe.h"
+#include "runtime/here.h"
 #include "runtime/runtime.h"
 
 #include <linux/perf_event.h>
@@ -265,20 +266,6 @@ void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint
     write_sample(tid, points, &key, pcs);
 }
 
-/* The registers of this very place: those that the caller's unwind rows can ask for. */
-static inline __attribute__((always_inline)) void regs_here(struct unwind_regs *regs)
-{
-    uint64_t *r = regs->r;
-    sigsafe_zero(regs, sizeof *regs);
-#if defined(__x86_64__)
-    __asm__ volatile("mov %%rbx, %0\n\tmov %%rbp, %1\n\tmov %%rsp, %2\n\tmov %%r12, %3\n\t"
-                     "mov %%r13, %4\n\tmov %%r14, %5\n\tmov %%r15, %6"
-                     : "=m"(r[3]), "=m"(r[6]), "=m"(r[7]), "=m"(r[12]), "=m"(r[13]), "=m"(r[14]),
-                       "=m"(r[15]));
-    __asm__ volatile("lea 0(%%rip), %0" : "=r"(r[16]));
-#endif
-}
-
 /* The frames of libstrobe itself, down to the one that returns to `caller`, become one pseudo
  * frame. */
 static uint32_t hide_ourselves(uint64_t *pcs, uint32_t depth, const void *caller, uint64_t pseudo)
@@ -304,7 +291,7 @@ void runtime_sample_here(struct thread *t, uint64_t points, const void *caller,
         lose(points);
         return;
     }
-    regs_here(&regs);
+    here_registers(&regs);
     walk(t, &regs, s, &key);
     key.depth = (uint16_t)hide_ourselves(s->pcs, key.depth, caller, pseudo);
     write_sample(t->tid, points, &key, s->pcs);
@@ -317,7 +304,7 @@ void runtime_sample_thread_end(struct thread *t, uint64_t points)
     struct unwind_bounds b;
     uint64_t pcs[4 + 32];
     struct unwind_trace here = {.pcs = pcs + 4, .max = 32};
-    regs_here(&regs);
+    here_registers(&regs);
     uint32_t n = 0, depth = 0;
     if (readable_bounds(t, regs.r[UNWIND_SP], &b))
         depth = unwind_walk(rt.cache, &regs, &b, &here);

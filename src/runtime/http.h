@@ -21,7 +21,14 @@ struct http_answer {
     struct buf body;
     uint64_t until_ns; /* CLOCK_MONOTONIC: http_finish is due then; 0: it is complete */
     void (*finish)(struct http_answer *a);
+    void *state; /* of who finishes it, in the arena */
 };
+
+extern const char http_binary_type[];
+
+/* ---- http_heap.c ---- */
+void http_serve_heap(const struct http_request *r, struct http_answer *a);
+void http_serve_allocs(const struct http_request *r, struct http_answer *a);
 
 /* Answers, or begins to. `a` needs no initialisation. Ends with http_end. */
 void http_begin(const struct http_request *r, struct http_answer *a);

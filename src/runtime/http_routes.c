@@ -5,6 +5,7 @@
  * this one. One row of the table is one path. */
 #include "base/elfsym.h"
 #include "base/sigsafe.h"
+#include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
 
@@ -18,7 +19,7 @@
 enum { SECONDS_DEFAULT = 30, SECONDS_MAX = 86400 };
 
 static const char text_type[] = "text/plain; charset=utf-8";
-static const char binary_type[] = "application/octet-stream";
+const char http_binary_type[] = "application/octet-stream";
 
 void http_refuse(struct http_answer *a, int status, const char *why)
 {
@@ -85,7 +86,7 @@ static void serve_profile(const struct http_request *r, struct http_answer *a)
         http_refuse(a, 500, why);
         return;
     }
-    a->type = binary_type;
+    a->type = http_binary_type;
     a->filename = "profile";
     a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + (uint64_t)seconds * 1000000000;
     a->finish = finish_profile;
@@ -164,18 +165,28 @@ struct route {
     bool post;        /* POST as well as GET */
     const char *name; /* in the index, or NULL */
     const char *about;
+    uint64_t (*count)(void); /* of its stacks; NULL: 0 */
+    const char *query;       /* that its link in the index has */
 };
 
 static void serve_index(const struct http_request *r, struct http_answer *a);
 
+/* In the order of the index, which is that of their names. */
 static const struct route routes[] = {
-    {"/debug/pprof/", serve_index, false, NULL, NULL},
+    {.path = "/debug/pprof/", .serve = serve_index},
+    {"/debug/pprof/allocs", http_serve_allocs, false, "allocs",
+     "A sampling of all past memory allocations", heap_count, "?debug=1"},
     {"/debug/pprof/cmdline", serve_cmdline, false, "cmdline",
-     "The command line invocation of the current program"},
+     "The command line invocation of the current program", NULL, ""},
+    {"/debug/pprof/heap", http_serve_heap, false, "heap",
+     "A sampling of memory allocations of live objects. You can specify the gc GET parameter to "
+     "give free memory back to the system before taking the heap sample.",
+     heap_count, "?debug=1"},
     {"/debug/pprof/profile", serve_profile, false, "profile",
      "CPU profile. You can specify the duration in the seconds GET parameter. After you get the "
-     "profile file, use the strobe pprof command to investigate the profile."},
-    {"/debug/pprof/symbol", serve_symbol, true, NULL, NULL},
+     "profile file, use the strobe pprof command to investigate the profile.",
+     NULL, ""},
+    {.path = "/debug/pprof/symbol", .serve = serve_symbol, .post = true},
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
 
@@ -191,8 +202,9 @@ static void serve_index(const struct http_request *r, struct http_answer *a)
                   "<thead><td>Count</td><td>Profile</td></thead>\n");
     for (size_t i = 0; i < ROUTES; i++)
         if (routes[i].name)
-            buf_printf(out, "<tr><td>0</td><td><a href='%s'>%s</a></td></tr>\n", routes[i].name,
-                       routes[i].name);
+            buf_printf(out, "<tr><td>%llu</td><td><a href='%s%s'>%s</a></td></tr>\n",
+                       routes[i].count ? (unsigned long long)routes[i].count() : 0, routes[i].name,
+                       routes[i].query, routes[i].name);
     buf_puts(out, "</table>\n<br>\n<p>\nProfile Descriptions:\n<ul>\n");
     for (size_t i = 0; i < ROUTES; i++)
         if (routes[i].name)

@@ -7,6 +7,7 @@
  * The thread blocks all signals, so that none of the program's is delivered to it, and is made by
  * the real pthread_create, so that it is neither sampled nor counted. */
 #include "base/sigsafe.h"
+#include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/interpose.h"
 #include "runtime/runtime.h"
@@ -236,6 +237,7 @@ static void *serve(void *unused)
     (void)unused;
     struct pollfd list[CLIENTS + 1];
     struct client *of[CLIENTS];
+    heap_self.busy = 1; /* what this thread allocates is not the program's */
     atomic_store(&rt.server_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
     for (;;) {
         int timeout_ms, n = list_clients(list, of, &timeout_ms);

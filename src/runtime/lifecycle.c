@@ -10,6 +10,7 @@
  * parent's state in their name. */
 #include "base/sigsafe.h"
 #include "runtime/file.h"
+#include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
 
@@ -34,7 +35,7 @@ static uintptr_t main_stack_hi(void)
 /* Sampling of the calling thread. `stack_hi` 0: it is a thread made by pthread_create. */
 static struct thread *begin_self(uint64_t origin_ns, uintptr_t stack_hi)
 {
-    struct thread *t = runtime_thread_claim();
+    struct thread *t = rt.kinds & SHM_KIND_CPU ? runtime_thread_claim() : NULL;
     if (!t)
         return NULL;
     t->stack_hi = stack_hi ? stack_hi : (uintptr_t)pthread_self();
@@ -82,7 +83,7 @@ int runtime_begin(enum sink sink)
     rt.signo = rt.clock.backend == SHM_BACKEND_SIGTRAP ? SIGTRAP : SIGURG;
     if (sink == SINK_SHM && !take_slot(&origin))
         return -ENOSPC;
-    int r = signals_install(sink == SINK_TABLE);
+    int r = rt.kinds & SHM_KIND_CPU ? signals_install(sink == SINK_TABLE) : 0;
     if (r < 0)
         return r;
     if (rt.shm) {
@@ -105,7 +106,8 @@ int runtime_begin(enum sink sink)
         uint64_t pc = SHM_PSEUDO_EXEC;
         runtime_sample_pcs(tid, before, &pc, 1);
     }
-    runtime_arm_others();
+    if (rt.kinds & SHM_KIND_CPU)
+        runtime_arm_others();
     return 0;
 }
 
@@ -123,6 +125,13 @@ static void drop_threads(void)
     }
 }
 
+/* The heap profile goes on in a child that a recorder sees, or that has a file of its own. */
+static void forked_heap(void)
+{
+    bool heap_file = file_begin_child(FILE_HEAP), allocs_file = file_begin_child(FILE_ALLOCS);
+    heap_forked(rt.shm || heap_file || allocs_file);
+}
+
 /* The child's CPU clock starts at 0. */
 void runtime_forked(void)
 {
@@ -131,6 +140,7 @@ void runtime_forked(void)
     http_server_forget();
     if (!runtime_is_sampling()) {
         rt.pid = runtime_pid();
+        forked_heap();
         return;
     }
     struct thread *old = runtime_self();
@@ -149,14 +159,19 @@ void runtime_forked(void)
         uint64_t origin;
         if (!take_slot(&origin)) {
             atomic_store(&rt.sink, SINK_OFF);
+            heap_forked(false);
             return;
         }
         announce_image(parent, image);
         atomic_store(&rt.process->state, SHM_LIVE);
-    } else if (!file_begin_child()) {
+    } else if (!file_begin_child(FILE_CPU)) {
         atomic_store(&rt.sink, SINK_OFF);
+        forked_heap();
         return;
+    } else {
+        stacktab_clear(rt.table);
     }
+    forked_heap();
     begin_self(0, stack_hi);
 }
 
@@ -242,6 +257,7 @@ static void book_unsampled(uint64_t process_ns)
 
 void runtime_end(bool in_signal, const void *caller)
 {
+    heap_end(in_signal);
     if (!runtime_is_sampling() || runtime_pid() != rt.pid)
         return;
     struct thread *self = current_thread();
@@ -251,7 +267,7 @@ void runtime_end(bool in_signal, const void *caller)
         return;
     if (!in_signal)
         runtime_wait_for_handlers(); /* each thread's last stack is read next */
-    if (has_clock) {
+    if (has_clock && rt.kinds & SHM_KIND_CPU) {
         book_other_threads(self);
         book_unsampled(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
     }
@@ -260,7 +276,7 @@ void runtime_end(bool in_signal, const void *caller)
                      has_clock ? sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0);
         atomic_store(&rt.process->state, SHM_ENDED);
     } else {
-        file_end(in_signal);
+        file_end(FILE_CPU, in_signal);
     }
 }
 
@@ -276,7 +292,7 @@ void runtime_give_up(void)
     if (rt.shm)
         atomic_store(&rt.process->sandboxed, 1);
     else
-        file_end(false);
+        file_end(FILE_CPU, false);
 }
 
 void runtime_pause(const void *caller)
@@ -300,9 +316,11 @@ void runtime_pause(const void *caller)
 
 struct shm_process *runtime_exec_begin(const void *caller)
 {
+    heap_save();
     if (!runtime_is_sampling())
         return NULL;
-    signals_for_exec(true);
+    if (rt.kinds & SHM_KIND_CPU)
+        signals_for_exec(true);
     uint32_t pid = runtime_pid();
     struct thread *self = pid == rt.pid ? current_thread() : NULL;
     if (pid == rt.pid) {
@@ -313,7 +331,7 @@ struct shm_process *runtime_exec_begin(const void *caller)
         book_self(self, caller, SHM_PSEUDO_EXEC);
     }
     if (!rt.shm && pid == rt.pid) {
-        file_save();
+        file_save(FILE_CPU);
         environ_note_exec(own_clock());
     }
     if (!rt.shm)
@@ -331,7 +349,8 @@ void runtime_exec_failed(struct shm_process *p)
 {
     if (!runtime_is_sampling())
         return;
-    signals_for_exec(false);
+    if (rt.kinds & SHM_KIND_CPU)
+        signals_for_exec(false);
     environ_note_exec(0);
     if (p)
         atomic_store(&p->state, p == rt.process ? SHM_LIVE : SHM_FREE);
@@ -374,8 +393,13 @@ static int begin_under_recorder(const struct strobe_config *c)
     rt.interrupt_ns = rt.shm->interrupt_ns;
     rt.seed =
         rt.shm->seed ? rt.shm->seed ^ (uint64_t)atomic_fetch_add(&rt.shm->ordinal, 1) << 32 : 0;
+    rt.kinds = rt.shm->kinds;
     r = runtime_map();
-    return r < 0 ? r : runtime_begin(SINK_SHM);
+    if (r == 0)
+        r = runtime_begin(SINK_SHM);
+    if (r == 0 && rt.kinds & SHM_KIND_HEAP)
+        r = heap_start(rt.shm->heap_rate);
+    return r;
 }
 
 static void read_names(void)

@@ -15,11 +15,26 @@ struct option {
     int (*set)(struct strobe_config *c, const char *value); /* 0, or -EINVAL */
 };
 
+/* "cpu,heap"; "all" is every kind. */
 static int set_kinds(struct strobe_config *c, const char *v)
 {
-    if (strcmp(v, "cpu") != 0)
+    static const struct {
+        const char *name;
+        uint32_t kinds;
+    } known[] = {{"cpu", CONFIG_CPU},       {"heap", CONFIG_HEAP}, {"allocs", CONFIG_ALLOCS},
+                 {"all", CONFIG_ALL_KINDS}, {"none", 0}};
+    c->kinds_given = true;
+    if (!*v)
         return -EINVAL;
-    c->cpu = true;
+    for (size_t n; *v; v += n + (v[n] == ',')) {
+        size_t i = 0, count = sizeof known / sizeof *known;
+        n = strcspn(v, ",");
+        while (i < count && (strlen(known[i].name) != n || strncmp(known[i].name, v, n) != 0))
+            i++;
+        if (i == count)
+            return -EINVAL;
+        c->kinds |= known[i].kinds;
+    }
     return 0;
 }
 
@@ -45,6 +60,20 @@ static int set_hz(struct strobe_config *c, const char *v)
     return 0;
 }
 
+static int set_heap_rate(struct strobe_config *c, const char *v)
+{
+    return set_number(v, 1ull << 40, &c->heap_rate);
+}
+
+static int set_heap_peak(struct strobe_config *c, const char *v)
+{
+    uint64_t n;
+    if (set_number(v, 1, &n) < 0)
+        return -EINVAL;
+    c->heap_peak = n == 1;
+    return 0;
+}
+
 static int set_path(char *to, const char *v)
 {
     if (!*v || strlen(v) >= RUNTIME_PATH)
@@ -55,6 +84,7 @@ static int set_path(char *to, const char *v)
 
 static int set_out(struct strobe_config *c, const char *v)
 {
+    c->out_given = true;
     return set_path(c->out, v);
 }
 
@@ -98,10 +128,15 @@ static int set_max_cost(struct strobe_config *c, const char *v)
 }
 
 static const struct option options[] = {
-    {"STROBE", "", "the profile to take: cpu; `help` prints this list", set_kinds},
+    {"STROBE", "", "profiles to take: cpu, heap, allocs, with commas; all; `help` prints this list",
+     set_kinds},
     {"STROBE_HZ", "100", "samples a second of each thread's CPU time, 1 to 10000", set_hz},
     {"STROBE_OUT", "%e.%p.%k.pb.gz", "file to write; %p is the pid, %e the program, %k the kind",
      set_out},
+    {"STROBE_HEAP_RATE", "524288",
+     "bytes allocated to a sample; 1 is every allocation, 0 is no heap profile", set_heap_rate},
+    {"STROBE_HEAP_PEAK", "0", "1: what is in use is that of the program's peak, not of its end",
+     set_heap_peak},
     {"STROBE_HTTP", "", "serve /debug/pprof/ at HOST:PORT (no host: loopback) or unix:PATH",
      set_http},
     {"STROBE_MAX_COST", "1", "percent of CPU time; where sampling costs more, its rate is lowered",
@@ -148,6 +183,7 @@ int options_read(struct strobe_config *c)
     memset(c, 0, sizeof *c);
     c->hz = LIMIT_HZ_DEFAULT;
     c->max_cost_ppm = LIMIT_COST_PPM_DEFAULT;
+    c->heap_rate = LIMIT_HEAP_RATE_DEFAULT;
     strcpy(c->out, "%e.%p.%k.pb.gz");
     const char *kinds = environ_get("STROBE");
     if (kinds && strcmp(kinds, "help") == 0) {
@@ -171,7 +207,7 @@ int options_read(struct strobe_config *c)
     return 0;
 }
 
-int options_expand(char *out, size_t size, const char *pattern)
+int options_expand(char *out, size_t size, const char *pattern, const char *kind)
 {
     char pid[16];
     size_t len = 0, at = sizeof pid - 1;
@@ -186,7 +222,7 @@ int options_expand(char *out, size_t size, const char *pattern)
             p++;
             add = *p == 'p'   ? pid + at
                   : *p == 'e' ? (slash ? slash + 1 : rt.exe)
-                  : *p == 'k' ? "cpu"
+                  : *p == 'k' ? kind
                               : one;
         }
         size_t n = strlen(add);

@@ -86,6 +86,7 @@ struct module {
 struct runtime {
     _Atomic int sink;            /* enum sink */
     _Atomic int ended;           /* the exit hook ran: handlers do nothing any more */
+    uint32_t kinds;              /* enum shm_kind: the clocks run only for SHM_KIND_CPU */
     _Atomic uint32_t denied;     /* enum runtime_need: what a sandbox forbids */
     uint32_t pid;                /* of the process that this state describes */
     _Atomic uint32_t server_tid; /* the thread of STROBE_HTTP, which is not sampled; 0: none */
@@ -278,9 +279,18 @@ uint64_t environ_exec_ns(void);
 const char *environ_get(const char *name);
 
 /* ---- options.c ---- */
+enum config_kind {
+    CONFIG_CPU = 1,
+    CONFIG_HEAP = 2,
+    CONFIG_ALLOCS = 4, /* the heap profile, seen as all that was ever allocated */
+    CONFIG_ALL_KINDS = CONFIG_CPU | CONFIG_HEAP,
+};
+
 struct strobe_config {
-    bool cpu;
+    uint32_t kinds; /* enum config_kind */
+    bool kinds_given, out_given, heap_peak;
     int hz;
+    uint64_t heap_rate;
     enum shm_backend backend;
     uint64_t seed;
     uint32_t max_cost_ppm;
@@ -290,8 +300,8 @@ struct strobe_config {
 };
 /* Reads the environment. 0, or -EINVAL after saying why on stderr. 1: help was printed. */
 int options_read(struct strobe_config *c);
-/* Replaces %p, %e, %k. -ENAMETOOLONG. */
-int options_expand(char *out, size_t size, const char *pattern);
+/* Replaces %p, %e, and %k by `kind`. -ENAMETOOLONG. */
+int options_expand(char *out, size_t size, const char *pattern, const char *kind);
 
 /* ---- api.c ---- */
 /* Begins the profile that the environment asks for, if any. */
@@ -309,6 +319,8 @@ void signals_forward(int sig, siginfo_t *si, void *context);
 bool signals_believed_blocked(void);
 /* In a new thread: what its creator believed. */
 void signals_begin_thread(bool blocked);
+/* Saves the profile when a signal ends the program. */
+void signals_save_at_death(void);
 /* Before and after (if it failed, or made a child) a call that starts a new image. */
 void signals_for_exec(bool begin);
 /* sigaltstack(2), noted for the unwinder. */

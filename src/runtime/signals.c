@@ -162,6 +162,13 @@ static void own_fatal(int sig)
     atomic_store(&shadows[sig].owned, 1);
 }
 
+void signals_save_at_death(void)
+{
+    for (size_t i = 0; i < sizeof fatal_signals / sizeof *fatal_signals; i++)
+        if (!atomic_load(&shadows[fatal_signals[i]].owned))
+            own_fatal(fatal_signals[i]);
+}
+
 int signals_install(bool with_fatal)
 {
     struct sigaction ours = {.sa_sigaction = runtime_handler,
@@ -181,8 +188,8 @@ int signals_install(bool with_fatal)
     sigsafe_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof mask);
     believes_blocked = mask >> (rt.signo - 1) & 1;
     really(SIG_UNBLOCK);
-    for (size_t i = 0; with_fatal && i < sizeof fatal_signals / sizeof *fatal_signals; i++)
-        own_fatal(fatal_signals[i]);
+    if (with_fatal)
+        signals_save_at_death();
     return 0;
 }
 

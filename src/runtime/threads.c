@@ -100,7 +100,8 @@ static struct handover handovers[RUNTIME_THREADS];
 
 static struct handover *hand_over(void *arg)
 {
-    if (!key_made || atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
+    if (!key_made || !(rt.kinds & SHM_KIND_CPU) ||
+        atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
         (atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_ARM))
         return NULL;
     struct thread *t = runtime_thread_claim();

@@ -236,13 +236,13 @@ static void expand(void)
     char out[64], want[64];
     strcpy(rt.exe, "/usr/bin/prog");
     snprintf(want, sizeof want, "prog.%d.cpu.pb.gz", (int)getpid());
-    MUST(options_expand(out, sizeof out, "%e.%p.%k.pb.gz") == 0 && strcmp(out, want) == 0);
-    MUST(options_expand(out, sizeof out, "100%") == 0 && strcmp(out, "100%") == 0);
-    MUST(options_expand(out, sizeof out, "100%.pb") == 0 && strcmp(out, "100%.pb") == 0);
-    MUST(options_expand(out, sizeof out, "a%%p%x") == 0 && strcmp(out, "a%p%x") == 0);
-    MUST(options_expand(out, 4, "abc") == 0 && strcmp(out, "abc") == 0);
-    MUST(options_expand(out, 4, "abcd") < 0);
-    MUST(options_expand(out, 4, "%e") < 0);
+    MUST(options_expand(out, sizeof out, "%e.%p.%k.pb.gz", "cpu") == 0 && strcmp(out, want) == 0);
+    MUST(options_expand(out, sizeof out, "100%", "cpu") == 0 && strcmp(out, "100%") == 0);
+    MUST(options_expand(out, sizeof out, "100%.pb", "cpu") == 0 && strcmp(out, "100%.pb") == 0);
+    MUST(options_expand(out, sizeof out, "a%%p%x", "cpu") == 0 && strcmp(out, "a%p%x") == 0);
+    MUST(options_expand(out, 4, "abc", "cpu") == 0 && strcmp(out, "abc") == 0);
+    MUST(options_expand(out, 4, "abcd", "cpu") < 0);
+    MUST(options_expand(out, 4, "%e", "cpu") < 0);
 }
 
 static void file_names_are_expanded(void **state)

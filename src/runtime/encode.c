@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From program counters to a gzip'ed profile.proto, inside the program: modules as they were noted
+ * when a walk met them first, function names from the files' symbol tables. Memory is mapped, not
+ * malloc'ed, so that this may run where the allocator must not be entered. */
+#include "runtime/encode.h"
+
+#include "base/deflate.h"
+#include "base/elfsym.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The module that `pc` was in at `epoch`: of those that cover it the youngest not after it. */
+static uint32_t find_module(uint64_t pc, uint32_t epoch)
+{
+    uint32_t n = atomic_load(&rt.module_count), best = RUNTIME_MODULES;
+    for (uint32_t i = 0; i < n && i < RUNTIME_MODULES; i++) {
+        const struct module *m = &rt.modules[i];
+        if (atomic_load_explicit(&m->ready, memory_order_acquire) && pc >= m->start &&
+            pc < m->limit && m->epoch <= epoch)
+            best = i;
+    }
+    return best;
+}
+
+static uint32_t mapping_of(struct profile_build *b, const struct module *m)
+{
+    struct profile_build_mapping to = {.start = m->start,
+                                       .limit = m->limit,
+                                       .offset = m->offset,
+                                       .file = m->path,
+                                       .file_len = m->path_len,
+                                       .build_id = m->build_id,
+                                       .build_id_len = m->build_id_len};
+    return profile_build_mapping(b, &to);
+}
+
+void encode_program(struct profile_build *b)
+{
+    uint32_t n = atomic_load(&rt.module_count);
+    for (uint32_t i = 0; i < n && i < RUNTIME_MODULES; i++) {
+        const struct module *m = &rt.modules[i];
+        if (atomic_load_explicit(&m->ready, memory_order_acquire) && !strcmp(m->path, rt.exe)) {
+            mapping_of(b, m);
+            return;
+        }
+    }
+}
+
+uint32_t encode_location(struct profile_build *b, uint64_t pc, uint32_t epoch)
+{
+    static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
+    if (pc > 0 && pc < SHM_PSEUDO_COUNT)
+        return profile_build_pseudo(b, pseudo[pc]);
+    uint32_t i = find_module(pc, epoch), mapping = PROFILE_NONE;
+    if (i < RUNTIME_MODULES) {
+        const struct module *m = &rt.modules[i];
+        mapping = mapping_of(b, m);
+        if (mapping != PROFILE_NONE) /* loaded elsewhere before: one mapping, its addresses */
+            pc = pc - m->start + b->p->mappings[mapping].start;
+    }
+    return profile_build_location(b, mapping, pc);
+}
+
+/* Mapping by mapping, so that one symbol table is open at a time. */
+void encode_names(struct profile_build *b)
+{
+    struct profile *p = b->p;
+    for (uint32_t m = 0; m < p->mapping_count; m++) {
+        struct arena arena;
+        struct elfsym symbols;
+        struct profile_mapping *map = &p->mappings[m];
+        struct profile_str file = p->strings[map->file];
+        arena_init_nullable(&arena);
+        char *path = arena_strndup(&arena, file.ptr, file.len);
+        const struct module *from = NULL;
+        for (uint32_t i = 0; i < atomic_load(&rt.module_count) && i < RUNTIME_MODULES; i++)
+            if (rt.modules[i].start == map->start && rt.modules[i].offset == map->offset)
+                from = &rt.modules[i];
+        if (path && from &&
+            elfsym_open(&symbols, &arena, path, from->build_id, from->build_id_len) == 0) {
+            for (uint32_t i = 0; i < p->location_count; i++) {
+                struct profile_location *l = &p->locations[i];
+                const struct elfsym_function *f =
+                    l->mapping == m ? elfsym_find(&symbols, l->address - map->start + map->offset)
+                                    : NULL;
+                if (f) {
+                    profile_build_name(b, i, f->name, strlen(f->name));
+                    map->has_functions = true;
+                }
+            }
+            elfsym_close(&symbols);
+        }
+        arena_free(&arena);
+    }
+}
+
+int encode_write(struct profile_build *b, strobe_write_fn write, void *ctx)
+{
+    struct arena arena;
+    struct buf plain;
+    arena_init_nullable(&arena);
+    buf_init(&plain, &arena);
+    int r = profile_build_finish(b);
+    if (r == 0)
+        r = profile_encode(b->p, &plain);
+    struct deflate *packer = arena_alloc(&arena, sizeof *packer);
+    if (r == 0)
+        r = !packer                                                        ? -ENOMEM
+            : deflate_gzip(packer, plain.data, plain.len, write, ctx) != 0 ? -EIO
+                                                                           : 0;
+    profile_free(b->p);
+    arena_free(&arena);
+    return r;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the profiles that a process writes itself have in common; see encode.c. */
+#ifndef RUNTIME_ENCODE_H
+#define RUNTIME_ENCODE_H
+
+#include "profile/build.h"
+#include "runtime/runtime.h"
+
+/* Makes the program's own mapping the first, which gives reports their "File:". */
+void encode_program(struct profile_build *b);
+/* The location of a program counter (or enum shm_pseudo) as it was at `epoch`; PROFILE_NONE: memory
+ * is out. */
+uint32_t encode_location(struct profile_build *b, uint64_t pc, uint32_t epoch);
+/* Names the locations by the symbol tables of their files, without lines. */
+void encode_names(struct profile_build *b);
+/* Writes a finished profile, gzip'ed, and frees it. 0, -EIO: the writer gave up, or -ENOMEM. */
+int encode_write(struct profile_build *b, strobe_write_fn write, void *ctx);
+
+#endif

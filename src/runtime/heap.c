@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The middle of the heap profile: whether it is on, what happens to a sampled object from its
+ * allocation to its end, and what fork and the program's end do to it. The fast paths are in
+ * interpose_malloc.c; nothing here runs for an object that is not sampled, but where an address
+ * happens to look like that of one.
+ *
+ * An object is in the table of live ones before it is counted, and out of it before it is freed:
+ * two threads never have an address at once, and what is counted as allocated is counted as freed.
+ */
+#include "runtime/heap.h"
+
+#include "base/sigsafe.h"
+#include "runtime/file.h"
+#include "runtime/memstats.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { OFF_BYTES = 1 << 20, MAPPED_FROM = 128 << 10, PAGE = 4096 };
+
+struct heap_state heap;
+HEAP_HIDDEN __thread struct heap_thread heap_self __attribute__((tls_model("initial-exec")));
+
+static _Atomic uint32_t thread_ordinal;
+static uint64_t seed;
+
+/* ---- begin ---- */
+
+static void *map_private(uint64_t bytes)
+{
+    long p = sigsafe_syscall6(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+/* The region of our slot in the recorder's segment. An image that ran in this slot before has left
+ * its sites there: ours follow. */
+static struct heaptab *map_region(uint64_t *bytes)
+{
+    const char *path = environ_get("STROBE_RECORD");
+    long fd = path ? sigsafe_syscall4(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0) : -1;
+    long at = (long)shm_heap_offset(shm_process_index(rt.shm, rt.process)), p = -1;
+    if (fd < 0)
+        return NULL;
+    if (sigsafe_syscall4(SYS_fallocate, fd, 0, at, HEAPTAB_GROW) == 0)
+        for (*bytes = HEAPTAB_BYTES; p < 0 && *bytes >= HEAPTAB_GROW; *bytes /= 2)
+            p = sigsafe_syscall6(SYS_mmap, 0, (long)*bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                                 at);
+    sigsafe_syscall1(SYS_close, fd);
+    *bytes *= 2;
+    return p < 0 ? NULL : (struct heaptab *)p;
+}
+
+static int map_table(void)
+{
+    bool shared = rt.shm != NULL;
+    uint64_t bytes = HEAPTAB_BYTES;
+    struct heaptab *t = shared ? map_region(&bytes) : map_private(bytes);
+    if (!t)
+        return -ENOMEM;
+    if (t->magic != HEAPTAB_MAGIC)
+        heaptab_init(t, bytes, shared ? HEAPTAB_GROW : bytes, heap.rate);
+    atomic_store(&t->live_bytes, 0);
+    heap.tab = t;
+    heap.tab_bytes = bytes;
+    return 0;
+}
+
+static int make_alive(void)
+{
+    if (!heap.alive)
+        heap.alive = map_private(PAGE);
+    if (!heap.alive)
+        return -ENOMEM;
+    sigsafe_syscall3(SYS_madvise, heap.alive, PAGE, MADV_WIPEONFORK);
+    atomic_store(heap.alive, 1);
+    return 0;
+}
+
+static void turn_on(void)
+{
+    heap_self.left = heap_self.random = 0;
+    heap.start_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    atomic_store(&heap.mask, heap.rate < HEAP_RATE_LOOK_ALL ? 0 : HEAP_MARK);
+    atomic_store(&heap.on, 1);
+}
+
+static void turn_off(void)
+{
+    atomic_store(&heap.on, 0);
+    atomic_store(&heap.mask, heap_always_look() ? 0 : ~(uintptr_t)0);
+}
+
+int heap_start(uint64_t rate)
+{
+    if (!heap_is_ours())
+        return -ENOTSUP;
+    int r = runtime_map();
+    heap.rate = rate ? rate : 1;
+    if (r == 0)
+        r = make_alive();
+    if (r == 0 && !heap.tab)
+        r = map_table();
+    if (r < 0)
+        return r;
+    seed = rt.seed;
+    if (!seed && sigsafe_syscall3(SYS_getrandom, &seed, sizeof seed, 1 /* GRND_NONBLOCK */) < 0)
+        seed = sigsafe_ticks();
+    turn_on();
+    return 0;
+}
+
+bool heap_is_on(void)
+{
+    return atomic_load_explicit(&heap.on, memory_order_relaxed);
+}
+
+/* ---- fork ---- */
+
+void heap_forked(bool go_on)
+{
+    if (!heap.tab)
+        return;
+    bool was_on = heap_is_on();
+    heap_self.busy = 1;
+    turn_off();
+    live_clear();
+    sites_clear();
+    heap_stacks_forget();
+    sigsafe_syscall2(SYS_munmap, heap.tab, heap.tab_bytes);
+    heap.tab = NULL;
+    if (was_on && go_on && make_alive() == 0 && map_table() == 0) {
+        seed ^= heap_random(&heap_self) | 1;
+        turn_on();
+    }
+    heap_self.busy = 0;
+}
+
+/* In a child that was made behind our back, too: then this is the first that happens in it. */
+static bool is_alive(void)
+{
+    if (HEAP_LIKELY(atomic_load_explicit(heap.alive, memory_order_relaxed)))
+        return true;
+    runtime_forked();
+    if (atomic_load(heap.alive))
+        return heap_is_on();
+    turn_off();
+    return false;
+}
+
+/* ---- a sampled object ---- */
+
+static void begin_thread(struct heap_thread *t)
+{
+    uint64_t ordinal = atomic_fetch_add_explicit(&thread_ordinal, 1, memory_order_relaxed);
+    t->random = seed ^ (ordinal + 1) * 0x9e3779b97f4a7c15ull;
+    heap_random(t);
+    t->random |= !t->random;
+    t->left = heap_random_interval(t, heap.rate);
+}
+
+bool heap_enter(size_t n)
+{
+    struct heap_thread *t = &heap_self;
+    if (t->busy)
+        return false;
+    if (!heap_is_on() || !is_alive()) {
+        t->left = OFF_BYTES; /* then we look again */
+        return false;
+    }
+    if (!t->random) {
+        begin_thread(t);
+        if (n < t->left) {
+            t->left -= n + 1;
+            return false;
+        }
+    }
+    t->left = heap_random_interval(t, heap.rate);
+    t->busy = 1;
+    return true;
+}
+
+void heap_leave(void)
+{
+    heap_self.busy = 0;
+}
+
+static bool is_marked(const void *p)
+{
+    return !((uintptr_t)p & atomic_load_explicit(&heap.mask, memory_order_relaxed));
+}
+
+/* As the program would have got it. */
+static void *take_plain(size_t n, size_t alignment, bool zero)
+{
+    if (zero)
+        return heap.real.calloc(1, n);
+    return alignment > 16 ? heap.real.memalign(alignment, n) : heap.real.malloc(n);
+}
+
+void *heap_take(size_t n, size_t alignment, bool zero)
+{
+    void *plain = NULL;
+    if (!atomic_load_explicit(&heap.mask, memory_order_relaxed))
+        return take_plain(n, alignment, zero);
+    if (n >= MAPPED_FROM) { /* glibc maps such, as a rule, and what it maps is marked */
+        plain = take_plain(n, alignment, zero);
+        if (!plain || is_marked(plain))
+            return plain;
+    }
+    int saved = errno;
+    void *p = heap.real.memalign(alignment > PAGE ? alignment : PAGE, n);
+    if (!p) {
+        errno = saved;
+        return plain ? plain : take_plain(n, alignment, zero);
+    }
+    if (zero)
+        memset(p, 0, n);
+    if (plain)
+        heap.real.free(plain);
+    return p;
+}
+
+/* Before a site's numbers change: what they were at the last peak is kept, if that was since. */
+static void keep_peak(struct heaptab_site *s)
+{
+    uint64_t id = atomic_load_explicit(&heap.tab->peak_id, memory_order_relaxed);
+    if (atomic_load_explicit(&s->peak_id, memory_order_relaxed) == id)
+        return;
+    atomic_store(&s->peak_objects, s->n[HEAPTAB_ALLOC_OBJECTS] - s->n[HEAPTAB_FREE_OBJECTS]);
+    atomic_store(&s->peak_bytes, s->n[HEAPTAB_ALLOC_BYTES] - s->n[HEAPTAB_FREE_BYTES]);
+    atomic_store(&s->peak_id, id);
+}
+
+static void add(struct heaptab_site *s, enum heaptab_counter which, uint64_t n)
+{
+    atomic_fetch_add_explicit(&s->n[which], n, memory_order_relaxed);
+}
+
+static uint64_t weighted_objects(const struct heap_object *o)
+{
+    return (uint64_t)((double)o->weight * HEAPTAB_ONE + 0.5);
+}
+
+static uint64_t weighted_bytes(const struct heap_object *o)
+{
+    return (uint64_t)((double)o->weight * (double)o->size + 0.5);
+}
+
+static void count_alloc(const struct heap_object *o)
+{
+    struct heaptab_site *s = sites_get(o->site);
+    uint64_t bytes = weighted_bytes(o);
+    keep_peak(s);
+    add(s, HEAPTAB_ALLOC_OBJECTS, weighted_objects(o));
+    add(s, HEAPTAB_ALLOC_BYTES, bytes);
+    add(s, HEAPTAB_RAW_ALLOCS, 1);
+    add(s, HEAPTAB_RAW_ALLOC_BYTES, o->size);
+    uint64_t live = atomic_fetch_add_explicit(&heap.tab->live_bytes, bytes, memory_order_relaxed);
+    uint64_t peak = atomic_load_explicit(&heap.tab->peak_bytes, memory_order_relaxed);
+    live += bytes;
+    while (live > peak && live < 1ull << 63)
+        if (atomic_compare_exchange_weak(&heap.tab->peak_bytes, &peak, live)) {
+            atomic_fetch_add(&heap.tab->peak_id, 1);
+            break;
+        }
+}
+
+void heap_freed(const struct heap_object *o)
+{
+    struct heap_thread *t = &heap_self;
+    struct heaptab_site *s = sites_get(o->site);
+    uint64_t bytes = weighted_bytes(o), objects = weighted_objects(o);
+    keep_peak(s);
+    add(s, HEAPTAB_FREE_OBJECTS, objects);
+    add(s, HEAPTAB_FREE_BYTES, bytes);
+    add(s, HEAPTAB_RAW_FREES, 1);
+    add(s, HEAPTAB_RAW_FREE_BYTES, o->size);
+    if ((uintptr_t)t->last == o->address && t->last_left == t->left)
+        add(s, HEAPTAB_TEMPORARY, objects);
+    atomic_fetch_sub_explicit(&heap.tab->live_bytes, bytes, memory_order_relaxed);
+}
+
+static void lose(void)
+{
+    atomic_fetch_add_explicit(&heap.tab->lost, 1, memory_order_relaxed);
+}
+
+static uint32_t age_clock_s(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    uint64_t s = (uint64_t)ts.tv_sec - heap.start_mono_ns / 1000000000;
+    return s < UINT16_MAX ? (uint32_t)s : UINT16_MAX;
+}
+
+void heap_sampled(void *p, size_t n, const void *caller)
+{
+    struct heap_object o = {.address = (uintptr_t)p, .size = n}, stale;
+    if (!p)
+        return;
+    o.site = is_marked(p) ? heap_site_here(n, caller) : 0;
+    o.weight = heap_weight(n, heap.rate);
+    o.born_s = age_clock_s();
+    if (!o.site || live_put(&o, &stale) != 0) {
+        lose();
+        return;
+    }
+    heap_self.last = NULL;
+    if (stale.address) /* it was freed where we do not see it */
+        heap_freed(&stale);
+    count_alloc(&o);
+    heap_self.last = p;
+    heap_self.last_left = heap_self.left;
+}
+
+bool heap_take_out(void *p, struct heap_object *was)
+{
+    struct heap_thread *t = &heap_self;
+    if (!p || t->busy || !heap_is_on() || !is_alive())
+        return false;
+    t->busy = 1;
+    bool known = live_take((uintptr_t)p, was);
+    t->busy = 0;
+    return known;
+}
+
+bool heap_forget(void *p, struct heap_object *was)
+{
+    if (!heap_take_out(p, was))
+        return false;
+    heap_freed(was);
+    return true;
+}
+
+void heap_remember(const struct heap_object *was)
+{
+    struct heap_object stale;
+    heap_self.busy = 1;
+    if (live_put(was, &stale) != 0)
+        heap_freed(was);
+    heap_self.busy = 0;
+}
+
+/* ---- the end ---- */
+
+/* For the recorder's account of what was resident. */
+static void note_memory(void)
+{
+    struct memstats m;
+    memstats_read(&m);
+    atomic_store(&rt.process->rss_bytes, m.rss);
+    atomic_store(&rt.process->live_bytes, m.live);
+    atomic_store(&rt.process->held_bytes, m.held);
+    atomic_store(&rt.process->own_bytes, m.own);
+}
+
+void heap_end(bool in_signal)
+{
+    static _Atomic int done;
+    if (!heap_is_on() || runtime_pid() != rt.pid || atomic_exchange(&done, 1))
+        return;
+    heap_self.busy++; /* what we allocate from here on is not the program's */
+    if (rt.shm && !in_signal)
+        note_memory();
+    file_end(FILE_HEAP, in_signal);
+    file_end(FILE_ALLOCS, in_signal);
+    heap_self.busy--;
+}
+
+void heap_save(void)
+{
+    if (!heap_is_on() || runtime_pid() != rt.pid)
+        return;
+    file_save(FILE_HEAP);
+    file_save(FILE_ALLOCS);
+}

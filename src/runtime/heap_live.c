@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The sampled objects that are live, by address: linear probing without tombstones, in shards that
+ * grow by themselves, each under a lock that is held for a few instructions and never over a call
+ * into the program. A thread that is interrupted there by a signal does not come here again (its
+ * `busy`), so nobody waits for himself. */
+#include "runtime/heap.h"
+
+#include "base/limits.h"
+#include "base/sigsafe.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+enum { SHARD_BITS = 5, SHARDS = 1 << SHARD_BITS, FIRST_BITS = 7, SPINS = 200 };
+
+struct slot {
+    uint64_t address;   /* 0: free */
+    uint64_t size_born; /* 48 bits of size, 16 of seconds since the start */
+    uint32_t site;
+    float weight;
+};
+
+struct shard {
+    _Atomic uint32_t locked;
+    uint32_t count, bits; /* bits 0: no slots yet */
+    struct slot *slots;
+} __attribute__((aligned(64)));
+
+static struct shard shards[SHARDS];
+
+static uint64_t hash_of(uint64_t address)
+{
+    return (address >> 4) * 0x9e3779b97f4a7c15ull;
+}
+
+static struct shard *lock_shard(uint64_t hash)
+{
+    struct shard *s = &shards[hash >> (64 - SHARD_BITS)];
+    for (uint32_t i = 0; atomic_exchange_explicit(&s->locked, 1, memory_order_acquire); i++)
+        if (i > SPINS)
+            sigsafe_syscall0(SYS_sched_yield);
+    return s;
+}
+
+static void unlock(struct shard *s)
+{
+    atomic_store_explicit(&s->locked, 0, memory_order_release);
+}
+
+static size_t bytes_of(uint32_t bits)
+{
+    return sizeof(struct slot) << bits;
+}
+
+static uint32_t home(const struct shard *s, uint64_t hash)
+{
+    return (uint32_t)(hash << SHARD_BITS >> (64 - s->bits));
+}
+
+static void insert(struct shard *s, const struct slot *x)
+{
+    uint32_t mask = (1u << s->bits) - 1, i = home(s, hash_of(x->address));
+    while (s->slots[i].address)
+        i = (i + 1) & mask;
+    s->slots[i] = *x;
+    s->count++;
+}
+
+static bool grow(struct shard *s)
+{
+    uint32_t bits = s->bits ? s->bits + 1 : FIRST_BITS;
+    if (bits + SHARD_BITS > LIMIT_HEAP_LIVE_BITS)
+        return false;
+    long p = sigsafe_syscall6(SYS_mmap, 0, (long)bytes_of(bits), PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p < 0 && p > -4096)
+        return false;
+    struct shard old = {.bits = s->bits, .slots = s->slots};
+    s->bits = bits;
+    s->count = 0;
+    s->slots = (struct slot *)p;
+    for (uint32_t i = 0; old.slots && i < 1u << old.bits; i++)
+        if (old.slots[i].address)
+            insert(s, &old.slots[i]);
+    if (old.slots)
+        sigsafe_syscall2(SYS_munmap, old.slots, bytes_of(old.bits));
+    return true;
+}
+
+/* The slot of an address, or NULL. */
+static struct slot *find(struct shard *s, uint64_t address)
+{
+    if (!s->bits)
+        return NULL;
+    uint32_t mask = (1u << s->bits) - 1;
+    for (uint32_t i = home(s, hash_of(address)); s->slots[i].address; i = (i + 1) & mask)
+        if (s->slots[i].address == address)
+            return &s->slots[i];
+    return NULL;
+}
+
+static void read_slot(const struct slot *x, struct heap_object *o)
+{
+    *o = (struct heap_object){.address = x->address,
+                              .size = x->size_born & ((1ull << 48) - 1),
+                              .born_s = (uint32_t)(x->size_born >> 48),
+                              .site = x->site,
+                              .weight = x->weight};
+}
+
+int live_put(const struct heap_object *o, struct heap_object *old)
+{
+    struct slot x = {.address = o->address,
+                     .size_born = o->size | (uint64_t)o->born_s << 48,
+                     .site = o->site,
+                     .weight = o->weight};
+    struct shard *s = lock_shard(hash_of(o->address));
+    struct slot *stale = find(s, o->address);
+    int r = 0;
+    old->address = 0;
+    if (stale) {
+        read_slot(stale, old);
+        *stale = x;
+    } else if ((s->bits && s->count < (3u << s->bits) / 4) || grow(s)) {
+        insert(s, &x);
+    } else {
+        r = -ENOMEM;
+    }
+    unlock(s);
+    return r;
+}
+
+/* Closes the gap at i: what probed past it moves up. */
+static void close_gap(struct shard *s, uint32_t i)
+{
+    uint32_t mask = (1u << s->bits) - 1;
+    for (uint32_t k = (i + 1) & mask; s->slots[k].address; k = (k + 1) & mask) {
+        uint32_t from = home(s, hash_of(s->slots[k].address));
+        if (((k - from) & mask) < ((k - i) & mask))
+            continue; /* it is at home behind the gap */
+        s->slots[i] = s->slots[k];
+        i = k;
+    }
+    s->slots[i].address = 0;
+    s->count--;
+}
+
+bool live_take(uint64_t address, struct heap_object *was)
+{
+    struct shard *s = lock_shard(hash_of(address));
+    struct slot *x = find(s, address);
+    if (x) {
+        read_slot(x, was);
+        close_gap(s, (uint32_t)(x - s->slots));
+    }
+    unlock(s);
+    return x != NULL;
+}
+
+void live_clear(void)
+{
+    for (uint32_t i = 0; i < SHARDS; i++) {
+        if (shards[i].slots)
+            sigsafe_syscall2(SYS_munmap, shards[i].slots, bytes_of(shards[i].bits));
+        shards[i].slots = NULL;
+        shards[i].count = shards[i].bits = 0;
+        unlock(&shards[i]);
+    }
+}
+
+uint64_t live_memory(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < SHARDS; i++)
+        sum += shards[i].bits ? bytes_of(shards[i].bits) : 0;
+    return sum;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The stack of an allocation. The walk begins in here, because only then are all registers known
+ * that a caller's frame may be described by, and our own frames are taken off afterwards. Program
+ * counters go to one of a few static buffers: stacks of 16 KiB have no room for them. */
+#include "runtime/heap.h"
+
+#include "base/sigsafe.h"
+#include "runtime/here.h"
+
+#include <pthread.h>
+#include <sys/uio.h>
+
+enum { SCRATCHES = 64, OURS_MAX = 16, COPY_BYTES = 16 << 10, RED_ZONE = 128 };
+
+struct scratch {
+    _Atomic uint32_t used;
+    uint64_t pcs[LIMIT_STACK_DEPTH + OURS_MAX];
+    unsigned char copy[COPY_BYTES];
+} __attribute__((aligned(64)));
+
+static struct scratch scratches[SCRATCHES];
+
+extern void *__libc_stack_end;
+
+/* Threads begin to look at different places, so that each finds its own again, warm. */
+static struct scratch *take_scratch(const struct heap_thread *t)
+{
+    uint32_t first = (uint32_t)((uintptr_t)t >> 12);
+    for (uint32_t i = 0; i < SCRATCHES; i++) {
+        struct scratch *s = &scratches[(first + i) % SCRATCHES];
+        if (!atomic_load_explicit(&s->used, memory_order_relaxed) &&
+            !atomic_exchange_explicit(&s->used, 1, memory_order_acquire))
+            return s;
+    }
+    return NULL;
+}
+
+static void put_scratch(struct scratch *s)
+{
+    atomic_store_explicit(&s->used, 0, memory_order_release);
+}
+
+void heap_stacks_forget(void)
+{
+    for (uint32_t i = 0; i < SCRATCHES; i++)
+        put_scratch(&scratches[i]);
+}
+
+/* glibc keeps a thread's control block at the upper end of its stack. */
+static uintptr_t stack_end(struct heap_thread *t)
+{
+    if (!t->stack_hi)
+        t->stack_hi = runtime_tid() == rt.pid
+                          ? ((uintptr_t)__libc_stack_end + 4096) & ~(uintptr_t)4095
+                          : (uintptr_t)pthread_self();
+    return t->stack_hi;
+}
+
+/* A stack that we know nothing of: an alternate one, a coroutine's. */
+static struct unwind_bounds copy_bounds(uint64_t sp, struct scratch *s)
+{
+    size_t got = 0;
+    bool allowed = !(atomic_load_explicit(&rt.denied, memory_order_relaxed) & NEED_COPY);
+    for (size_t want = COPY_BYTES; allowed && want >= 1024 && !got; want /= 2) {
+        struct iovec mine = {s->copy, want}, theirs = {(void *)(uintptr_t)sp, want};
+        long n = sigsafe_syscall6(SYS_process_vm_readv, (long)rt.pid, (long)&mine, 1, (long)&theirs,
+                                  1, 0);
+        got = n > 0 ? (size_t)n : 0;
+    }
+    return (struct unwind_bounds){.lo = sp, .hi = sp + got, .copy = s->copy};
+}
+
+static void walk(struct heap_thread *t, struct scratch *s, struct unwind_trace *to)
+{
+    struct unwind_regs regs;
+    here_registers(&regs);
+    uint64_t sp = regs.r[UNWIND_SP];
+    uintptr_t hi = stack_end(t);
+    struct unwind_bounds b = {.lo = sp - RED_ZONE, .hi = hi};
+    if (sp >= hi || hi - sp >= 1ull << 32)
+        b = copy_bounds(sp - RED_ZONE, s);
+    unwind_walk(rt.cache, &regs, &b, to);
+}
+
+/* The frames down to the interposer that returns to `caller`; 0 where it is not found. */
+static uint32_t ours(const uint64_t *pcs, uint32_t depth, const void *caller)
+{
+    for (uint32_t i = 0; i < depth && i < OURS_MAX; i++)
+        if (pcs[i] == (uint64_t)(uintptr_t)caller - 1)
+            return i;
+    return 0;
+}
+
+uint32_t heap_site_here(uint64_t size, const void *caller)
+{
+    struct heap_thread *t = &heap_self;
+    struct scratch *s = take_scratch(t);
+    if (!s)
+        return 0;
+    struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
+    struct heap_stack stack = {.epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed)};
+    walk(t, s, &to);
+    uint32_t skip = ours(s->pcs, to.depth, caller);
+    stack.pcs = s->pcs + skip;
+    stack.depth = to.depth - skip;
+    stack.flags = to.end == UNWIND_ROOT    ? 0
+                  : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
+                                           : SHM_STACK_TRUNCATED;
+    stack.reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
+    if (stack.flags & SHM_STACK_TRUNCATED)
+        atomic_fetch_add_explicit(&heap.tab->truncated, 1, memory_order_relaxed);
+    uint32_t site = sites_find(&stack, size);
+    put_scratch(s);
+    return site;
+}

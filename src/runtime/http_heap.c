@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * /debug/pprof/heap and /debug/pprof/allocs, as Go's net/http/pprof answers them: binary or
+ * debug=1, with gc=1 after giving free memory back to the system, with seconds=N the difference
+ * over N seconds. What Go's has not: peak=1, what was in use at the program's peak. */
+#include "base/sigsafe.h"
+#include "runtime/heap.h"
+#include "runtime/http.h"
+#include "runtime/memstats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECONDS_MAX = 86400 };
+
+static int append(void *ctx, const void *bytes, size_t size)
+{
+    struct buf *out = ctx;
+    buf_append(out, bytes, size);
+    return out->failed;
+}
+
+/* As Go's Atoi, whose errors are dropped: what is no number is 0. */
+static long number_of(const struct http_request *r, const char *name)
+{
+    char text[32], *end;
+    if (!http_parameter(r, name, text, sizeof text))
+        return 0;
+    long n = strtol(text, &end, 10);
+    return *end || end == text ? 0 : n;
+}
+
+static void write_binary(const struct heap_view *view, struct http_answer *a)
+{
+    if (heap_write(view, append, &a->body) != 0)
+        a->body.failed = 1;
+}
+
+/* ---- the difference over some seconds ---- */
+
+static void finish_delta(struct http_answer *a)
+{
+    write_binary(a->state, a);
+}
+
+static void begin_delta(const struct http_request *r, const char *text, struct http_answer *a,
+                        bool allocs)
+{
+    char *end;
+    long seconds = strtol(text, &end, 10);
+    if (*end || end == text || seconds <= 0) {
+        http_refuse(a, 400, "invalid value for \"seconds\" - must be a positive integer");
+        return;
+    }
+    if (number_of(r, "debug")) {
+        http_refuse(a, 400, "seconds and debug params are incompatible");
+        return;
+    }
+    struct heap_view *view = arena_zalloc(&a->arena, sizeof *view);
+    if (!view || heap_begin_delta(view, &a->arena) != 0) {
+        http_refuse(a, 500, "out of memory");
+        return;
+    }
+    view->allocs = allocs;
+    a->type = http_binary_type;
+    a->filename = allocs ? "allocs-delta" : "heap-delta";
+    a->state = view;
+    a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) +
+                  (uint64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000000000;
+    a->finish = finish_delta;
+}
+
+/* ---- now ---- */
+
+static void serve(const struct http_request *r, struct http_answer *a, bool allocs)
+{
+    char text[32];
+    struct heap_view view = {.allocs = allocs, .at_peak = number_of(r, "peak") > 0};
+    if (!heap_is_on()) {
+        http_refuse(a, 404,
+                    "the heap is not profiled: it was turned off by STROBE or "
+                    "STROBE_HEAP_RATE, or the program brings its own malloc");
+        return;
+    }
+    if (http_parameter(r, "seconds", text, sizeof text) && text[0]) {
+        begin_delta(r, text, a, allocs);
+        return;
+    }
+    if (!allocs && number_of(r, "gc") > 0)
+        memstats_trim();
+    if (number_of(r, "debug")) {
+        heap_write_text(&view, &a->body);
+        return;
+    }
+    a->type = http_binary_type;
+    a->filename = allocs ? "allocs" : "heap";
+    write_binary(&view, a);
+}
+
+void http_serve_heap(const struct http_request *r, struct http_answer *a)
+{
+    serve(r, a, false);
+}
+
+void http_serve_allocs(const struct http_request *r, struct http_answer *a)
+{
+    serve(r, a, true);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Names for the texts of /debug/pprof/. Each file's symbol table is opened once for a text. Where
+ * Go prints file and line, the file of the code is printed: lines are in DWARF, which libstrobe
+ * does not read. */
+#include "runtime/text.h"
+
+#include "runtime/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TAB = 8, NAME_MAX_BYTES = 512 };
+
+struct text_file {
+    bool tried, open;
+    struct elfsym symbols;
+};
+
+void text_begin(struct text_names *t, struct arena *arena)
+{
+    t->arena = arena;
+    t->files = arena_zarray(arena, RUNTIME_MODULES, sizeof *t->files);
+}
+
+void text_end(struct text_names *t)
+{
+    for (uint32_t i = 0; t->files && i < RUNTIME_MODULES; i++)
+        if (t->files[i].open)
+            elfsym_close(&t->files[i].symbols);
+    t->files = NULL;
+}
+
+static const struct module *find_module(uint64_t pc, uint32_t *index)
+{
+    uint32_t n = atomic_load(&rt.module_count);
+    for (uint32_t i = n < RUNTIME_MODULES ? n : RUNTIME_MODULES; i-- > 0;) {
+        const struct module *m = &rt.modules[i];
+        if (atomic_load_explicit(&m->ready, memory_order_acquire) && pc >= m->start &&
+            pc < m->limit) {
+            *index = i;
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* "name+0x1f", or "" where there is no name; `file` is where it is from, or NULL. */
+static void name_of(struct text_names *t, uint64_t pc, char *name, const char **file)
+{
+    uint32_t i = 0;
+    const struct module *m = t->files ? find_module(pc, &i) : NULL;
+    name[0] = 0;
+    *file = NULL;
+    if (!m)
+        return;
+    struct text_file *f = &t->files[i];
+    if (!f->tried)
+        f->open = elfsym_open(&f->symbols, t->arena, m->path, m->build_id, m->build_id_len) == 0;
+    f->tried = true;
+    *file = m->path;
+    uint64_t at = pc - m->start + m->offset;
+    const struct elfsym_function *x = f->open ? elfsym_find(&f->symbols, at) : NULL;
+    if (x)
+        snprintf(name, NAME_MAX_BYTES, "%.480s+0x%llx", x->name,
+                 (unsigned long long)(at - x->start));
+}
+
+/* A cell is followed by at least one tab, and ends where its column does. */
+static void put_cell(struct buf *out, const char *text, size_t width)
+{
+    size_t n = strlen(text);
+    buf_append(out, text, n);
+    for (size_t at = n; at < width; at = (at / TAB + 1) * TAB)
+        buf_putc(out, '\t');
+}
+
+static size_t column(size_t widest)
+{
+    return (widest + 1 + TAB - 1) / TAB * TAB;
+}
+
+void text_put_frames(struct text_names *t, struct buf *out, const uint64_t *pcs, uint32_t depth)
+{
+    char name[NAME_MAX_BYTES], hex[24];
+    const char *file;
+    size_t wide_hex = 0, wide_name = 0;
+    for (uint32_t i = 0; i < depth; i++) {
+        size_t h = (size_t)snprintf(hex, sizeof hex, "0x%llx", (unsigned long long)pcs[i]);
+        name_of(t, pcs[i], name, &file);
+        wide_hex = h > wide_hex ? h : wide_hex;
+        wide_name = strlen(name) > wide_name ? strlen(name) : wide_name;
+    }
+    for (uint32_t i = 0; i < depth; i++) {
+        snprintf(hex, sizeof hex, "0x%llx", (unsigned long long)pcs[i]);
+        name_of(t, pcs[i], name, &file);
+        buf_puts(out, "#\t");
+        if (name[0] || file) {
+            put_cell(out, hex, column(wide_hex));
+            put_cell(out, name[0] ? name : "?", column(wide_name ? wide_name : 1));
+            buf_puts(out, file);
+        } else {
+            buf_puts(out, hex);
+        }
+        buf_putc(out, '\n');
+    }
+}
