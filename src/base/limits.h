@@ -45,6 +45,8 @@
 #define LIMIT_ELF_HEADERS         (1u << 20) /* program headers; sections */
 #define LIMIT_ELF_SYMBOLS         (1u << 27) /* of one table */
 #define LIMIT_ELF_SECTION         (8ull << 30) /* one section, inflated */
+#define LIMIT_ELF_DEBUGDATA       (256u << 20) /* the ELF file in .gnu_debugdata, inflated */
+#define LIMIT_XZ_MEMORY           (128u << 20) /* for inflating it */
 #define LIMIT_DIE_DEPTH           256        /* nesting of DWARF entries that is followed */
 #define LIMIT_INLINE_DEPTH        128        /* frames of one address */
 #define LIMIT_DWARF_ATTRIBUTES    1024       /* of one abbreviation */

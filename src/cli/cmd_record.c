@@ -23,9 +23,10 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel] [--] PROGRAM [ARG...]\n"
-    "       strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel] [-d SECONDS] -p "
-    "PID[,PID...]\n"
+    "usage: strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel]\n"
+    "                     [--debug-dir DIR] [--] PROGRAM [ARG...]\n"
+    "       strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel]\n"
+    "                     [--debug-dir DIR] [-d SECONDS] -p PID[,PID...]\n"
     "\n"
     "Runs a program and writes its CPU profile, with names and lines, for `strobe top`,\n"
     "`strobe web` and any other reader of pprof's format. Programs that it starts are recorded\n"
@@ -38,6 +39,9 @@ static const char usage[] =
     "   -p PID,...   sample these processes, their threads and children, until they end, or\n"
     "                Ctrl-C, which ends the sampling only\n"
     "   -d SECONDS   with -p: for so long (also --seconds)\n"
+    "   --debug-dir DIR[:DIR...]\n"
+    "                look for debug files there before /usr/lib/debug (default\n"
+    "                $STROBE_DEBUG_DIR)\n"
     "   --no-kernel  from outside: leave the kernel's frames out\n"
     "   -q           print nothing but errors\n"
     "   --push       send it to the server as well, as `strobe push` does\n";
@@ -52,6 +56,7 @@ struct args {
     int max_cost_ppm;
     bool quiet, push, no_kernel;
     double seconds;
+    const char *debug_dirs;
     pid_t pids[LIMIT_TARGETS_ATTACHED];
     uint32_t pid_count;
     char **argv;
@@ -122,6 +127,12 @@ static int set_out(struct args *a, const char *value)
     return 0;
 }
 
+static int set_debug_dirs(struct args *a, const char *value)
+{
+    a->debug_dirs = value;
+    return 0;
+}
+
 static int set_seconds(struct args *a, const char *value)
 {
     char *end;
@@ -161,6 +172,7 @@ static const struct option {
                {"-F", set_hz},
                {"-p", add_pids},
                {"--pid", add_pids},
+               {"--debug-dir", set_debug_dirs},
                {"--seconds", set_seconds},
                {"-d", set_seconds}};
 
@@ -319,6 +331,15 @@ static void show_progress(const struct recorder *r)
             (unsigned long long)p->lost);
 }
 
+static void show_fetching(void *ctx, const char *name, uint64_t done, uint64_t total)
+{
+    if (total)
+        fprintf(stderr, "\r\033[Kstrobe: fetching debug information of %s, %.1f of %.1f MB", name,
+                (double)done / 1e6, (double)total / 1e6);
+    else
+        fputs("\r\033[K", stderr);
+}
+
 static double seconds(const struct timeval *t)
 {
     return (double)t->tv_sec + (double)t->tv_usec / 1e6;
@@ -358,6 +379,9 @@ static void summarize(const struct recorder *r, const char *path)
     if (x->still_running)
         fprintf(stderr, "strobe: %u processes were still running; their samples end here\n",
                 x->still_running);
+    if (x->not_fetched)
+        fprintf(stderr, "strobe: the debug files of %u modules could not be fetched: %s\n",
+                x->not_fetched, x->why_not_fetched);
     if (!x->points)
         fprintf(stderr,
                 "strobe: no samples: the program used less CPU than one period of %.1f ms; "
@@ -444,7 +468,10 @@ int cmd_record(int argc, char **argv)
                                .pids = a.pids,
                                .pid_count = a.pid_count,
                                .seconds = a.seconds,
-                               .no_kernel = a.no_kernel};
+                               .no_kernel = a.no_kernel,
+                               .debug_dirs = a.debug_dirs};
+    if (!a.quiet && isatty(STDERR_FILENO))
+        o.fetching = show_fetching;
     int err = check_output(&a, &e);
     if (err < 0) {
         fprintf(stderr, "strobe record: %s\n", e.msg);

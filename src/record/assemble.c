@@ -355,9 +355,21 @@ static void add_comments(struct assembly *a)
 
 static void add_symbol_comments(struct assembly *a, const struct symbol_stats *stats)
 {
-    for (uint32_t i = 0; i < stats->module_count; i++)
-        if (stats->modules[i].reason)
-            profile_build_comment(&a->build, "# no symbols: %s", stats->modules[i].reason);
+    struct record_result *x = &a->r->result;
+    for (uint32_t i = 0; i < stats->module_count; i++) {
+        const struct symbol_module *m = &stats->modules[i];
+        if (m->reason)
+            profile_build_comment(&a->build, "# no symbols: %s", m->reason);
+        if (m->without_split)
+            profile_build_comment(&a->build,
+                                  "# no inlined frames of %u units of %s: %s is not there",
+                                  m->without_split, m->file, m->split_name);
+        if (!m->not_fetched)
+            continue;
+        profile_build_comment(&a->build, "# no debug file of %s: %s", m->file, m->not_fetched);
+        if (!x->not_fetched++)
+            snprintf(x->why_not_fetched, sizeof x->why_not_fetched, "%s", m->not_fetched);
+    }
     if (stats->by_unwind_entry + stats->without_name)
         profile_build_comment(&a->build, "# %u of %u locations have no symbol",
                               stats->by_unwind_entry + stats->without_name, stats->locations);
@@ -396,6 +408,9 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
     struct symbol_stats stats = {0};
     struct symbol_options options;
     symbol_options_default(&options);
+    options.debug_dirs = r->options.debug_dirs;
+    options.progress = r->options.fetching;
+    options.progress_ctx = r->options.fetching_ctx;
     if (r->outside) {
         options.open_as = outside_open_as;
         options.open_ctx = r;

@@ -34,8 +34,11 @@ struct record_options {
     bool no_kernel; /* from outside: no kernel frames even where they are allowed */
     int hz;
     enum shm_backend backend;
-    uint64_t seed;         /* 0: random */
-    uint32_t max_cost_ppm; /* of CPU time that sampling may cost; 0: no limit */
+    uint64_t seed;          /* 0: random */
+    uint32_t max_cost_ppm;  /* of CPU time that sampling may cost; 0: no limit */
+    const char *debug_dirs; /* symbol_options's; NULL: $STROBE_DEBUG_DIR */
+    void (*fetching)(void *ctx, const char *name, uint64_t done, uint64_t total); /* its progress */
+    void *fetching_ctx;
 };
 
 /* What is known while the program runs. */
@@ -59,7 +62,9 @@ struct record_result {
     uint32_t processes;      /* images with samples */
     uint32_t unrecorded;     /* processes the library was not loaded into */
     uint32_t still_running;
-    uint64_t unnamed; /* locations without a function, or with a made-up name only */
+    uint32_t not_fetched;      /* files whose debug file could not be had from a server … */
+    char why_not_fetched[512]; /* … and why, of the first one */
+    uint64_t unnamed;          /* locations without a function, or with a made-up name only */
 };
 
 struct recorder {

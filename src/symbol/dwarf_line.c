@@ -310,6 +310,8 @@ static const char *join(struct arena *a, const char *dir, const char *name)
 
 const char *dwarf_line_file(struct unit *u, uint64_t index)
 {
+    if (u->skeleton) /* a split unit's files are those of its skeleton's table */
+        u = u->skeleton;
     struct line_table *t = line_table(u);
     if (!t->good || index >= t->file_count || !t->files[index].name)
         return NULL;

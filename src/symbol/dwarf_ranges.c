@@ -20,6 +20,10 @@ static void begin_list(struct range_list *r, const struct value *ranges)
     r->base = u->low_pc;
     if (u->version < 5) {
         r->kind = RANGE_DWARF4;
+        if (u->skeleton) {
+            u = u->skeleton;
+            offset += u->ranges_base;
+        }
         r->at = dwarf_cursor(u->dwarf, DWARF_RANGES, offset);
         return;
     }
@@ -30,6 +34,8 @@ static void begin_list(struct range_list *r, const struct value *ranges)
         struct cursor c =
             dwarf_cursor(u->dwarf, DWARF_RNGLISTS, u->rnglists_base + offset * u->offset_size);
         offset = u->rnglists_base + cursor_uint(&c, u->offset_size);
+    } else {
+        offset += u->lists_offset;
     }
     r->at = dwarf_cursor(u->dwarf, DWARF_RNGLISTS, offset);
 }

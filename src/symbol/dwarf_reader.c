@@ -10,6 +10,7 @@
 #include "base/limits.h"
 
 #include <dwarf.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *cursor_string(struct cursor *c)
@@ -24,9 +25,10 @@ const char *cursor_string(struct cursor *c)
     return s;
 }
 
-void dwarf_open(struct dwarf *d, struct elf_file *f, const char *path, struct arena *a)
+void dwarf_open(struct dwarf *d, struct module *m, struct elf_file *f, const char *path)
 {
-    *d = (struct dwarf){.file = f, .arena = a, .path = path, .alt_file = {.fd = -1}};
+    *d = (struct dwarf){
+        .module = m, .file = f, .arena = &m->arena, .path = path, .as_llvm = m->as_llvm};
 }
 
 void dwarf_close(struct dwarf *d)
@@ -34,17 +36,23 @@ void dwarf_close(struct dwarf *d)
     if (d->alt_file.elf)
         elf_file_close(&d->alt_file);
     d->alt = NULL;
+    dwarf_close_split(d);
 }
 
 struct cursor dwarf_cursor(struct dwarf *d, enum dwarf_section which, uint64_t offset)
 {
     static const char *const names[DWARF_SECTIONS] = {
-        ".debug_info",     ".debug_abbrev",      ".debug_line", ".debug_str",
-        ".debug_line_str", ".debug_str_offsets", ".debug_addr", ".debug_ranges",
-        ".debug_rnglists", ".debug_aranges",
+        ".debug_info",     ".debug_abbrev",      ".debug_line",     ".debug_str",
+        ".debug_line_str", ".debug_str_offsets", ".debug_addr",     ".debug_ranges",
+        ".debug_rnglists", ".debug_aranges",     ".debug_cu_index",
     };
     if (!d->sections[which].loaded) {
-        const struct section *s = elf_file_section(d->file, names[which]);
+        const char *name = names[which];
+        if (d->is_split && which != DWARF_CU_INDEX)
+            name = arena_printf(d->arena, "%s.dwo", name);
+        const struct section *s = elf_file_section(d->file, name);
+        if (which == DWARF_INFO && d->info)
+            s = d->info;
         Elf_Data *data = s ? elf_file_data(d->file, s) : NULL;
         d->sections[which].bytes = data ? data->d_buf : NULL;
         d->sections[which].size = data ? data->d_size : 0;
@@ -265,6 +273,7 @@ const char *unit_string(struct unit *u, const struct value *v)
     case DW_FORM_strx2:
     case DW_FORM_strx3:
     case DW_FORM_strx4:
+    case DW_FORM_GNU_str_index:
         if (v->number >= UINT32_MAX)
             return NULL;
         c = dwarf_cursor(d, DWARF_STR_OFFSETS, u->str_offsets_base + v->number * u->offset_size);
@@ -286,6 +295,8 @@ uint64_t unit_address(struct unit *u, const struct value *v)
     }
     if (v->number >= UINT32_MAX)
         return 0;
+    if (u->skeleton)
+        u = u->skeleton;
     struct cursor c =
         dwarf_cursor(u->dwarf, DWARF_ADDR, u->addr_base + v->number * u->address_size);
     return cursor_uint(&c, u->address_size);
@@ -319,14 +330,22 @@ static void read_unit_entry(struct unit *u)
 {
     struct cursor c = dwarf_cursor(u->dwarf, DWARF_INFO, u->first_die);
     const struct abbrev *a = unit_abbrev(u, cursor_uleb(&c));
-    struct value low = {0}, directory = {0};
+    struct value low = {0}, directory = {0}, dwo_name = {0};
     for (uint32_t i = 0; a && i < a->attr_count && !c.bad; i++) {
         struct value v = unit_value(u, &c, &a->attrs[i]);
         switch (a->attrs[i].name) {
         case DW_AT_low_pc: low = v; break;
         case DW_AT_comp_dir: directory = v; break;
         case DW_AT_str_offsets_base: u->str_offsets_base = v.number; break;
-        case DW_AT_addr_base: u->addr_base = v.number; break;
+        case DW_AT_addr_base:
+        case DW_AT_GNU_addr_base: u->addr_base = v.number; break;
+        case DW_AT_GNU_ranges_base: u->ranges_base = v.number; break;
+        case DW_AT_dwo_name:
+        case DW_AT_GNU_dwo_name: dwo_name = v; break;
+        case DW_AT_GNU_dwo_id:
+            u->dwo_id = v.number;
+            u->has_dwo_id = true;
+            break;
         case DW_AT_rnglists_base: u->rnglists_base = v.number; break;
         case DW_AT_stmt_list:
             u->line_offset = v.number;
@@ -339,6 +358,8 @@ static void read_unit_entry(struct unit *u)
         u->low_pc = unit_address(u, &low);
     if (directory.form)
         u->directory = unit_string(u, &directory);
+    if (dwo_name.form && !u->skeleton)
+        u->dwo_name = unit_string(u, &dwo_name);
 }
 
 /* Reads the header at the cursor, as far as the first entry. */
@@ -361,8 +382,9 @@ static bool read_header(struct cursor *c, struct unit *u, uint64_t *abbrevs)
         u->type = (unsigned)cursor_uint(c, 1);
         u->address_size = (unsigned)cursor_uint(c, 1);
         *abbrevs = cursor_uint(c, u->offset_size);
-        if (u->type == DW_UT_skeleton || u->type == DW_UT_split_compile)
-            cursor_skip(c, 8);
+        u->has_dwo_id = u->type == DW_UT_skeleton || u->type == DW_UT_split_compile;
+        if (u->has_dwo_id)
+            u->dwo_id = cursor_uint(c, 8);
         else if (u->type == DW_UT_type || u->type == DW_UT_split_type)
             cursor_skip(c, 8 + u->offset_size);
     } else {
@@ -374,7 +396,8 @@ static bool read_header(struct cursor *c, struct unit *u, uint64_t *abbrevs)
            (u->address_size == 4 || u->address_size == 8);
 }
 
-struct unit *dwarf_unit(struct dwarf *d, uint64_t offset)
+/* `place` is NULL for what is no split unit. */
+static struct unit *get_unit(struct dwarf *d, uint64_t offset, const struct split_place *place)
 {
     struct unit **bucket = &d->units[(offset ^ offset >> 9) % DWARF_BUCKETS];
     for (struct unit *u = *bucket; u; u = u->next) {
@@ -386,14 +409,33 @@ struct unit *dwarf_unit(struct dwarf *d, uint64_t offset)
     uint64_t abbrevs;
     if (c.bad || !read_header(&c, &h, &abbrevs))
         return NULL;
-    h.abbrevs = abbrev_table(d, abbrevs, &h);
+    h.abbrevs = abbrev_table(d, abbrevs + (place ? place->abbrev : 0), &h);
     struct unit *u = arena_alloc(d->arena, sizeof *u);
     *u = h;
     *bucket = u;
-    /* Where producers leave the base out, it is behind the section's first header. */
-    u->str_offsets_base = u->offset_size == 8 ? 16 : 8;
+    /* Where producers leave the base out, it is behind the section's first header; GNU's split
+     * units of version 4 have none. */
+    if (!place || u->version >= 5)
+        u->str_offsets_base = u->offset_size == 8 ? 16 : 8;
+    if (place) {
+        u->skeleton = place->skeleton;
+        u->low_pc = place->skeleton->low_pc;
+        u->str_offsets_base += place->str_offsets;
+        u->rnglists_base = place->rnglists + (u->offset_size == 8 ? 20 : 12);
+        u->lists_offset = place->rnglists;
+    }
     read_unit_entry(u);
     return u;
+}
+
+struct unit *dwarf_unit(struct dwarf *d, uint64_t offset)
+{
+    return get_unit(d, offset, NULL);
+}
+
+struct unit *dwarf_split_unit(struct dwarf *d, const struct split_place *place)
+{
+    return get_unit(d, place->info, place);
 }
 
 uint32_t dwarf_units(struct dwarf *d, const uint64_t **starts)
@@ -438,45 +480,97 @@ struct unit *dwarf_unit_containing(struct dwarf *d, uint64_t offset)
 
 /* ---- the alternate file ---- */
 
-static bool open_alternate(struct dwarf *d, const char *path, const uint8_t *id, size_t id_size)
+struct alternate_link {
+    const char *name;
+    const uint8_t *id;
+    size_t id_size;
+};
+
+/* .gnu_debugaltlink: a file's name and the build id that it must have. .debug_sup (7.3.6) is the
+ * same with a head: version, whether this is itself the supplementary file, name, checksum. */
+static bool read_link(struct dwarf *d, struct alternate_link *l)
+{
+    bool standard = false;
+    const struct section *s = elf_file_section(d->file, ".gnu_debugaltlink");
+    if (!s) {
+        standard = true;
+        s = elf_file_section(d->file, ".debug_sup");
+    }
+    Elf_Data *data = s ? elf_file_data(d->file, s) : NULL;
+    if (!data)
+        return false;
+    struct cursor c = {data->d_buf, (const uint8_t *)data->d_buf + data->d_size, false};
+    if (standard && (cursor_uint(&c, 2) < 2 || cursor_uint(&c, 1)))
+        return false;
+    l->name = cursor_string(&c);
+    l->id_size = standard ? cursor_uleb(&c) : cursor_left(&c);
+    l->id = c.at;
+    return l->name && !c.bad && l->id_size >= 2 && l->id_size <= 64 &&
+           l->id_size <= cursor_left(&c);
+}
+
+/* Whether the file is the one that is meant: by its build id, or the checksum in its .debug_sup. */
+static bool is_alternate(const struct elf_file *f, const struct alternate_link *l)
+{
+    if (f->build_id && f->build_id_size == l->id_size && !memcmp(f->build_id, l->id, l->id_size))
+        return true;
+    const struct section *s = elf_file_section(f, ".debug_sup");
+    Elf_Data *data = s ? elf_file_data(f, s) : NULL;
+    if (!data)
+        return false;
+    struct cursor c = {data->d_buf, (const uint8_t *)data->d_buf + data->d_size, false};
+    cursor_skip(&c, 3);
+    cursor_string(&c);
+    return cursor_uleb(&c) == l->id_size && !c.bad && cursor_left(&c) >= l->id_size &&
+           !memcmp(c.at, l->id, l->id_size);
+}
+
+static bool open_alternate(struct dwarf *d, const char *path, const struct alternate_link *l)
 {
     if (elf_file_open(&d->alt_file, path, d->arena))
         return false;
-    if (d->alt_file.build_id && d->alt_file.build_id_size == id_size &&
-        !memcmp(d->alt_file.build_id, id, id_size))
+    if (is_alternate(&d->alt_file, l))
         return true;
     elf_file_close(&d->alt_file);
     return false;
 }
 
-/* .gnu_debugaltlink: a file's name and the build id that it must have. The name is relative to the
- * directory of the file that has the link. */
+/* A relative name is relative to the directory of the file that has the link, which may be known by
+ * a symbolic link elsewhere (.build-id/). */
+static const char *find_alternate(struct dwarf *d, const struct alternate_link *l)
+{
+    const char *slash = d->path ? strrchr(d->path, '/') : NULL;
+    if (l->name[0] == '/' || !slash) {
+        const char *path = arena_printf(d->arena, "%s%s", d->module->places.sysroot, l->name);
+        if (open_alternate(d, path, l))
+            return path;
+    } else {
+        const char *path =
+            arena_printf(d->arena, "%.*s/%s", (int)(slash - d->path), d->path, l->name);
+        if (open_alternate(d, path, l))
+            return path;
+        char *real = realpath(d->path, NULL);
+        path = real ? arena_printf(d->arena, "%.*s/%s", (int)(strrchr(real, '/') - real), real,
+                                   l->name)
+                    : NULL;
+        free(real);
+        if (path && open_alternate(d, path, l))
+            return path;
+    }
+    return debug_file_by_id(d->module, l->id, l->id_size, &d->alt_file);
+}
+
 static struct dwarf *alternate(struct dwarf *d)
 {
+    struct alternate_link l;
     if (d->alt_looked)
         return d->alt;
     d->alt_looked = true;
-    const struct section *s = elf_file_section(d->file, ".gnu_debugaltlink");
-    Elf_Data *data = s ? elf_file_data(d->file, s) : NULL;
-    if (!data)
-        return NULL;
-    struct cursor c = {data->d_buf, (const uint8_t *)data->d_buf + data->d_size, false};
-    const char *name = cursor_string(&c), *slash = d->path ? strrchr(d->path, '/') : NULL;
-    if (!name || cursor_left(&c) < 2 || cursor_left(&c) > 64)
-        return NULL;
-    char *by_id = arena_printf(d->arena, "/usr/lib/debug/.build-id/%02x/", c.at[0]);
-    for (const uint8_t *p = c.at + 1; p < c.end; p++)
-        by_id = arena_printf(d->arena, "%s%02x", by_id, *p);
-    by_id = arena_printf(d->arena, "%s.debug", by_id);
-    const char *direct =
-        name[0] == '/' || !slash
-            ? name
-            : arena_printf(d->arena, "%.*s/%s", (int)(slash - d->path), d->path, name);
-    if (!open_alternate(d, direct, c.at, cursor_left(&c)) &&
-        !open_alternate(d, by_id, c.at, cursor_left(&c)))
+    const char *path = read_link(d, &l) ? find_alternate(d, &l) : NULL;
+    if (!path)
         return NULL;
     d->alt = arena_alloc(d->arena, sizeof *d->alt);
-    dwarf_open(d->alt, &d->alt_file, direct, d->arena);
+    dwarf_open(d->alt, d->module, &d->alt_file, path);
     d->alt->alt_looked = true; /* an alternate file has none itself */
     return d->alt;
 }

@@ -95,6 +95,7 @@ enum dwarf_section {
     DWARF_RANGES,
     DWARF_RNGLISTS,
     DWARF_ARANGES,
+    DWARF_CU_INDEX,
     DWARF_SECTIONS,
 };
 
@@ -130,8 +131,14 @@ struct unit {
     unsigned version, address_size, offset_size, type;
     struct abbrev_table *abbrevs;
     uint64_t low_pc, str_offsets_base, addr_base, rnglists_base, line_offset;
-    bool has_lines;
-    const char *directory;    /* DW_AT_comp_dir or NULL */
+    uint64_t ranges_base;  /* of a skeleton: what offsets of its split unit count from */
+    uint64_t lists_offset; /* of a split unit: where its range lists begin */
+    bool has_lines, has_dwo_id, split_looked;
+    uint64_t dwo_id;
+    const char *dwo_name;  /* not NULL: this is a skeleton */
+    struct unit *skeleton; /* not NULL: this is split off from it; lines and addresses are there */
+    struct unit *split;    /* made at first use */
+    const char *directory; /* DW_AT_comp_dir or NULL */
     struct line_table *lines; /* made at first use */
     struct unit *next;        /* in the bucket */
 };
@@ -140,6 +147,7 @@ struct unit {
 
 /* The DWARF of one file. Everything is in the module's arena or in the file's sections. */
 struct dwarf {
+    struct module *module; /* whose addresses are looked up */
     struct elf_file *file;
     struct arena *arena;
     const char *path; /* of the file, to find the alternate one beside it */
@@ -154,7 +162,12 @@ struct dwarf {
     uint32_t start_count;
     bool listed;
     struct abbrev_table *tables[DWARF_BUCKETS];
-    struct dwarf *alt; /* dwz's file for what several files share; made at first use */
+    const struct section *info; /* of several .debug_info sections the one that is meant, or NULL */
+    bool is_split;              /* a .dwo or .dwp file: its sections' names end in .dwo */
+    struct dwarf *package;      /* the .dwp file, or NULL */
+    bool package_looked;
+    struct split_file *split_files; /* all that are open */
+    struct dwarf *alt;              /* dwz's file for what several files share; made at first use */
     struct elf_file alt_file;
     bool alt_looked;
 };
@@ -166,14 +179,22 @@ struct value {
     const char *inline_string;
 };
 
-/* ---- dwarf.c ---- */
+/* Where a split unit is, and where in a package its parts of the other sections begin. */
+struct split_place {
+    struct unit *skeleton;
+    uint64_t info, abbrev, str_offsets, rnglists;
+};
 
-void dwarf_open(struct dwarf *d, struct elf_file *f, const char *path, struct arena *a);
+/* ---- dwarf_reader.c ---- */
+
+void dwarf_open(struct dwarf *d, struct module *m, struct elf_file *f, const char *path);
 void dwarf_close(struct dwarf *d);
 /* The section from `offset` to its end; a bad cursor if there is no such place. */
 struct cursor dwarf_cursor(struct dwarf *d, enum dwarf_section s, uint64_t offset);
 /* The unit whose header is at `offset`, or NULL. */
 struct unit *dwarf_unit(struct dwarf *d, uint64_t offset);
+/* The same in a file of split units. */
+struct unit *dwarf_split_unit(struct dwarf *d, const struct split_place *place);
 /* The unit that contains `offset`, or NULL. */
 struct unit *dwarf_unit_containing(struct dwarf *d, uint64_t offset);
 /* The offsets of all units. */
@@ -187,6 +208,12 @@ const char *unit_string(struct unit *u, const struct value *v);
 uint64_t unit_address(struct unit *u, const struct value *v);
 /* The unit and offset of a reference; NULL if it leads nowhere. */
 struct unit *unit_reference(struct unit *u, const struct value *v, uint64_t *offset);
+
+/* ---- dwarf_split.c ---- */
+
+/* The unit with the functions of `u`: `u` itself unless it is a skeleton whose file is there. */
+struct unit *dwarf_split(struct unit *u);
+void dwarf_close_split(struct dwarf *d);
 
 /* ---- dwarf_ranges.c ---- */
 

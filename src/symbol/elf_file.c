@@ -8,13 +8,18 @@
 #include "symbol/elf_file.h"
 
 #include "base/limits.h"
+#include "symbol/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libdeflate.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* glibc has had it since 2.37. */
+#ifndef ELFCOMPRESS_ZSTD
+#define ELFCOMPRESS_ZSTD 2
+#endif
 
 static const char *read_headers(struct elf_file *f, struct arena *a)
 {
@@ -118,7 +123,7 @@ static const char *begin(struct elf_file *f, struct arena *a)
 const char *elf_file_open(struct elf_file *f, const char *path, struct arena *a)
 {
     struct stat st;
-    *f = (struct elf_file){.fd = -1};
+    *f = (struct elf_file){0};
     elf_version(EV_CURRENT); /* or libelf refuses everything */
     /* A device or a pipe may block or have effects when opened: look first. */
     if (stat(path, &st))
@@ -128,11 +133,15 @@ const char *elf_file_open(struct elf_file *f, const char *path, struct arena *a)
         return "it is not a regular file";
     if ((uint64_t)st.st_size > LIMIT_ELF_BYTES)
         return "the file is too large";
-    f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (f->fd < 0)
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
         return arena_printf(a, "the file cannot be read: %s", strerror(errno));
-    f->elf = elf_begin(f->fd, ELF_C_READ_MMAP, NULL);
-    if (!f->elf) {
+    f->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    /* The file is mapped, or is read now where it cannot be: no descriptor is kept, because a
+     * program may have its debug information in thousands of files. */
+    bool good = f->elf && elf_cntl(f->elf, ELF_C_FDREAD) == 0;
+    close(fd);
+    if (!good) {
         elf_file_close(f);
         return "it is not an ELF file";
     }
@@ -142,7 +151,7 @@ const char *elf_file_open(struct elf_file *f, const char *path, struct arena *a)
 const char *elf_file_memory(struct elf_file *f, char *bytes, size_t size, struct arena *a)
 {
     elf_version(EV_CURRENT);
-    *f = (struct elf_file){.fd = -1, .elf = elf_memory(bytes, size)};
+    *f = (struct elf_file){.elf = elf_memory(bytes, size)};
     return f->elf ? begin(f, a) : "it is not an ELF file";
 }
 
@@ -150,9 +159,7 @@ void elf_file_close(struct elf_file *f)
 {
     if (f->elf)
         elf_end(f->elf);
-    if (f->fd >= 0)
-        close(f->fd);
-    *f = (struct elf_file){.fd = -1};
+    *f = (struct elf_file){0};
 }
 
 bool elf_file_vaddr(const struct elf_file *f, uint64_t offset, uint64_t *vaddr)
@@ -221,57 +228,62 @@ const struct section *elf_file_section(const struct elf_file *f, const char *nam
     return NULL;
 }
 
-/* libdeflate is three times as fast as the zlib that libelf uses. NULL: let libelf try. */
-static Elf_Data *inflate_section(const struct elf_file *f, Elf_Scn *scn, size_t header,
-                                 uint64_t size)
+/* How a section is packed. */
+struct packing {
+    bool (*unpack)(const void *in, size_t in_size, void *out, size_t out_size);
+    size_t header;      /* bytes before the data */
+    uint64_t size;      /* unpacked */
+    uint32_t ratio_max; /* the method cannot do better, so a larger claim is a lie */
+};
+
+/* "ZLIB" and the size, most significant byte first. */
+static bool read_gnu_header(const uint8_t *bytes, uint64_t size, struct packing *p)
 {
-    GElf_Shdr h;
+    if (size < 12 || memcmp(bytes, "ZLIB", 4) != 0)
+        return false;
+    *p = (struct packing){.unpack = unpack_zlib, .header = 12, .ratio_max = 1032};
+    for (int i = 4; i < 12; i++)
+        p->size = p->size << 8 | bytes[i];
+    return true;
+}
+
+static bool read_header(const struct elf_file *f, Elf_Scn *scn, struct packing *p)
+{
+    GElf_Chdr c;
+    if (!gelf_getchdr(scn, &c))
+        return false;
+    *p = (struct packing){.header = gelf_fsize(f->elf, ELF_T_CHDR, 1, EV_CURRENT),
+                          .size = c.ch_size};
+    if (c.ch_type == ELFCOMPRESS_ZLIB) {
+        p->unpack = unpack_zlib;
+        p->ratio_max = 1032;
+    } else if (c.ch_type == ELFCOMPRESS_ZSTD) {
+        p->unpack = unpack_zstd;
+        p->ratio_max = (128 << 10) / 4; /* a block of 128 KiB may be 4 bytes */
+    }
+    return p->unpack && p->header;
+}
+
+static Elf_Data *unpacked(const struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *h)
+{
+    struct packing p;
     size_t total;
-    const char *bytes = elf_rawfile(f->elf, &total);
-    if (!bytes || !gelf_getshdr(scn, &h) || h.sh_offset > total ||
-        h.sh_size > total - h.sh_offset || h.sh_size < header)
+    const uint8_t *bytes = (const uint8_t *)elf_rawfile(f->elf, &total);
+    if (!bytes || h->sh_offset > total || h->sh_size > total - h->sh_offset)
         return NULL;
-    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-    char *out = arena_alloc(f->arena, size);
-    bool good = d && libdeflate_zlib_decompress(d, bytes + h.sh_offset + header, h.sh_size - header,
-                                                out, size, NULL) == LIBDEFLATE_SUCCESS;
-    libdeflate_free_decompressor(d);
-    if (!good)
+    bytes += h->sh_offset;
+    bool good = h->sh_flags & SHF_COMPRESSED ? read_header(f, scn, &p)
+                                             : read_gnu_header(bytes, h->sh_size, &p);
+    if (!good || h->sh_size < p.header || !p.size || p.size > LIMIT_ELF_SECTION ||
+        p.size / p.ratio_max > h->sh_size)
+        return NULL;
+    char *out = arena_alloc(f->arena, p.size);
+    if (!p.unpack(bytes + p.header, h->sh_size - p.header, out, p.size))
         return NULL;
     Elf_Data *data = arena_zalloc(f->arena, sizeof *data);
     data->d_buf = out;
-    data->d_size = size;
+    data->d_size = p.size;
     return data;
-}
-
-/* "ZLIB" and the size, most significant byte first. */
-static Elf_Data *gnu_compressed(const struct elf_file *f, Elf_Scn *scn)
-{
-    enum { HEADER = 12 };
-    const Elf_Data *raw = elf_rawdata(scn, NULL);
-    if (!raw || !raw->d_buf || raw->d_size < HEADER || memcmp(raw->d_buf, "ZLIB", 4) != 0)
-        return NULL;
-    uint64_t size = 0;
-    for (int i = 4; i < HEADER; i++)
-        size = size << 8 | ((const uint8_t *)raw->d_buf)[i];
-    if (size > LIMIT_ELF_SECTION || size / 1032 > raw->d_size)
-        return NULL;
-    return inflate_section(f, scn, HEADER, size);
-}
-
-static Elf_Data *compressed(const struct elf_file *f, Elf_Scn *scn, uint64_t size)
-{
-    GElf_Chdr c;
-    /* Deflate cannot do better than 1:1032, so a larger claim is a lie; other methods can. */
-    if (!gelf_getchdr(scn, &c) || !c.ch_size || c.ch_size > LIMIT_ELF_SECTION ||
-        (c.ch_type == ELFCOMPRESS_ZLIB && c.ch_size / 1032 > size))
-        return NULL;
-    size_t header = gelf_fsize(f->elf, ELF_T_CHDR, 1, EV_CURRENT);
-    Elf_Data *d =
-        c.ch_type == ELFCOMPRESS_ZLIB && header ? inflate_section(f, scn, header, c.ch_size) : NULL;
-    if (d)
-        return d;
-    return elf_compress(scn, 0, 0) < 0 ? NULL : elf_getdata(scn, NULL);
 }
 
 Elf_Data *elf_file_data(const struct elf_file *f, const struct section *s)
@@ -280,9 +292,11 @@ Elf_Data *elf_file_data(const struct elf_file *f, const struct section *s)
     GElf_Shdr h;
     if (!scn || s->type == SHT_NOBITS || !gelf_getshdr(scn, &h))
         return NULL;
-    Elf_Data *d = h.sh_flags & SHF_COMPRESSED  ? compressed(f, scn, h.sh_size)
-                  : is_gnu_compressed(s->name) ? gnu_compressed(f, scn)
-                                               : elf_getdata(scn, NULL);
+    bool packed = h.sh_flags & SHF_COMPRESSED || is_gnu_compressed(s->name);
+    /* libelf's readers of symbols take data of its own only; nobody packs a symbol table. */
+    if (packed && s->type != SHT_PROGBITS)
+        return NULL;
+    Elf_Data *d = packed ? unpacked(f, scn, &h) : elf_getdata(scn, NULL);
     return d && d->d_buf && d->d_size ? d : NULL;
 }
 

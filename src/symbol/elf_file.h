@@ -22,8 +22,7 @@ struct section {
 /* An open ELF file. Section 0 is the null section. */
 struct elf_file {
     struct arena *arena; /* the module's: inflated sections */
-    int fd;
-    Elf *elf;
+    Elf *elf;            /* NULL: none is open */
     GElf_Ehdr ehdr;
     GElf_Phdr *phdrs;
     size_t phdr_count;

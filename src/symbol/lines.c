@@ -436,7 +436,6 @@ static void look_up(struct finder *f, const struct assignment *a, uint32_t count
     struct walk *w = f->walk;
     uint64_t *addrs = arena_array(&m->arena, count, sizeof *addrs);
     struct line_row *rows = arena_array(&m->arena, count, sizeof *rows);
-    w->unit = u;
     w->count = w->open = count;
     w->targets = arena_zarray(&m->arena, count, sizeof *w->targets);
     for (uint32_t i = 0; i < count; i++) {
@@ -444,6 +443,7 @@ static void look_up(struct finder *f, const struct assignment *a, uint32_t count
         addrs[i] = w->targets[i].addr = w->targets[i].query->addr;
     }
     dwarf_line_find(u, addrs, count, rows);
+    u = w->unit = dwarf_split(u);
     walk_unit(w);
     for (uint32_t i = 0; i < count; i++) {
         cut(&w->targets[i]);
@@ -472,8 +472,7 @@ void lines_find(struct module *m)
         return;
     if (!m->dwarf) {
         m->dwarf = arena_alloc(&m->arena, sizeof *m->dwarf);
-        dwarf_open(m->dwarf, file, file == &m->elf ? m->file : m->debug, &m->arena);
-        m->dwarf->as_llvm = m->as_llvm;
+        dwarf_open(m->dwarf, m, file, file == &m->elf ? m->file : m->debug);
     }
     struct finder f = {.module = m, .dwarf = m->dwarf, .code_low = UINT64_MAX};
     for (size_t i = 0; i < m->elf.phdr_count; i++) {

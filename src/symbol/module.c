@@ -61,7 +61,8 @@ static const char *open_module(struct module *m)
         m->file = arena_strndup(&m->arena, m->file, len - (sizeof deleted - 1));
         m->base = strrchr(m->file, '/') + 1;
     }
-    return elf_file_open(&m->elf, arena_printf(&m->arena, "%s%s", m->sysroot, m->file), &m->arena);
+    return elf_file_open(&m->elf, arena_printf(&m->arena, "%s%s", m->places.sysroot, m->file),
+                         &m->arena);
 }
 
 static const char *check_build_id(const struct module *m)
@@ -92,6 +93,9 @@ static void name_from_tables(struct module *m)
     if (m->debug_elf.elf)
         symtab_name(m, &m->debug_elf, &m->elf);
     symtab_name(m, &m->elf, &m->elf);
+    debug_file_unpack(m);
+    if (m->mini_elf.elf)
+        symtab_name(m, &m->mini_elf, &m->elf);
     if (m->lines)
         lines_find(m);
 }
@@ -160,15 +164,16 @@ static void name_from_frames(struct module *m)
 
 void module_symbolize(struct module *m)
 {
-    m->elf.fd = m->debug_elf.fd = -1;
     m->reason = open_module(m);
+    if (!m->reason) {
+        m->reason = check_build_id(m);
+        if (m->reason)
+            elf_file_close(&m->elf);
+    }
+    if (m->reason && debug_file_executable(m))
+        m->reason = NULL;
     if (m->reason)
         return;
-    m->reason = check_build_id(m);
-    if (m->reason) {
-        elf_file_close(&m->elf);
-        return;
-    }
     translate(m);
     if (!go_name(m)) {
         name_from_tables(m);
@@ -183,6 +188,8 @@ void module_symbolize(struct module *m)
 void module_close(struct module *m)
 {
     lines_close(m);
+    if (m->mini_elf.elf)
+        elf_file_close(&m->mini_elf);
     if (m->debug_elf.elf)
         elf_file_close(&m->debug_elf);
     if (m->elf.elf)

@@ -71,9 +71,9 @@ int object_open(struct object **out, const char *file, const struct object_mappi
     if (!o)
         return err_set(e, -ENOMEM, "error reading ELF file %s: out of memory", file);
     struct module *module = &o->module;
-    module->elf.fd = module->debug_elf.fd = -1;
-    module->file = module->base = arena_strdup(&module->arena, file);
-    module->sysroot = module->build_id = "";
+    module->file = arena_strdup(&module->arena, file);
+    module->base = strrchr(module->file, '/') ? strrchr(module->file, '/') + 1 : module->file;
+    module->places.sysroot = module->build_id = "";
     module->lines = module->as_llvm = true;
     o->mapping = *m;
     const char *reason = elf_file_open(&module->elf, file, &module->arena);

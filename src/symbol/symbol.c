@@ -74,7 +74,10 @@ static void find_modules(struct job *j)
         m->file = text(j, mp->file);
         m->build_id = text(j, mp->build_id);
         m->base = strrchr(m->file, '/') ? strrchr(m->file, '/') + 1 : m->file;
-        m->sysroot = j->o.sysroot ? j->o.sysroot : "";
+        m->places = (struct debug_places){.sysroot = j->o.sysroot ? j->o.sysroot : "",
+                                          .debug_dirs = j->o.debug_dirs,
+                                          .progress = j->o.progress,
+                                          .progress_ctx = j->o.progress_ctx};
         m->lines = j->o.lines;
         if (j->o.open_as)
             m->open_as = j->o.open_as(j->o.open_ctx, m->file, m->build_id);
@@ -277,6 +280,9 @@ static uint64_t collect(struct job *j)
         s->file = arena_strdup(&p->arena, m->file);
         s->reason = m->reason ? arena_strdup(&p->arena, m->reason) : NULL;
         s->debug = m->debug ? arena_strdup(&p->arena, m->debug) : NULL;
+        s->not_fetched = m->not_fetched ? arena_strdup(&p->arena, m->not_fetched) : NULL;
+        s->without_split = m->no_split;
+        s->split_name = m->no_split ? arena_strdup(&p->arena, m->no_split_name) : NULL;
         s->locations = m->asked;
         for (uint32_t i = 0; !m->reason && i < m->query_count; i++) {
             struct query *q = &m->queries[i];

@@ -33,7 +33,14 @@ struct symbol_options {
     bool lines;          /* read DWARF: lines and inlined frames (default); else names only */
     bool force;          /* also mappings and locations that have functions already */
     const char *sysroot; /* put before the files' names and the debug directory; NULL: none */
-    unsigned threads;    /* at most so many at work; 0: one per processor this process may use */
+    /* Where debug files are looked for before /usr/lib/debug, with colons between the directories;
+     * NULL: $STROBE_DEBUG_DIR. Each is laid out as that one is. */
+    const char *debug_dirs;
+    /* Called while a debug file is fetched from a server (DEBUGINFOD_URLS, symbol/debuginfod.h), by
+     * the threads at work; with done and total 0 when it has ended. May be NULL. */
+    void (*progress)(void *ctx, const char *name, uint64_t done, uint64_t total);
+    void *progress_ctx;
+    unsigned threads; /* at most so many at work; 0: one per processor this process may use */
     /* The path under which the bytes of a mapping's file are, where its name would not do (deleted,
      * in a container): "/proc/self/fd/5". NULL: its name. The string must stay. */
     const char *(*open_as)(void *ctx, const char *file, const char *build_id);
@@ -42,10 +49,13 @@ struct symbol_options {
 
 /* What became of one file. Strings live in the profile's arena. */
 struct symbol_module {
-    const char *file;   /* the mapping's file */
-    const char *reason; /* a sentence saying why it could not be used; NULL: it was */
-    const char *debug;  /* the separate debug file that was used as well, or NULL */
-    uint32_t locations; /* of the profile that lie in it and were looked up */
+    const char *file;        /* the mapping's file */
+    const char *reason;      /* a sentence saying why it could not be used; NULL: it was */
+    const char *debug;       /* the separate debug file that was used as well, or NULL */
+    const char *not_fetched; /* why one could not be had from a server, or NULL */
+    uint32_t without_split;  /* units whose .dwo file was not found … */
+    const char *split_name;  /* … such as this one */
+    uint32_t locations;      /* of the profile that lie in it and were looked up */
     uint32_t with_function;
     uint32_t with_line;
 };

@@ -36,29 +36,50 @@ struct query {
     uint32_t frame_count;
 };
 
+/* Where debug files may be besides the usual places; all strings outlive the module. */
+struct debug_places {
+    const char *sysroot;    /* put before every path; "" if none */
+    const char *debug_dirs; /* with colons between them; NULL: what STROBE_DEBUG_DIR says */
+    void (*progress)(void *ctx, const char *name, uint64_t done, uint64_t total); /* or NULL */
+    void *progress_ctx;
+};
+
 struct module {
     const char *file;     /* the profile's name of it, NUL-terminated */
     const char *build_id; /* hexadecimal, "" if unknown */
     const char *base;     /* basename for module!0x… names */
-    const char *sysroot;  /* "" if none */
-    const char *open_as;  /* where the file's bytes are read instead, or NULL */
+    struct debug_places places;
+    const char *open_as; /* where the file's bytes are read instead, or NULL */
     bool lines;
     bool as_llvm; /* files as llvm-symbolizer writes them, where that is odd */
     struct arena arena;
     struct query *queries;       /* addr holds the file's offset until the file is open */
     uint32_t query_count, asked; /* asked: before those outside of the file were dropped */
     const char *reason;
-    const char *debug;
+    const char *debug;         /* the path of debug_elf, or NULL */
+    const char *not_fetched;   /* why a debug file could not be had from a server, or NULL */
+    uint32_t no_split;         /* units whose .dwo file is not there … */
+    const char *no_split_name; /* … such as this one */
     struct elf_file elf;       /* the mapped file */
     struct elf_file debug_elf; /* the separate debug file; .elf NULL if there is none */
+    struct elf_file mini_elf;  /* the symbols in .gnu_debugdata, likewise */
     struct dwarf *dwarf;       /* of one of the two, or NULL */
 };
 
 /* ---- debug_file.c ---- */
 
-/* Looks for the separate debug file of m->elf by build id, then by .gnu_debuglink, and opens it as
- * m->debug_elf if it is the right one. */
+/* Looks for the separate debug file of m->elf by build id, by .gnu_debuglink, and on the servers of
+ * debuginfod, and opens it as m->debug_elf if it is the right one. */
 void debug_file_find(struct module *m);
+/* Opens the debug file with this build id, found in the debug directories or on a server, as `out`.
+ * Returns its path or NULL. */
+const char *debug_file_by_id(struct module *m, const uint8_t *id, size_t size,
+                             struct elf_file *out);
+/* Opens a copy of the binary itself as m->elf, from a server: the one on this machine is another.
+ */
+bool debug_file_executable(struct module *m);
+/* Opens what is in .gnu_debugdata as m->mini_elf, if there is something. */
+void debug_file_unpack(struct module *m);
 
 /* ---- go_names.c ---- */
 

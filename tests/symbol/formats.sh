@@ -65,7 +65,7 @@ matrix() {
     done
     try names "$1" -O2
     try names "$1" -O2 -no-pie -fno-pie
-    try names "$1" -O2 -g -gsplit-dwarf
+    try lines "$1" -O2 -g -gsplit-dwarf
     try stripped "$1" -O2 -s
     try stripped "$1" -O2 -s -no-pie -fno-pie
     try stripped "$1" -O2 -s -static
