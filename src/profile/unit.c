@@ -51,15 +51,17 @@ static const struct {
     {"petagcu", {UNIT_GCU, 1e15, "P*GCU"}},
 };
 
-static const double default_factor[] = {
-    [UNIT_NONE] = 1, [UNIT_MEMORY] = 1, [UNIT_TIME] = 1e9, [UNIT_GCU] = 1};
+static const struct unit defaults[] = {[UNIT_NONE] = {UNIT_NONE, 1, ""},
+                                       [UNIT_MEMORY] = {UNIT_MEMORY, 1, "B"},
+                                       [UNIT_TIME] = {UNIT_TIME, 1e9, "s"},
+                                       [UNIT_GCU] = {UNIT_GCU, 1, "GCU"}};
 
 struct unit unit_find(struct profile_str name)
 {
     char text[16]; /* longer than every name */
     size_t n = name.len, characters = 0;
     if (n == 0 || n >= sizeof text)
-        return (struct unit){UNIT_NONE, 1, ""};
+        return defaults[UNIT_NONE];
     for (size_t i = 0; i < n; i++) {
         char c = name.ptr[i];
         text[i] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
@@ -70,13 +72,31 @@ struct unit unit_find(struct profile_str name)
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (strlen(units[i].name) == n && memcmp(units[i].name, text, n) == 0)
             return units[i].unit;
-    return (struct unit){UNIT_NONE, 1, ""};
+    return defaults[UNIT_NONE];
+}
+
+struct unit unit_of_family(struct unit wanted, enum unit_family family)
+{
+    return wanted.family == family ? wanted : defaults[family];
+}
+
+struct unit unit_largest(enum unit_family family, double value)
+{
+    struct unit largest = defaults[family];
+    double factor = 0;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        struct unit u = units[i].unit;
+        if (u.family == family && u.factor > factor && value / u.factor >= 1.0) {
+            largest = u;
+            factor = u.factor;
+        }
+    }
+    return largest;
 }
 
 double unit_convert(int64_t value, struct unit from, struct unit to)
 {
     if (from.family == UNIT_NONE)
         return (double)value;
-    double base = (double)value * from.factor;
-    return base / (to.family == from.family ? to.factor : default_factor[from.family]);
+    return (double)value * from.factor / unit_of_family(to, from.family).factor;
 }

@@ -18,6 +18,13 @@ struct unit {
  * Family UNIT_NONE when pprof does not know it. */
 struct unit unit_find(struct profile_str name);
 
+/* `wanted` when it is of the family, else the unit in which pprof shows the family (B, s, GCU). */
+struct unit unit_of_family(struct unit wanted, enum unit_family family);
+
+/* The largest unit in which a value, in bytes, nanoseconds or GCU, is at least 1; the family's
+ * default (as above) when there is none. */
+struct unit unit_largest(enum unit_family family, double value);
+
 /* pprof's Scale for two given units: `value` of `from` in `to`; unchanged when `from` is not known;
  * in the family's default unit (B, s, GCU) when `to` is not of the same family. */
 double unit_convert(int64_t value, struct unit from, struct unit to);
