@@ -67,8 +67,8 @@ static uint32_t node_of(struct builder *b, const struct graph_info *info)
     struct graph_frames *f = b->f;
     if (f->node_count == b->node_cap) {
         uint32_t cap = b->node_cap ? b->node_cap * 2 : 1024;
-        f->infos = arena_grow(&f->arena, f->infos, b->node_cap * sizeof *f->infos,
-                              cap * sizeof *f->infos);
+        f->infos =
+            arena_grow(&f->arena, f->infos, b->node_cap * sizeof *f->infos, cap * sizeof *f->infos);
         b->node_cap = cap;
     }
     f->infos[f->node_count] = *info;

@@ -49,8 +49,8 @@ uint32_t names_intern(struct names *n, const char *s, size_t len)
         return *slot;
     if (n->count == n->cap) {
         uint32_t cap = n->cap ? n->cap * 2 : 256;
-        n->items = arena_grow(n->arena, n->items, n->cap * sizeof *n->items,
-                              cap * sizeof *n->items);
+        n->items =
+            arena_grow(n->arena, n->items, n->cap * sizeof *n->items, cap * sizeof *n->items);
         n->cap = cap;
     }
     n->items[n->count] = (struct names_item){s, (uint32_t)len};

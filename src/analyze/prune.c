@@ -44,8 +44,8 @@ static bool *unwanted_functions(struct profile *p, struct regex *drop, struct re
         if (!s.len)
             continue;
         s = simplify(s);
-        unwanted[i] = regex_matches(drop, s.ptr, s.len) &&
-                      !(keep && regex_matches(keep, s.ptr, s.len));
+        unwanted[i] =
+            regex_matches(drop, s.ptr, s.len) && !(keep && regex_matches(keep, s.ptr, s.len));
     }
     return unwanted;
 }

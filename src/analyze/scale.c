@@ -53,8 +53,8 @@ static bool same_string(const struct profile *a, uint32_t x, const struct profil
     return s.len == t.len && !memcmp(s.ptr, t.ptr, s.len);
 }
 
-static bool same_type(const struct profile *a, struct profile_value_type x,
-                      const struct profile *b, struct profile_value_type y)
+static bool same_type(const struct profile *a, struct profile_value_type x, const struct profile *b,
+                      struct profile_value_type y)
 {
     return same_string(a, x.type, b, y.type) && same_string(a, x.unit, b, y.unit);
 }
@@ -104,7 +104,6 @@ void refine_set_label(struct profile *p, const char *key, const char *value)
 {
     uint32_t key_string = profile_intern_cstr(p, key);
     uint32_t value_string = profile_intern_cstr(p, value);
-    size_t len = strlen(key);
     struct profile_label *labels =
         arena_array(&p->arena, p->label_count + p->sample_count, sizeof *labels);
     uint64_t out = 0, first = 0;
@@ -113,8 +112,7 @@ void refine_set_label(struct profile *p, const char *key, const char *value)
         labels[out++] = (struct profile_label){.key = key_string, .str = value_string};
         for (; first < last; first++) {
             struct profile_label l = p->labels[first];
-            struct profile_str s = p->strings[l.key];
-            if (!l.str || s.len != len || memcmp(s.ptr, key, len))
+            if (!l.str || !profile_str_is(p->strings[l.key], key))
                 labels[out++] = l;
         }
         p->sample_label_end[i] = out;

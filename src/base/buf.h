@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct buf {
-    char *data;  /* not NUL-terminated; owned by the arena */
-    size_t len;  /* <= cap */
+    char *data; /* not NUL-terminated; owned by the arena */
+    size_t len; /* <= cap */
     size_t cap;
     int failed;
     struct arena *arena;

@@ -391,7 +391,7 @@ enum gotext_parse gotext_parse_float(const char *s, double *out)
 
 enum gotext_parse gotext_parse_bool(const char *s, bool *out)
 {
-    static const char *const words[] = {"1", "t", "T", "true", "TRUE", "True",
+    static const char *const words[] = {"1", "t", "T", "true",  "TRUE",  "True",
                                         "0", "f", "F", "false", "FALSE", "False"};
     for (int i = 0; i < 12; i++) {
         if (!strcmp(s, words[i])) {

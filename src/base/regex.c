@@ -100,16 +100,16 @@ static bool matches_by_automaton(struct regex *re, const char *s, size_t len)
         re->workspace = malloc(DFA_WORKSPACE * sizeof *re->workspace);
     if (!re->workspace)
         return false;
-    int rc = pcre2_dfa_match(re->code, (PCRE2_SPTR)s, len, 0,
-                             PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, re->data, NULL,
-                             re->workspace, DFA_WORKSPACE);
+    int rc =
+        pcre2_dfa_match(re->code, (PCRE2_SPTR)s, len, 0, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST,
+                        re->data, NULL, re->workspace, DFA_WORKSPACE);
     return rc >= 0;
 }
 
 static bool matches_valid(struct regex *re, const char *s, size_t len)
 {
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)s, len, 0, PCRE2_NO_UTF_CHECK, re->data,
-                         re->context);
+    int rc =
+        pcre2_match(re->code, (PCRE2_SPTR)s, len, 0, PCRE2_NO_UTF_CHECK, re->data, re->context);
     if (rc >= 0)
         return true;
     if (rc == PCRE2_ERROR_NOMATCH)
