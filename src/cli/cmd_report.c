@@ -132,7 +132,8 @@ static int run(int argc, char **argv, const struct pprof_front *front, bool text
     }                                                                                              \
     int cmd_##id(int argc, char **argv)                                                            \
     {                                                                                              \
-        static const struct pprof_front front = {"strobe " name, command, operands, help_##id};    \
+        static const struct pprof_front front = {"strobe " name, command, false, operands,         \
+                                                 help_##id};                                       \
         return run(argc, argv, &front, text);                                                      \
     }
 
@@ -233,7 +234,7 @@ static int find_format(int argc, char **argv, const char **command)
 
 int cmd_convert(int argc, char **argv)
 {
-    struct pprof_front front = {"strobe convert", NULL, PPROF_FILES, help_convert};
+    struct pprof_front front = {"strobe convert", NULL, false, PPROF_FILES, help_convert};
     argc = find_format(argc, argv, &front.command);
     if (!argc)
         return 2;
@@ -253,6 +254,6 @@ int cmd_convert(int argc, char **argv)
 
 int cmd_pprof(int argc, char **argv)
 {
-    static const struct pprof_front front = {"pprof", NULL, PPROF_FILES, NULL};
+    static const struct pprof_front front = {"pprof", NULL, false, PPROF_FILES, NULL};
     return pprof_main(argc, argv, &front);
 }

@@ -30,7 +30,7 @@ struct arguments {
     struct settings *settings;
     struct source *source;
     const char *base, *diff_base;
-    bool no_browser, values[VALUE_FLAGS];
+    bool values[VALUE_FLAGS];
     bool choices[CHOICES_MAX];               /* in the order of the tables */
     bool command_set[COMMANDS_MAX];          /* of commands without parameter */
     const char *command_param[COMMANDS_MAX]; /* of those with one, "" for not given */
@@ -54,7 +54,7 @@ static void add_source_flags(struct arguments *a)
     add_flag(a, "seconds", OPTION_INT, &s->seconds);
     add_flag(a, "tools", OPTION_STRING, &a->source->tools);
     add_flag(a, "http", OPTION_STRING, &s->http);
-    add_flag(a, "no_browser", OPTION_BOOL, &a->no_browser);
+    add_flag(a, "no_browser", OPTION_BOOL, &a->source->no_browser);
     add_flag(a, "tls_cert", OPTION_STRING, &a->source->tls_cert);
     add_flag(a, "tls_key", OPTION_STRING, &a->source->tls_key);
     add_flag(a, "tls_ca", OPTION_STRING, &a->source->tls_ca);
@@ -184,7 +184,7 @@ static int settle(struct arguments *a, const struct pprof_front *front, struct r
     if (r->command && *s->http)
         return err_set(e, -EINVAL,
                        "-http is not compatible with an output format on the command line");
-    if (a->no_browser && !*s->http)
+    if (s->no_browser && !*s->http)
         return err_set(e, -EINVAL, "-no_browser only makes sense with -http");
     settle_values(a);
     return settle_bases(a, e);
@@ -222,10 +222,8 @@ static void begin(struct arguments *a, struct request *r)
                                      .tls_cert = "",
                                      .tls_key = "",
                                      .tls_ca = ""}};
-    *a = (struct arguments){.settings = &r->settings,
-                            .source = &r->source,
-                            .base = "",
-                            .diff_base = ""};
+    *a = (struct arguments){
+        .settings = &r->settings, .source = &r->source, .base = "", .diff_base = ""};
     settings_default(&r->settings);
     for (size_t i = 0; i < COMMANDS_MAX; i++)
         a->command_param[i] = "";
@@ -236,14 +234,16 @@ enum arguments_result arguments_parse(int argc, char **argv, const struct pprof_
 {
     struct arguments a;
     begin(&a, r);
-    r->source.exact = !front->command;
+    bool is_pprof = !front->command && !front->web;
+    r->source.exact = is_pprof;
+    r->source.http = front->web ? ":" : "";
     add_source_flags(&a);
     add_option_flags(&a);
     if (front->command)
         add_flag(&a, "o", OPTION_STRING, &r->settings.output);
-    else
+    else if (is_pprof)
         add_command_flags(&a);
-    enum flags_result rc = parse_all(&a, argc, argv, front->command != NULL, e);
+    enum flags_result rc = parse_all(&a, argc, argv, !is_pprof, e);
     if (rc != FLAGS_OK)
         return rc == FLAGS_HELP ? ARGUMENTS_HELP : ARGUMENTS_USAGE;
     if (front->operands != PPROF_FILES && take_operand(&a, front, r, e))

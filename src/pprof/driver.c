@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The driver's entry: arguments, sources, one command or the shell. What pprof has beyond this
- * version (the web server, further reports) is refused by name before anything is read. */
+ * The driver's entry: arguments, sources, one command, the page or the shell. A report that this
+ * version has not is refused by name before anything is read. */
 #include "pprof/output.h"
 #include "pprof/pprof_internal.h"
 #include "report/report.h"
@@ -28,10 +28,7 @@ static int check_command(const struct request *r, struct err *e)
     int rc = 0;
     arena_init(&scratch);
     buf_init(&text, &scratch);
-    if (*r->source.http)
-        rc = err_set(e, -ENOTSUP,
-                     "-http is not in this version; 'strobe web FILE' serves a flame graph");
-    else if (c && !report_find(c->report))
+    if (c && !report_find(c->report))
         rc = err_set(e, -ENOTSUP, "the report -%s is not in this version, which has %s", c->name,
                      list_commands(&text));
     arena_free(&scratch);
@@ -91,7 +88,9 @@ int pprof_main(int argc, char **argv, const struct pprof_front *front)
     struct profile *p;
     if (check_command(&request, &e) || sources_read(&p, &request.source, &e))
         return fail(front, &e);
-    int rc = request.command ? run_command(p, &request, &e) : shell_run(p, &request, &e);
+    int rc = request.command        ? run_command(p, &request, &e)
+             : *request.source.http ? serve_run(p, &request, &e)
+                                    : shell_run(p, &request, &e);
     sources_free(p);
     output_clean();
     return rc ? fail(front, &e) : 0;

@@ -193,28 +193,42 @@ static void split_words(char *text, char *words[WORDS_MAX], const char *file)
     words[n] = NULL;
 }
 
-static int show_file(const char *viewer, const char *path, bool in_shell, struct err *e)
+/* Starts the first viewer that there is. */
+static int start_viewer(const char *viewer, const char *what, pid_t *pid, struct err *e)
 {
     const char *viewers[VIEWERS_MAX];
     size_t count = list_viewers(viewer, viewers);
     int rc = 0;
     for (size_t i = 0; i < count; i++) {
         char text[PATH_MAX], *words[WORDS_MAX];
-        struct timespec start;
-        pid_t pid;
         snprintf(text, sizeof text, "%s", viewers[i]);
-        split_words(text, words, path);
-        if (in_shell)
-            setpgid(0, 0); /* Ctrl-C in the shell is not for viewers */
-        rc = external_start(words, -1, -1, &pid, e);
-        if (rc)
-            continue;
-        clock_gettime(CLOCK_MONOTONIC, &start);
-        rc = in_shell ? 0 : external_wait(pid, e);
-        wait_a_second(&start);
-        return rc;
+        split_words(text, words, what);
+        rc = external_start(words, -1, -1, pid, e);
+        if (!rc)
+            break;
     }
     return rc;
+}
+
+static int show_file(const char *viewer, const char *path, bool in_shell, struct err *e)
+{
+    struct timespec start;
+    pid_t pid;
+    if (in_shell)
+        setpgid(0, 0); /* Ctrl-C in the shell is not for viewers */
+    int rc = start_viewer(viewer, path, &pid, e);
+    if (rc)
+        return rc;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    rc = in_shell ? 0 : external_wait(pid, e);
+    wait_a_second(&start);
+    return rc;
+}
+
+int output_browse(const char *url, struct err *e)
+{
+    pid_t pid;
+    return start_viewer("web", url, &pid, e);
 }
 
 static int view(const struct buf *bytes, const struct command *c, bool in_shell, struct err *e)

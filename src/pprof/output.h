@@ -14,6 +14,8 @@ struct output {
 
 /* Prints the command's report. Nothing is written when the report fails. */
 int output_report(struct report *r, const struct command *c, const struct output *o, struct err *e);
+/* Opens an address in the first browser that can be started. */
+int output_browse(const char *url, struct err *e);
 /* Removes the files that viewers were given. */
 void output_clean(void);
 

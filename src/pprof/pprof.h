@@ -17,8 +17,9 @@ enum pprof_operands {
  * of it with a friendlier front: options may stand behind files, -o is -output, "-" is standard
  * input. */
 struct pprof_front {
-    const char *program; /* before error messages: "pprof", "strobe top" */
-    const char *command; /* the only command, or NULL: the flags name it */
+    const char *program;          /* before error messages: "pprof", "strobe top" */
+    const char *command;          /* the only command, or NULL: the flags name it */
+    bool web;                     /* the page is the only command: -http has a default */
     enum pprof_operands operands; /* PPROF_FILES with pprof's own front */
     void (*print_help)(void); /* the answer to -h on standard output; NULL: pprof's usage text */
 };

@@ -24,6 +24,7 @@ struct source {
     const char *symbolize, *http, *comment;
     const char *tools; /* where the tools for binaries are, "" for $PATH */
     const char *tls_cert, *tls_key, *tls_ca;
+    bool no_browser;
     bool exact; /* as pprof: its error texts without ours behind them, no "-" for standard input */
 };
 
@@ -85,6 +86,12 @@ int symbolize(struct profile *p, const struct source *s, struct symbolz *origins
 int run_command(struct profile *p, const struct request *request, struct err *e);
 /* What the shell says of a profile when it begins. */
 void run_greet(struct profile *p, const struct settings *s);
+
+/* ---- serve.c ---- */
+
+/* Serves the page on source.http until a signal, which ends the process as it would have, unless it
+ * is no exact pprof: then 0 is returned. */
+int serve_run(struct profile *p, const struct request *request, struct err *e);
 
 /* ---- shell.c ---- */
 

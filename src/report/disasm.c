@@ -25,6 +25,7 @@ struct routine {
     const char *file;
     struct located *nodes; /* ascending */
     uint32_t node_count;
+    int64_t flat;
 };
 
 struct printer {
@@ -129,7 +130,7 @@ static void add_routines(struct printer *w, const struct profile_mapping *m, str
         uint32_t end = first_at(nodes, node_count, symbols[i].end);
         if (first < end)
             w->routines[w->routine_count++] =
-                (struct routine){symbols[i], file, nodes + first, end - first};
+                (struct routine){symbols[i], file, nodes + first, end - first, 0};
     }
 }
 
@@ -165,6 +166,26 @@ static int by_name(const void *a, const void *b)
     if (order)
         return order;
     return (x->symbol.start > y->symbol.start) - (x->symbol.start < y->symbol.start);
+}
+
+static int by_flat(const void *a, const void *b)
+{
+    const struct routine *x = a, *y = b;
+    if (x->flat != y->flat)
+        return x->flat > y->flat ? -1 : 1;
+    return by_name(a, b);
+}
+
+/* By name all, else the heaviest. */
+static void choose_routines(struct printer *w)
+{
+    int64_t max = w->r->o.max_listed;
+    for (uint32_t i = 0; i < w->routine_count; i++)
+        for (uint32_t k = 0; k < w->routines[i].node_count; k++)
+            w->routines[i].flat += w->graph.flat[w->routines[i].nodes[k].node];
+    sort_list(w->routines, w->routine_count, sizeof *w->routines, max > 0 ? by_flat : by_name);
+    if (max > 0 && w->routine_count > max)
+        w->routine_count = (uint32_t)max;
 }
 
 static int check_found(const struct printer *w, struct err *e)
@@ -318,7 +339,7 @@ int report_disasm(struct report *r, struct out *out, struct err *e)
     find_routines(&w);
     int rc = check_found(&w, e);
     if (!rc) {
-        sort_list(w.routines, w.routine_count, sizeof *w.routines, by_name);
+        choose_routines(&w);
         out_printf(out, "Total: %s\n", report_value(r, r->total));
     }
     for (uint32_t i = 0; !rc && i < w.routine_count; i++)

@@ -346,6 +346,7 @@ static int make_options(const struct preparing *c, struct report_options *o, str
         .by_cum = !strcmp(s->sort, "cum"),
         .drop_negative = s->drop_negative,
         .escape_all = c->q->escape_all,
+        .max_listed = c->q->max_listed,
         .call_tree = s->call_tree,
         .node_count = s->nodecount,
         .node_fraction = s->nodefraction,
@@ -400,6 +401,47 @@ int prepare_report(struct prepared *r, struct profile *p, const struct prepare_r
         rc = apply_filters(&c, e);
     if (!rc)
         aggregate(&c);
+    return rc;
+}
+
+static int check_filters(const struct preparing *c, struct err *e)
+{
+    struct filters f = {0};
+    struct regex *rx = NULL;
+    int rc = make_filters(&f, c, e);
+    free_filters(&f);
+    for (size_t i = 0; !rc && i < c->q->more_count; i++) {
+        const struct prepare_filter *more = &c->q->more[i];
+        struct tag_filter *tags = NULL;
+        if (!strncmp(more->option->name, "tag", 3))
+            rc = tag_filter_make(&tags, more->option->name, more->value, &c->q->say, e);
+        else
+            rc = compile(&rx, more->option->name, more->value, e);
+        tag_filter_free(tags);
+        regex_free(rx);
+        rx = NULL;
+    }
+    if (!rc)
+        rc = compile(&rx, "tagshow", c->s->tagshow, e);
+    regex_free(rx);
+    rx = NULL;
+    if (!rc)
+        rc = compile(&rx, "taghide", c->s->taghide, e);
+    regex_free(rx);
+    return rc;
+}
+
+int prepare_check(const struct profile *p, const struct prepare_request *q, struct err *e)
+{
+    struct preparing c = {.q = q, .s = q->settings};
+    uint32_t index;
+    int rc = c.s->relative_percentages ? check_filters(&c, e) : 0;
+    if (!rc)
+        rc = prepare_find_index(p, c.s->sample_index, &index, e);
+    if (!rc && c.s->divide_by == 0)
+        rc = err_set(e, -EINVAL, "zero divisor specified");
+    if (!rc && !c.s->relative_percentages)
+        rc = check_filters(&c, e);
     return rc;
 }
 

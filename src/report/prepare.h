@@ -27,6 +27,7 @@ struct prepare_request {
     const char *tools;     /* of reports with a param: as -tools */
     const char *symbolize; /* likewise, as -symbolize: "fastlocal" holds for listings too */
     bool escape_all;       /* see report_options */
+    int64_t max_listed;    /* likewise */
     struct refine_say say; /* gets warnings: filters that match nothing, units that differ */
 };
 
@@ -46,6 +47,9 @@ struct prepared {
 int prepare_report(struct prepared *r, struct profile *p, const struct prepare_request *q,
                    struct err *e);
 void prepare_end(struct prepared *r);
+
+/* The errors that prepare_report would have, without touching the profile: cheap for any size. */
+int prepare_check(const struct profile *p, const struct prepare_request *q, struct err *e);
 
 /* Begins the report of the profile as it is, without refining it: what the shell greets with. */
 int prepare_plain(struct prepared *r, struct profile *p, const struct prepare_request *q,

@@ -32,6 +32,7 @@ struct report_options {
     struct regex *symbol;                /* of reports that take an expression */
     struct object_tools *tools;          /* of those that disassemble */
     bool intel_syntax;                   /* theirs */
+    int64_t max_listed; /* > 0: at most so many functions of -disasm, those with the most first */
 };
 
 struct report {

@@ -68,11 +68,11 @@ const struct option options[] = {
     {"normalize", OPTION_BOOL, FIELD(normalize), "norm", true, NULL,
      "Scales profile based on the base profile.\n"},
     {"sort", OPTION_CHOICE, FIELD(sort), "sort", true, sorts, ""},
-    {"tagroot", OPTION_STRING, FIELD(tagroot), NULL, true, NULL,
+    {"tagroot", OPTION_STRING, FIELD(tagroot), "tagroot", true, NULL,
      "Adds pseudo stack frames for labels key/value pairs at the callstack root.\n"
      "A comma-separated list of label keys.\n"
      "The first key creates frames at the new root.\n"},
-    {"tagleaf", OPTION_STRING, FIELD(tagleaf), NULL, true, NULL,
+    {"tagleaf", OPTION_STRING, FIELD(tagleaf), "tagleaf", true, NULL,
      "Adds pseudo stack frames for labels key/value pairs at the callstack leaf.\n"
      "A comma-separated list of label keys.\n"
      "The last key creates frames at the new leaf.\n"},
@@ -259,17 +259,6 @@ int settings_set(struct settings *s, const struct option *o, const char *value, 
         *(double *)target = x;
         return 0;
     }
-    }
-    return 0;
-}
-
-int settings_from_url(struct settings *s, const char *(*get)(void *arg, const char *name),
-                      void *arg, struct err *e)
-{
-    for (const struct option *o = options; o->name; o++) {
-        const char *value = o->url ? get(arg, o->url) : NULL;
-        if (value && *value && settings_set(s, o, value, e))
-            return err_prefix(e, "error setting config field %s", o->name);
     }
     return 0;
 }

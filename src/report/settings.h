@@ -44,9 +44,10 @@ struct option_choice {
 struct option {
     const char *name;
     enum option_type type;
-    size_t offset;                       /* in struct settings */
-    const char *url;                     /* parameter in the web's addresses, or NULL */
-    bool saved;                          /* in the settings file */
+    size_t offset;   /* in struct settings */
+    const char *url; /* parameter in the web's addresses, or NULL; pprof has none for tagroot and
+                        tagleaf, which it saves and then forgets */
+    bool saved;      /* in the settings file */
     const struct option_choice *choices; /* of OPTION_CHOICE: each is a flag of its own */
     const char *help; /* lines, as pprof has them with or without a last newline; the first alone
                          in the usage text */
@@ -68,11 +69,30 @@ const struct option *settings_find(const char *name, const char **choice);
 /* Sets a field from text, as the shell and the web's addresses give it; the text is borrowed.
  * -EINVAL with pprof's words when it does not fit, and nothing is changed. */
 int settings_set(struct settings *s, const struct option *o, const char *value, struct err *e);
+/* The field as text. */
+void settings_get(struct settings *s, const struct option *o, struct buf *out);
+
+/* ---- settings_url.c ---- */
+
 /* Sets the fields that an address has parameters for (applyURL). `get` has the value of one: NULL
  * and "" leave a field as it is. */
 int settings_from_url(struct settings *s, const char *(*get)(void *arg, const char *name),
                       void *arg, struct err *e);
-/* The field as text. */
-void settings_get(struct settings *s, const struct option *o, struct buf *out);
+
+/* The parameters of an address in their order; a name may stand there several times. */
+struct settings_params {
+    struct settings_param {
+        const char *name, *value;
+        size_t place;
+    } * items;
+    size_t count, room;
+};
+void settings_params_add(struct settings_params *q, struct arena *a, const char *name,
+                         const char *value);
+/* Makes the parameters say what the settings that are saved say; defaults are left out (makeURL).
+ * Whether that changed anything. */
+bool settings_to_url(struct settings *s, struct settings_params *q, struct arena *a);
+/* As a query, sorted by name and escaped as Go's url.Values does it. */
+void settings_params_encode(struct settings_params *q, struct buf *out);
 
 #endif

@@ -48,7 +48,8 @@ struct weblist {
     uint32_t binary_count;
 };
 
-/* At most `max_files` files, the heaviest first; with -1 all by name. -ENOENT when no function
+/* At most `max_files` files, the heaviest first; with -1 all by name, with 0 it is only found out
+ * whether there are any. -ENOENT when no function
  * matches the report's expression (which may be NULL: all). */
 int weblist_make(struct weblist *w, struct report *r, int64_t max_files, struct err *e);
 void weblist_free(struct weblist *w);

@@ -697,6 +697,8 @@ int weblist_make(struct weblist *w, struct report *r, int64_t max_files, struct 
     if (!any)
         return err_set(e, -ENOENT, "no matches found for regexp: %s",
                        r->o.symbol ? regex_pattern(r->o.symbol) : "");
+    if (!max_files)
+        return 0;
     add_code(&m);
     add_weights(&m);
     make_listing(&m, w, max_files);

@@ -99,6 +99,31 @@ bool address_host_is_loopback(const char *text)
     return (!port || parse_port(port, &number)) && parse_host(&a, host);
 }
 
+/* The host of "host:port", without brackets, in `copy`; NULL if it is something else. */
+static const char *host_of(char copy[256], const char *text)
+{
+    char *host, *port;
+    uint16_t number;
+    int n = snprintf(copy, 256, "%s", text);
+    bool fits = n > 0 && n < 256 && split(copy, &host, &port) && *host;
+    return fits && (!port || parse_port(port, &number)) ? host : NULL;
+}
+
+bool address_host_is(const char *text, const char *name)
+{
+    char copy[256];
+    const char *host = host_of(copy, text);
+    return host && !strcasecmp(host, name);
+}
+
+bool address_host_is_literal(const char *text)
+{
+    char copy[256];
+    struct in6_addr a;
+    const char *host = host_of(copy, text);
+    return host && (inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1);
+}
+
 static void print_url(const struct sockaddr_storage *sock, char *url, size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "";

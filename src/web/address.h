@@ -22,6 +22,10 @@ int address_parse(struct address *a, const char *text, struct err *e);
 /* Whether a Host header, with or without port, names this machine: one of the hosts above. */
 bool address_host_is_loopback(const char *host);
 
+/* Whether a Host header names `name`, or an address in numbers. */
+bool address_host_is(const char *host, const char *name);
+bool address_host_is_literal(const char *host);
+
 /* A listening socket, and its address as a URL without a path. Returns the descriptor or a negative
  * errno with a sentence. */
 int address_listen(const struct address *a, char *url, size_t url_size, struct err *e);

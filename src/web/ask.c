@@ -155,6 +155,7 @@ int ask_report(struct http_exchange *x, const struct ask *from, const struct ask
         .tools = from->tools,
         .symbolize = from->symbolize,
         .escape_all = o->escape_all,
+        .max_listed = o->max_listed,
         .say = ask_say(x),
     };
     profile_copy(&copy, from->profile);

@@ -17,6 +17,10 @@
 #include "report/prepare.h"
 #include "web/http.h"
 
+enum {
+    ASK_LISTED = 50
+}; /* files, or functions, of one listing of source or code: pprof's number */
+
 /* What is asked, and what the command line said of it. Borrowed. */
 struct ask {
     const struct profile *profile;
@@ -30,6 +34,7 @@ struct ask_options {
     const char *param;       /* its regular expression, or NULL */
     int64_t node_count;      /* > 0: in place of the address's */
     const char *granularity; /* likewise; NULL: none */
+    int64_t max_listed;      /* see report_options */
     bool escape_all;
 };
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char content_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -32,7 +33,7 @@ static const char *const fixed_headers[][2] = {
 struct http_server {
     struct MHD_Daemon *daemon;
     struct http_options options;
-    char url[64];
+    char url[320];
     atomic_size_t receiving; /* bytes of bodies that are held */
     atomic_int open_requests;
 };
@@ -42,6 +43,7 @@ struct request {
     struct http_server *server;
     struct http_exchange x;
     struct buf body;
+    bool begun;       /* its headers are read */
     bool refused;     /* the answer is there; a body is read and dropped */
     size_t held;      /* of server->receiving */
     uint64_t dropped; /* bytes that came after the refusal */
@@ -140,13 +142,28 @@ static bool refuse_method(struct http_exchange *x, const struct http_route *r, b
     return true;
 }
 
+/* Pages from elsewhere can reach a server by a name that they make point here, but not by its
+ * address. A server that others may reach is asked by them for a name that is known. */
+static bool host_is_ours(const struct http_server *s, const char *host)
+{
+    char name[256] = "";
+    const char *given = s->options.socket > 0 ? s->options.host : NULL;
+    if (address_host_is_loopback(host))
+        return true;
+    if (!given || address_host_is_loopback(given))
+        return false;
+    gethostname(name, sizeof name - 1);
+    return address_host_is_literal(host) || address_host_is(host, given) ||
+           address_host_is(host, name);
+}
+
 /* What can be said against a request before its body: true if it is refused. */
 static bool refuse(struct http_server *s, struct http_exchange *x)
 {
     const char *host = http_header(x, MHD_HTTP_HEADER_HOST);
     bool reads =
         !strcmp(x->method, MHD_HTTP_METHOD_GET) || !strcmp(x->method, MHD_HTTP_METHOD_HEAD);
-    if (!host || !address_host_is_loopback(host)) {
+    if (!host || !host_is_ours(s, host)) {
         http_reply_error(x, MHD_HTTP_FORBIDDEN, "this page is served to this machine only: open %s",
                          s->url);
         return true;
@@ -158,6 +175,8 @@ static bool refuse(struct http_server *s, struct http_exchange *x)
     }
     const struct http_route page = {.serve = s->options.not_found};
     const struct http_route *r = find_route(s, x->path);
+    if (r && r->any_method)
+        return false;
     if (refuse_method(x, r ? r : &page, reads))
         return true;
     if (reads)
@@ -217,15 +236,16 @@ static void answer(struct request *q)
     x->body.size = q->body.len;
     if (!r)
         q->server->options.not_found(x);
-    else if (!strcmp(x->method, MHD_HTTP_METHOD_POST))
+    else if (!r->any_method && !strcmp(x->method, MHD_HTTP_METHOD_POST))
         r->post(x);
     else
         r->serve(x);
 }
 
-static struct request *open_request(struct http_server *s, struct MHD_Connection *connection,
-                                    const char *path, const char *method)
+/* The first that is heard of a request: its address as it was sent. NULL when memory is out. */
+static void *open_request(void *arg, const char *uri, struct MHD_Connection *connection)
 {
+    struct http_server *s = arg;
     struct request *q = calloc(1, sizeof *q);
     struct arena *arena = calloc(1, sizeof *arena);
     if (!q || !arena) {
@@ -234,10 +254,9 @@ static struct request *open_request(struct http_server *s, struct MHD_Connection
         return NULL;
     }
     q->server = s;
-    q->x = (struct http_exchange){
-        .app = s->options.app, .path = path, .method = method, .arena = arena};
-    q->x.connection = connection;
-    q->x.takes_gzip = takes_gzip(connection);
+    const char *query = strchr(uri, '?');
+    q->x = (struct http_exchange){.app = s->options.app, .arena = arena, .connection = connection};
+    q->x.query = query ? arena_strndup(arena, query + 1, strlen(query + 1)) : "";
     buf_init(&q->body, arena);
     atomic_fetch_add(&s->open_requests, 1);
     return q;
@@ -253,10 +272,13 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 {
     struct http_server *s = arg;
     struct request *q = *state;
-    if (!q) {
-        *state = q = open_request(s, connection, path, method);
-        if (!q)
-            return MHD_NO;
+    if (!q)
+        return MHD_NO;
+    if (!q->begun) {
+        q->begun = true;
+        q->x.path = path;
+        q->x.method = method;
+        q->x.takes_gzip = takes_gzip(connection);
         q->refused = refuse(s, &q->x);
         if (length_fits(q))
             return MHD_YES;
@@ -288,17 +310,25 @@ static void end_request(void *arg, struct MHD_Connection *connection, void **sta
     *state = NULL;
 }
 
-int http_start(struct http_server **out, const struct http_options *o, struct err *e)
+/* The socket of the options, or one of their address; a negative errno with a sentence. */
+static int open_socket(struct http_server *s, const struct http_options *o, struct err *e)
 {
     struct address a;
+    if (o->socket > 0) {
+        snprintf(s->url, sizeof s->url, "%s", o->url);
+        return o->socket;
+    }
     int r = address_parse(&a, o->address, e);
-    if (r)
-        return r;
+    return r ? r : address_listen(&a, s->url, sizeof s->url, e);
+}
+
+int http_start(struct http_server **out, const struct http_options *o, struct err *e)
+{
     struct http_server *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(e, -ENOMEM, "out of memory");
     s->options = *o;
-    int fd = address_listen(&a, s->url, sizeof s->url, e);
+    int fd = open_socket(s, o, e);
     if (fd < 0) {
         free(s);
         return fd;
@@ -311,12 +341,14 @@ int http_start(struct http_server **out, const struct http_options *o, struct er
     s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
                                  MHD_OPTION_CONNECTION_LIMIT, 128u, MHD_OPTION_CONNECTION_TIMEOUT,
                                  60u, MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
+                                 MHD_OPTION_URI_LOG_CALLBACK, open_request, s,
                                  MHD_OPTION_THREAD_STACK_SIZE, (size_t)(1u << 20), MHD_OPTION_END);
     if (!s->daemon) {
         address_close(fd);
         *out = NULL;
         free(s);
-        return err_set(e, -EIO, "cannot start the web server on %s", o->address);
+        return err_set(e, -EIO, "cannot start the web server on %s",
+                       o->socket > 0 ? o->url : o->address);
     }
     return 0;
 }
@@ -373,6 +405,19 @@ void http_query_each(const struct http_exchange *x,
 const char *http_header(const struct http_exchange *x, const char *name)
 {
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+bool http_is_own_request(const struct http_exchange *x)
+{
+    const char *site = http_header(x, "Sec-Fetch-Site"), *referer = http_header(x, "Referer");
+    const char *host = http_header(x, MHD_HTTP_HEADER_HOST);
+    if (site)
+        return !strcmp(site, "same-origin") || !strcmp(site, "none");
+    if (!referer)
+        return true;
+    size_t n = strlen(host);
+    return !strncmp(referer, "http://", 7) && !strncasecmp(referer + 7, host, n) &&
+           (!referer[7 + n] || referer[7 + n] == '/');
 }
 
 void http_reply_header(struct http_exchange *x, const char *name, const char *value)

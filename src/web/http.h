@@ -27,6 +27,7 @@ struct http_exchange {
     void *app;           /* as given to http_start */
     const char *method;  /* as sent */
     const char *path;    /* of the request, percent-decoded */
+    const char *query;   /* as sent, behind the "?"; "" */
     bool takes_gzip;     /* the client accepts Content-Encoding: gzip */
     struct arena *arena; /* lives until the reply is sent */
     struct MHD_Connection *connection;
@@ -54,10 +55,16 @@ struct http_route {
     const char *path; /* exact, or a prefix if it ends in '/' and is longer than "/" */
     void (*serve)(struct http_exchange *x); /* GET and HEAD; may be NULL */
     void (*post)(struct http_exchange *x);  /* POST; may be NULL */
+    bool any_method; /* `serve` answers all methods, without a token: it makes sure itself */
 };
 
 struct http_options {
-    const char *address;             /* HOST:PORT as in -http; "" and ":0" are a free port */
+    const char *address; /* HOST:PORT as in -http; "" and ":0" are a free port */
+    int socket;          /* > 0: listens already; `address` is not read */
+    const char *url;     /* with `socket`: what it is called */
+    const char *host;    /* with `socket`: the name or address it was opened by. If that is not this
+                            machine's alone, requests may come from others, and name it, its address
+                            or this machine's name as their Host */
     const struct http_route *routes; /* ends with a NULL path; the first that fits answers */
     void (*not_found)(struct http_exchange *x);
     void *app;
@@ -69,6 +76,11 @@ struct http_options {
 };
 
 struct http_server;
+
+/* Whether a request that changes something was made by one of our own pages, by hand or by a
+ * program, and not by a page from elsewhere: by Sec-Fetch-Site, else by Referer. Origin is looked
+ * at for all requests. */
+bool http_is_own_request(const struct http_exchange *x);
 
 /* Listens and serves on threads of its own until http_stop. Errors: an address that is none, or not
  * of this machine alone (-EINVAL), in use (-EADDRINUSE), or what the system says. The options'

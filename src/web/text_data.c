@@ -17,7 +17,8 @@ void text_data_serve(struct http_exchange *x, const struct ask *from)
                          "'re' the regular expression if it takes one");
         return;
     }
-    struct ask_options o = {.command = name, .param = c->has_param ? param : NULL};
+    struct ask_options o = {
+        .command = name, .param = c->has_param ? param : NULL, .max_listed = ASK_LISTED};
     if (!strcmp(name, "peek"))
         o.granularity = "lines"; /* as in pprof's page */
     if (ask_text(x, from, &o, &text, &e))

@@ -2,8 +2,9 @@
  *
  * One profile in a browser. What is asked for is built anew each time: the page keeps what it has
  * got, and a refined profile would seldom be asked for twice. */
-#include "web/viewer.h"
+#include "web/viewer_internal.h"
 #include "web/assets.h"
+#include "web/configs.h"
 #include "web/graph_data.h"
 #include "web/text_data.h"
 #include "web/view.h"
@@ -11,66 +12,60 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct viewer {
-    const struct profile *profile;
-    const char *title;
-    struct http_server *server;
-};
-
-static void serve_page(struct http_exchange *x)
-{
-    assets_serve_path(x, "/index.html", 200);
-}
-
 static void serve_profile(struct http_exchange *x)
 {
     const struct viewer *v = x->app;
-    view_serve(x, &(struct ask){.profile = v->profile}, v->title);
+    view_serve(x, &v->options.ask, v->options.title);
 }
 
 static void serve_text(struct http_exchange *x)
 {
     const struct viewer *v = x->app;
-    text_data_serve(x, &(struct ask){.profile = v->profile});
+    text_data_serve(x, &v->options.ask);
 }
 
 static void serve_graph(struct http_exchange *x)
 {
     const struct viewer *v = x->app;
-    graph_data_serve(x, &(struct ask){.profile = v->profile});
+    graph_data_serve(x, &v->options.ask);
+}
+
+static void serve_configs(struct http_exchange *x)
+{
+    const struct viewer *v = x->app;
+    configs_serve(x, v->options.configs_path);
 }
 
 static const struct http_route routes[] = {
-    {"/", serve_page},
-    {"/assets/", assets_serve},
-    {"/api/profile", serve_profile},
-    {"/api/text", serve_text},
-    {"/api/graph", serve_graph},
-    {NULL, NULL},
+    {.path = "/ui/", .serve = pages_serve, .any_method = true},
+    {.path = "/assets/", .serve = assets_serve},
+    {.path = "/api/profile", .serve = serve_profile},
+    {.path = "/api/text", .serve = serve_text},
+    {.path = "/api/graph", .serve = serve_graph},
+    {.path = "/api/configs", .serve = serve_configs},
+    {.path = "/api/", .serve = assets_not_found},
+    {.path = NULL},
 };
 
-int viewer_start(struct viewer **out, const struct profile *p, const char *title,
-                 const char *address, struct err *e)
+int viewer_start(struct viewer **out, const struct viewer_options *o, struct err *e)
 {
     struct viewer *v = calloc(1, sizeof *v);
     if (!v)
         return err_set(e, -ENOMEM, "out of memory");
-    v->profile = p;
-    v->title = title;
-    struct http_options o = {
-        .address = address, .routes = routes, .not_found = assets_not_found, .app = v};
-    int r = http_start(&v->server, &o, e);
+    v->options = *o;
+    struct http_options http = {.socket = o->socket,
+                                .url = o->url,
+                                .host = o->host,
+                                .routes = routes,
+                                .not_found = pages_redirect,
+                                .app = v};
+    int r = http_start(&v->server, &http, e);
     if (r) {
         viewer_stop(v);
         return r;
     }
     *out = v;
     return 0;
-}
-
-const char *viewer_url(const struct viewer *v)
-{
-    return http_url(v->server);
 }
 
 void viewer_stop(struct viewer *v)

@@ -129,7 +129,7 @@ function ask(url: string, path: string, method = "GET", host?: string): Promise<
 test("the server answers this machine only, and only reads", async () => {
   const server = await serve(join(golden, CPU), join(golden, CPU));
   try {
-    const page = await ask(server.url, "/");
+    const page = await ask(server.url, "/ui/flamegraph");
     expect(page.status).toBe(200);
     expect(page.body).toMatch(/\/assets\/app-[0-9a-f]{12}\.js/);
     expect(page.headers["content-security-policy"]).toContain("default-src 'none'");
@@ -138,17 +138,17 @@ test("the server answers this machine only, and only reads", async () => {
     expect((await ask(server.url, script)).headers["cache-control"]).toContain("immutable");
     expect((await ask(server.url, "/", "GET", "evil.example")).status).toBe(403);
     expect((await ask(server.url, "/", "POST")).status).toBe(405);
-    expect((await ask(server.url, "/", "HEAD")).body).toBe("");
-    const missing = await ask(server.url, "/nothing");
+    expect((await ask(server.url, "/ui/top", "HEAD")).body).toBe("");
+    const missing = await ask(server.url, "/assets/nothing");
     expect(missing.status).toBe(404);
     expect(missing.body).toContain("There is nothing at this address.");
     const wrong = await ask(server.url, "/api/profile?si=bogus");
-    expect(wrong.status).toBe(404);
-    expect(JSON.parse(wrong.body)).toEqual({ error: "the profile has no sample type 'bogus'" });
+    expect(wrong.status).toBe(400);
+    expect(JSON.parse(wrong.body).error).toMatch(/^sample_index "bogus" must be one of: \[/);
     const expression = await ask(server.url, "/api/profile?f=(");
     expect(expression.status).toBe(400);
     expect(JSON.parse(expression.body)).toEqual({
-      error: "f=(: error parsing regexp: missing closing ): `(`",
+      error: "parsing focus regexp: error parsing regexp: missing closing ): `(`",
     });
     expect((await ask(server.url, "/api/profile?walk=sideways")).status).toBe(400);
     expect((await ask(server.url, "/api/profile")).body).toContain(

@@ -175,6 +175,51 @@ export function routeToParams(r: Route): URLSearchParams {
   return q;
 }
 
+// ---- pprof's addresses ----
+
+/** The views that have an address of their own under /ui/, as pprof has it; others are `view=`. */
+const uiPrefix = "/ui/";
+const viewPaths: Partial<Record<View, string>> = {
+  flame: "flamegraph",
+  top: "top",
+  graph: "graph",
+  peek: "peek",
+  source: "source",
+  disasm: "disasm",
+};
+
+/** The name in a pivot that pprof's page made of one, by a click on a box. */
+function pivotName(pivot: string): string | undefined {
+  if (!pivot.startsWith("^") || !pivot.endsWith("$")) return undefined;
+  const name = pivot.slice(1, -1).replace(/\\(\W)/g, "\0$1");
+  const plain = name.replace(/\0./g, "");
+  return /[\\^$.*+?()[\]{}|]/.test(plain) ? undefined : name.replace(/\0/g, "");
+}
+
+/** Reads a whole address: the view is in the path where it is pprof's. */
+export function routeFromUrl(path: string, query: string): Route {
+  const r = routeFromQuery(query);
+  const q = new URLSearchParams(query);
+  if (!path.startsWith(uiPrefix) || q.has("view")) return r;
+  const name = path.slice(uiPrefix.length);
+  r.view = viewNames.find((view) => viewPaths[view] === name) ?? "flame";
+  const pivot = q.get("p"); // of pprof's flame graph: a function in the middle
+  if (r.view !== "flame" || !pivot) return r;
+  const of = pivotName(pivot);
+  if (of) return { ...r, view: "calls", pivot: of, selected: of };
+  return { ...r, query: r.query || pivot };
+}
+
+/** The address of a route, seen from the page at `path`. */
+export function routeToUrl(path: string, r: Route): string {
+  if (!path.startsWith(uiPrefix)) return `${path}${routeToQuery(r)}`;
+  const own = viewPaths[r.view];
+  const q = routeToParams(r);
+  if (own) q.delete("view");
+  const text = q.toString();
+  return `${uiPrefix}${own ?? "flamegraph"}${text ? `?${text}` : ""}`;
+}
+
 export function routeToQuery(r: Route): string {
   const text = routeToParams(r).toString();
   return text ? `?${text}` : "";

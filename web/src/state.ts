@@ -9,9 +9,9 @@ import { findFunction, functionNameOf, type Profile } from "./data/profile.ts";
 import { fetchProfile, keptProfile, profileUrl, type Source, type Walk } from "./data/source.ts";
 import { makeGraph, type Graph } from "./flame/graph.ts";
 import { searchPattern } from "./flame/search.ts";
-import { routeFromQuery, routeToQuery, type Refinement, type Route } from "./route.ts";
+import { routeFromUrl, routeToQuery, routeToUrl, type Refinement, type Route } from "./route.ts";
 
-export const route = signal<Route>(routeFromQuery(location.search));
+export const route = signal<Route>(routeFromUrl(location.pathname, location.search));
 export const source = signal<Source | undefined>(undefined);
 export const failure = signal("");
 export const loading = signal(true);
@@ -72,7 +72,7 @@ let writtenAt = -WRITE_MS;
 let writeTimer = 0;
 
 function urlOf(r: Route): string {
-  return `${location.pathname}${routeToQuery(r)}`;
+  return routeToUrl(location.pathname, r);
 }
 
 function writeUrl(): void {
@@ -187,6 +187,6 @@ export function followHistory(): void {
   addEventListener("popstate", () => {
     clearTimeout(writeTimer);
     writeTimer = 0;
-    route.value = routeFromQuery(location.search);
+    route.value = routeFromUrl(location.pathname, location.search);
   });
 }
