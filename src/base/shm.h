@@ -46,6 +46,7 @@ enum shm_backend {
     SHM_BACKEND_SIGTRAP, /* perf_event task-clock, synchronous SIGTRAP: kernel time included */
     SHM_BACKEND_SIGNAL,  /* perf_event task-clock, F_SETSIG: only user time is interrupted */
     SHM_BACKEND_TIMER, /* timer_create on the thread's CPU clock: expires on the scheduler's tick */
+    SHM_BACKEND_ITIMER, /* setitimer: one for the process, its signal to whoever runs */
     SHM_BACKEND_COUNT
 };
 

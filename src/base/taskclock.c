@@ -133,18 +133,31 @@ static bool sigtrap_usable(struct taskclock *clock, bool forced, bool thorough)
     return forced || !thorough || passes_in_child(clock);
 }
 
+/* A sandbox may not know of timers, and each takes one of the signals that RLIMIT_SIGPENDING lets
+ * this user queue. */
+static bool makes_timers(void)
+{
+    struct sigevent ev = {.sigev_notify = SIGEV_NONE};
+    int id;
+    if (sigsafe_syscall3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &ev, &id) < 0)
+        return false;
+    sigsafe_syscall1(SYS_timer_delete, id);
+    return true;
+}
+
 struct taskclock taskclock_probe(enum shm_backend want, bool thorough)
 {
     struct taskclock clock = {0};
     if (want == SHM_BACKEND_AUTO || want == SHM_BACKEND_SIGTRAP)
         if (sigtrap_usable(&clock, want == SHM_BACKEND_SIGTRAP, thorough))
             return clock;
-    if (want != SHM_BACKEND_TIMER) {
+    if (want != SHM_BACKEND_TIMER && want != SHM_BACKEND_ITIMER) {
         clock = (struct taskclock){SHM_BACKEND_SIGNAL, true};
         if (opens(&clock))
             return clock;
     }
-    return (struct taskclock){SHM_BACKEND_TIMER, false};
+    bool timers = want != SHM_BACKEND_ITIMER && makes_timers();
+    return (struct taskclock){timers ? SHM_BACKEND_TIMER : SHM_BACKEND_ITIMER, false};
 }
 
 /* A signal that the thread sends to itself takes the way of ours but for the timer's interrupt and
@@ -183,6 +196,8 @@ static const char *const names[SHM_BACKEND_COUNT][2] = {
     [SHM_BACKEND_SIGTRAP] = {"sigtrap", "perf_event task-clock, SIGTRAP"},
     [SHM_BACKEND_SIGNAL] = {"signal", "perf_event task-clock, signal in user mode"},
     [SHM_BACKEND_TIMER] = {"timer", "CPU-time timers on the scheduler's tick"},
+    [SHM_BACKEND_ITIMER] = {"itimer", "the process's one profiling timer, SIGPROF on the "
+                                      "scheduler's tick"},
 };
 
 const char *taskclock_backend_name(enum shm_backend backend)

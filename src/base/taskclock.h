@@ -47,7 +47,7 @@ int taskclock_cost_parse(const char *text);
 
 /* "perf_event task-clock by SIGTRAP" and so on, for comments and messages. */
 const char *taskclock_backend_name(enum shm_backend backend);
-/* Parses STROBE_BACKEND: auto, sigtrap, signal, timer. -1 if unknown. */
+/* Parses STROBE_BACKEND: auto, sigtrap, signal, timer, itimer. -1 if unknown. */
 int taskclock_backend_parse(const char *name);
 
 #endif

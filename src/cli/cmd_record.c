@@ -90,7 +90,7 @@ static int read_environment(struct args *a)
     v = getenv("STROBE_BACKEND");
     int backend = v && *v ? taskclock_backend_parse(v) : 0;
     if (backend < 0)
-        return complain("STROBE_BACKEND=%s is not one of auto, sigtrap, signal, timer", v);
+        return complain("STROBE_BACKEND=%s is not one of auto, sigtrap, signal, timer, itimer", v);
     a->backend = (enum shm_backend)backend;
     v = getenv("STROBE_MAX_COST");
     a->max_cost_ppm = v && *v ? taskclock_cost_parse(v) : LIMIT_COST_PPM_DEFAULT;

@@ -10,6 +10,7 @@
  * with another, only raises the weight of the next sample (docs/architecture.md, "Sampling"). */
 #include "base/sigsafe.h"
 #include "runtime/here.h"
+#include "runtime/modtable.h"
 #include "runtime/runtime.h"
 
 #include <linux/perf_event.h>
@@ -56,6 +57,7 @@ void runtime_handlers_forget(void)
     atomic_store(&scratch_used, 0);
     atomic_store(&rt.walkers, 0);
     atomic_store(&rt.closers, 0);
+    modtable_forget();
 }
 
 void runtime_note_altstack(struct thread *t, const void *base, size_t size)
@@ -186,16 +188,25 @@ static void walk_copy(const struct unwind_regs *regs, struct scratch *s, struct 
     unwind_walk(rt.cache, regs, &b, to);
 }
 
+static void walk_known(struct thread *t, const struct unwind_regs *regs, struct scratch *s,
+                       struct unwind_trace *to)
+{
+    struct unwind_bounds b;
+    if (readable_bounds(t, regs->r[UNWIND_SP], &b))
+        unwind_walk(rt.cache, regs, &b, to);
+    else
+        walk_copy(regs, s, to);
+}
+
 static void walk(struct thread *t, const struct unwind_regs *regs, struct scratch *s,
                  struct stacktab_key *key)
 {
-    struct unwind_bounds b;
     struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
     key->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
-    if (readable_bounds(t, regs->r[UNWIND_SP], &b))
-        unwind_walk(rt.cache, regs, &b, &to);
-    else
-        walk_copy(regs, s, &to);
+    walk_known(t, regs, s, &to);
+    if ((to.end == UNWIND_TRUNCATED || (to.flags & UNWIND_APPROXIMATE)) &&
+        modtable_scan((char *)s->stack, sizeof s->stack))
+        walk_known(t, regs, s, &to);
     key->depth = (uint16_t)to.depth;
     key->flags = to.end == UNWIND_ROOT    ? 0
                  : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
@@ -348,7 +359,8 @@ int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds)
 static struct thread nobody = {.next_point_ns = UINT64_MAX, .stride = 1, .fd = -1, .timer = -1};
 
 /* Our signals are told apart by their siginfo: a timer carries the entry's address, SIGTRAP the
- * perf event's data, SIGURG the event's descriptor. */
+ * perf event's data, SIGURG the event's descriptor. The process's profiling timer carries nothing:
+ * its signal means whoever runs. */
 static struct thread *find_thread(const siginfo_t *si)
 {
     struct thread *t = NULL;
@@ -362,6 +374,9 @@ static struct thread *find_thread(const siginfo_t *si)
         t = thread_of(runtime_tid());
         if (t && t->signal_fd != si->si_fd)
             t = NULL;
+    } else if (si->si_code == SI_KERNEL && si->si_signo == SIGPROF && !itimer_is_theirs()) {
+        t = thread_of(runtime_tid());
+        return t ? t : &nobody;
     }
     if (!t || !in_table(t))
         return NULL;

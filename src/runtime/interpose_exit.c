@@ -4,6 +4,7 @@
  * address may mean another function. */
 #include "base/sigsafe.h"
 #include "runtime/interpose.h"
+#include "runtime/modtable.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -51,8 +52,11 @@ INTERPOSE int dlclose(void *handle)
     atomic_store(&rt.closing_tid, runtime_tid());
     atomic_fetch_add(&rt.closers, 1);
     runtime_wait_for_handlers();
+    modtable_drop();
     int r = real(handle);
     runtime_modules_changed();
+    modtable_drop(); /* our own handler may have found what is gone now */
+    runtime_find_modules();
     atomic_fetch_sub(&rt.closers, 1);
     return r;
 }

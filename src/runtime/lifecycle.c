@@ -75,12 +75,19 @@ static bool take_slot(uint64_t *origin_ns)
     return true;
 }
 
+static int signal_of(uint32_t backend)
+{
+    return backend == SHM_BACKEND_SIGTRAP  ? SIGTRAP
+           : backend == SHM_BACKEND_ITIMER ? SIGPROF
+                                           : SIGURG;
+}
+
 int runtime_begin(enum sink sink)
 {
     uint64_t origin = 0;
     bool at_start = sink == SINK_SHM || !rt.started_by_call;
     rt.pid = runtime_pid();
-    rt.signo = rt.clock.backend == SHM_BACKEND_SIGTRAP ? SIGTRAP : SIGURG;
+    rt.signo = signal_of(rt.clock.backend);
     if (sink == SINK_SHM && !take_slot(&origin))
         return -ENOSPC;
     int r = rt.kinds & SHM_KIND_CPU ? signals_install(sink == SINK_TABLE) : 0;
@@ -116,6 +123,7 @@ int runtime_begin(enum sink sink)
 static void drop_threads(void)
 {
     uint32_t high = atomic_load(&rt.threads_high);
+    itimer_forget();
     for (uint32_t i = 0; i < high; i++) {
         struct thread *t = &rt.threads[i];
         t->page = NULL;    /* mappings of events are not inherited, */
@@ -190,13 +198,22 @@ static uint64_t own_clock(void)
     return atomic_load(&rt.denied) & NEED_CLOCK ? 0 : sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+/* Points that passed while the program had the process's only timer belong to no stack. */
+static bool book_unclocked(struct thread *t, uint64_t points)
+{
+    uint64_t pc = SHM_PSEUDO_UNSAMPLED;
+    if (points && itimer_is_theirs())
+        runtime_sample_pcs(t->tid, points, &pc, 1);
+    return itimer_is_theirs();
+}
+
 static void end_thread(struct thread *t)
 {
     if (runtime_pid() != rt.pid || !atomic_load(&t->used) || t->tid != runtime_tid())
         return; /* profiling was stopped meanwhile: the entry is another thread's or nobody's */
     if (runtime_is_sampling()) {
         uint64_t points = runtime_points_passed(t, own_clock());
-        if (points && !runtime_sample_last(t, points))
+        if (points && !book_unclocked(t, points) && !runtime_sample_last(t, points))
             runtime_sample_thread_end(t, points);
     }
     runtime_disarm(t);
@@ -226,7 +243,7 @@ static void book_other_threads(const struct thread *self)
             continue;
         uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(taskclock_of_thread(t->tid)));
         uint64_t pc = SHM_PSEUDO_EXIT;
-        if (points && !runtime_sample_last(t, points))
+        if (points && !book_unclocked(t, points) && !runtime_sample_last(t, points))
             runtime_sample_pcs(t->tid, points, &pc, 1);
     }
 }
@@ -234,7 +251,7 @@ static void book_other_threads(const struct thread *self)
 static void book_self(struct thread *self, const void *caller, enum shm_pseudo pseudo)
 {
     uint64_t points = self ? runtime_points_passed(self, own_clock()) : 0;
-    if (points && !runtime_sample_last(self, points))
+    if (points && !book_unclocked(self, points) && !runtime_sample_last(self, points))
         runtime_sample_here(self, points, caller, pseudo);
 }
 
@@ -328,6 +345,7 @@ struct shm_process *runtime_exec_begin(const void *caller)
          * no handler for it and would die. */
         if (self)
             runtime_disarm(self);
+        itimer_stop(); /* it would go on in the new image */
         book_self(self, caller, SHM_PSEUDO_EXEC);
     }
     if (!rt.shm && pid == rt.pid) {

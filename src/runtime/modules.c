@@ -10,6 +10,7 @@
  * same module twice, which the reader of the list does not mind. Nothing is ever removed: when
  * addresses are used again, the epoch tells which module a sample meant. */
 #include "base/sigsafe.h"
+#include "runtime/modtable.h"
 #include "runtime/runtime.h"
 
 #include <elf.h>
@@ -85,9 +86,10 @@ static bool starts_with(const char *s, const char *with)
 static void read_path(const struct unwind_module *m, struct module *to)
 {
     const struct link_map *lm = m->link_map;
-    const char *name = lm && lm->l_name ? lm->l_name : "";
+    const char *name = lm ? lm->l_name : modtable_path(m->start);
+    name = name ? name : "";
     to->path_len = 0;
-    if (starts_with(name, "linux-vdso") || starts_with(name, "linux-gate")) {
+    if (starts_with(name, "linux-vdso") || starts_with(name, "[vdso]") || starts_with(name, "linux-gate")) {
         append_path(to, "[vdso]");
     } else if (!name[0]) {
         append_path(to, rt.exe);

@@ -141,7 +141,7 @@ static const struct option options[] = {
      set_http},
     {"STROBE_MAX_COST", "1", "percent of CPU time; where sampling costs more, its rate is lowered",
      set_max_cost},
-    {"STROBE_BACKEND", "auto", "sampling clock: auto, sigtrap, signal, timer", set_backend},
+    {"STROBE_BACKEND", "auto", "sampling clock: auto, sigtrap, signal, timer, itimer", set_backend},
     {"STROBE_SEED", "0", "fixes every random choice, for tests; 0 is random", set_seed},
     {"STROBE_EXEC", "", "set by libstrobe for the next image of a process", set_nothing},
     {"STROBE_RECORD", "", "set by `strobe record` for the programs it runs", set_record},

@@ -18,6 +18,9 @@
 #include <stdint.h>
 #include <strobe/strobe.h>
 
+/* struct thread's timer where the process has one for all threads. */
+#define TIMER_SHARED 0x7fffffff
+
 enum { RUNTIME_THREADS = 4096, RUNTIME_MODULES = 1024, RUNTIME_PATH = 512 };
 
 /* Where samples go. */
@@ -56,7 +59,7 @@ struct thread {
     uint64_t window_cost_ticks;
     uint32_t trust;                   /* … at most this many, because so far they came on time */
     _Atomic uintptr_t alt_lo, alt_hi; /* its alternate signal stack */
-    _Atomic int timer;                /* its kernel timer's id, or -1 */
+    _Atomic int timer;                /* its kernel timer's id, TIMER_SHARED, or -1 */
     _Atomic bool first;               /* the event still has the length of the first interval */
     _Atomic uintptr_t start;          /* address of its start routine, 0 = unknown */
 };
@@ -141,6 +144,9 @@ int runtime_map(void);
 struct thread *runtime_self(void);
 void runtime_set_self(struct thread *t);
 
+/* Makes the table of modules anew, where libc has no search for handlers. Inside our dlclose. */
+void runtime_find_modules(void);
+
 /* ---- handler.c (signal-safe) ---- */
 void runtime_handler(int sig, siginfo_t *si, void *context);
 /* Waits until no handler of another thread is at work; bounded, because a thread may be stopped in
@@ -186,6 +192,20 @@ uintptr_t runtime_stack_end(uintptr_t sp);
 /* Moves a descriptor of ours out of the range that the program's own take, close-on-exec. Returns
  * it, or a negative errno, and `fd` stands where it stood. */
 int runtime_move_high(int fd);
+
+/* ---- itimer.c (signal-safe) ---- */
+/* The process's one profiling timer: starts it, unless it runs. False: it is the program's, or the
+ * kernel has none. */
+bool itimer_start(void);
+void itimer_stop(void);
+/* In a forked child, which inherits none. */
+void itimer_forget(void);
+/* Whether the program has taken it: its signals are not ours any more. */
+bool itimer_is_theirs(void);
+/* Whether it runs for us in this process. */
+bool itimer_is_ours(void);
+/* The program sets it: threads go on without a clock (counted). */
+void itimer_give_way(void);
 
 /* ---- sampler.c ---- */
 /* A free entry for a new thread, or NULL (counted). */

@@ -252,6 +252,14 @@ static bool arm_timer(struct thread *t, uint32_t tid)
     return false;
 }
 
+static bool share_timer(struct thread *t)
+{
+    if (!itimer_start())
+        return false;
+    t->timer = TIMER_SHARED;
+    return true;
+}
+
 /* ---- both ---- */
 
 /* Of the points that were to come every stride-th stays, at random which, and weighs as many: the
@@ -282,13 +290,15 @@ bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns)
     t->ticks = t->unread = t->trust = 0;
     t->clock_ns = t->clock_ticks = 0;
     t->tid = tid;
-    if (rt.clock.backend != SHM_BACKEND_TIMER && arm_event(t, tid, first)) {
+    bool by_event =
+        rt.clock.backend == SHM_BACKEND_SIGTRAP || rt.clock.backend == SHM_BACKEND_SIGNAL;
+    if (by_event && arm_event(t, tid, first)) {
         if (tid == rt.pid)
             map_event(t);
         return true;
     }
     t->first = false;
-    if (arm_timer(t, tid))
+    if (rt.clock.backend == SHM_BACKEND_ITIMER ? share_timer(t) : arm_timer(t, tid))
         return true;
     atomic_fetch_add(&rt.threads_lost, 1);
     if (rt.process)
@@ -300,7 +310,7 @@ void runtime_disarm(struct thread *t)
 {
     drop_fd(t);
     drop_page(atomic_exchange(&t->page, NULL));
-    if (t->timer >= 0)
+    if (t->timer >= 0 && t->timer != TIMER_SHARED)
         sigsafe_syscall1(SYS_timer_delete, t->timer);
     t->timer = -1;
 }
@@ -308,6 +318,7 @@ void runtime_disarm(struct thread *t)
 void runtime_disarm_all(void)
 {
     uint32_t high = atomic_load(&rt.threads_high);
+    itimer_stop();
     for (uint32_t i = 0; i < high; i++)
         if (atomic_load(&rt.threads[i].used))
             runtime_disarm(&rt.threads[i]);

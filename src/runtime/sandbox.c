@@ -50,6 +50,8 @@ static const struct use {
     {SYS_timer_create, 0, NEED_ARM, true},
     {SYS_timer_settime, 0, NEED_ARM, true},
     {SYS_timer_delete, 0, NEED_ARM, true},
+    {SYS_setitimer, 0, NEED_ARM, true},
+    {SYS_getitimer, 0, NEED_ARM, true},
     {SYS_sigaltstack, 0, NEED_ARM, true},
     {SYS_rt_sigprocmask, 0, NEED_ARM, true},
     {SYS_rt_sigaction, 0, NEED_ARM, true},
@@ -176,7 +178,9 @@ void sandbox_begins(bool strict, const struct sock_fprog *p)
     int saved = errno;
     /* A profile that can neither be sampled further nor written later is written now. */
     bool unwritable = !rt.shm && (denied & (NEED_FILE | NEED_CLOCK));
-    if ((denied & NEED_RETURN) || strict || unwritable)
+    /* The process's timer does not say whose time it counted. */
+    bool unweighed = rt.clock.backend == SHM_BACKEND_ITIMER && (denied & NEED_CLOCK);
+    if ((denied & NEED_RETURN) || strict || unwritable || unweighed)
         runtime_give_up();
     atomic_fetch_or(&rt.denied, denied);
     errno = saved;

@@ -80,6 +80,7 @@ static void hold_back(int sig, siginfo_t *si, ucontext_t *context)
     siginfo_t dropped;
     if (t)
         runtime_disarm(t);
+    itimer_stop();
     held = true;
     while (sigsafe_syscall4(SYS_rt_sigtimedwait, &bit, &dropped, &now, sizeof bit) == sig)
         continue; /* a tick of ours would swallow the signal: one can be pending */

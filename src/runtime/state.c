@@ -3,11 +3,13 @@
  * libstrobe's state and its memory. Everything is mapped once, before the first sample, and touched
  * only as far as it is used: a program with ten threads and twenty modules pays for those. The one
  * thread-local word is for code outside of handlers; handlers find their thread by the signal. */
+#include "runtime/modtable.h"
 #include "runtime/runtime.h"
 
 #include "base/sigsafe.h"
 
 #include <errno.h>
+#include <link.h>
 #include <sys/mman.h>
 
 struct runtime rt;
@@ -50,6 +52,49 @@ static void *map_zeroed(size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* Without /proc: what the loader says, which may not be asked in handlers. */
+static int add_loaded(struct dl_phdr_info *info, size_t size, void *to)
+{
+    struct unwind_module m = {.start = UINTPTR_MAX};
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+        uintptr_t lo = info->dlpi_addr + ph->p_vaddr;
+        if (ph->p_type == PT_GNU_EH_FRAME)
+            m.eh_frame_hdr = (const void *)lo;
+        if (ph->p_type != PT_LOAD)
+            continue;
+        m.start = lo < m.start ? lo & ~(uintptr_t)4095 : m.start;
+        m.end = lo + ph->p_memsz > m.end ? lo + ph->p_memsz : m.end;
+    }
+    const char *name = info->dlpi_name && *info->dlpi_name ? info->dlpi_name : rt.exe;
+    modtable_add(to, &m, name);
+    return 0;
+}
+
+static void ask_loader(struct modtable *to)
+{
+    dl_iterate_phdr(add_loaded, to);
+}
+
+void runtime_find_modules(void)
+{
+    if (!unwind_needs_modules(rt.cache))
+        return;
+    runtime_wait_for_handlers();
+    modtable_fill(ask_loader);
+}
+
+static void begin_module_table(void)
+{
+    void *memory = map_zeroed(MODTABLE_COUNT * sizeof(struct modtable));
+    if (!memory || !modtable_init(memory))
+        return;
+    runtime_find_modules();
+    if (!rt.started_by_call)
+        modtable_keep();
+}
+
 int runtime_map(void)
 {
     if (!rt.threads)
@@ -67,6 +112,8 @@ int runtime_map(void)
         config.module_seen = runtime_note_module;
         config.find_bounds = runtime_find_bounds;
         rt.cache = memory ? unwind_cache_init(memory, &config) : NULL;
+        if (rt.cache && unwind_needs_modules(rt.cache))
+            begin_module_table();
     }
     return rt.threads && rt.last && rt.modules && rt.cache && (rt.table || rt.shm) ? 0 : -ENOMEM;
 }

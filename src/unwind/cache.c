@@ -13,6 +13,18 @@ size_t unwind_cache_size(void)
     return sizeof(struct unwind_cache);
 }
 
+/* Another library may stand before glibc's, and know nothing. */
+static int finds_us(void)
+{
+    uint64_t result[16]; /* struct dl_find_object has 12 words */
+    return find_object && find_object((void *)(uintptr_t)finds_us, result) == 0;
+}
+
+int unwind_needs_modules(const struct unwind_cache *cache)
+{
+    return !cache->source.find_object;
+}
+
 struct unwind_cache *unwind_cache_init(void *zeroed, const struct unwind_config *config)
 {
     struct unwind_cache *cache = zeroed;
@@ -26,7 +38,7 @@ struct unwind_cache *unwind_cache_init(void *zeroed, const struct unwind_config 
         cache->config.interp_entry = config->interp_entry;
         cache->config.no_find_object = config->no_find_object;
     }
-    cache->source.find_object = cache->config.no_find_object ? NULL : find_object;
+    cache->source.find_object = cache->config.no_find_object || !finds_us() ? NULL : find_object;
     atomic_store_explicit(&cache->generation, 1, memory_order_release);
     return cache;
 }

@@ -104,6 +104,9 @@ struct unwind_cache *unwind_cache_init(void *zeroed, const struct unwind_config 
 /* Forgets all rules. To be called after dlclose (and after anything else that replaces code at an
  * address); walks that run meanwhile in other threads are safe and leave nothing stale behind. */
 void unwind_cache_flush(struct unwind_cache *cache);
+/* Whether modules must be given by unwind_set_modules(): libc cannot search them, or does not find
+ * even the caller's own code. */
+int unwind_needs_modules(const struct unwind_cache *cache);
 /* Publishes a table of modules, used when there is no _dl_find_object. The table and its list
  * belong to the caller, and must stay until no walk that began before the next call can still run.
  */

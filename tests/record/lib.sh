@@ -66,7 +66,8 @@ finish()
 }
 
 # perf_event, timer and noperf are the ways a back end is chosen: what the kernel gives, the option
-# for tests, and a kernel that refuses perf_event to the recorder and all it starts.
+# for tests, and a kernel that refuses perf_event to the recorder and all it starts. noclock is one
+# that refuses timers, too.
 backends="perf timer noperf"
 
 have_perf()
@@ -81,6 +82,7 @@ record()
     shift 3
     case $backend in
     timer) STROBE_BACKEND=timer "$strobe" record -F "$hz" -o "$profile" -- "$@" ;;
+    noclock) "$programs/noperf" --timers "$strobe" record -F "$hz" -o "$profile" -- "$@" ;;
     noperf) "$programs/noperf" "$strobe" record -F "$hz" -o "$profile" -- "$@" ;;
     *) "$strobe" record -F "$hz" -o "$profile" -- "$@" ;;
     esac 2>"$tmp/strobe.err"

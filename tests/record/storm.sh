@@ -9,7 +9,7 @@ value()
     sed -n "s/^$1 //p" "$2"
 }
 
-for backend in $backends; do
+for backend in $backends noclock; do
     record $backend 5000 "$tmp/storm.pb.gz" "$programs/storm" "$seconds" >"$tmp/out"
     same "$backend: exit status" 0 "$?"
     same "$backend: calls that failed with EINTR, of $(value calls "$tmp/out")" 0 \

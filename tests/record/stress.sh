@@ -97,6 +97,7 @@ under()
     case $1 in
     timer) echo "env STROBE_BACKEND=timer $2" ;;
     noperf) echo "$programs/noperf $2" ;;
+    noclock) echo "$programs/noperf --timers $2" ;;
     *) echo "$2" ;;
     esac
 }
@@ -164,7 +165,10 @@ while IFS='|' read -r label function tasks words <&3; do
     case $words in setuid*) [ -u "$tmp/setuid" ] || continue ;; esac
     for backend in $chosen; do
         prefix=
-        [ "$backend" != noperf ] || prefix=$programs/noperf
+        case $backend in
+        noperf) prefix=$programs/noperf ;;
+        noclock) prefix="$programs/noperf --timers" ;;
+        esac
         # shellcheck disable=SC2086 # the words are a command
         run_case $words >"$tmp/plain" 2>/dev/null
         plain_status=$?
