@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The life of a recording. The shared segment is a memfd of this process; programs of the tree open
- * it by its name in /proc, so that none of them inherits a descriptor. The program runs in the
- * recorder's own process group and on its terminal, as if it had been started alone; the recorder
- * only waits, drains and passes signals on. */
+ * it by its name in /proc, or ask for it at the door, so that none of them inherits a descriptor.
+ * The program runs in the recorder's own process group and on its terminal, as if it had been
+ * started alone; the recorder only waits, drains and passes signals on. */
 #include "record/record.h"
 
 #include "base/sigsafe.h"
@@ -43,6 +43,7 @@ static int make_segment(struct recorder *r, struct err *e)
         return err_set(e, -errno, "cannot map the samples' shared memory: %s", strerror(errno));
     r->shm = p;
     shm_init(r->shm);
+    r->door_fd = door_open(&r->door); /* without it, their names in /proc must do */
     return 0;
 }
 
@@ -95,7 +96,7 @@ int record_open(struct recorder *r, const struct record_options *o, struct err *
 {
     memset(r, 0, sizeof *r);
     r->options = *o;
-    r->shm_fd = r->pidfd = -1;
+    r->shm_fd = r->pidfd = r->door_fd = -1;
     r->period_ns = 1000000000 / o->hz;
     r->method = "perf_event task-clock, from outside";
     if (o->pid_count)
@@ -162,11 +163,12 @@ static void give_back_signals(const struct dispositions *old)
 
 static void set_environment(const struct recorder *r)
 {
-    char preload[sizeof r->library + 4096], segment[64];
+    char preload[sizeof r->library + 4096], segment[DOOR_TEXT];
     const char *theirs = getenv("LD_PRELOAD");
     snprintf(preload, sizeof preload, "%s%s%s", r->library, theirs && *theirs ? ":" : "",
              theirs ? theirs : "");
-    snprintf(segment, sizeof segment, "/proc/%d/fd/%d", (int)getppid(), r->shm_fd);
+    snprintf(segment, sizeof segment, "/proc/%d/fd/%d%s%s%s%s", (int)getppid(), r->shm_fd,
+             r->door_fd >= 0 ? " " : "", r->door.name, r->door_fd >= 0 ? " " : "", r->door.token);
     setenv("LD_PRELOAD", preload, 1);
     setenv("STROBE_RECORD", segment, 1);
     /* Settings of a profile of its own would be in the way. */
@@ -381,15 +383,14 @@ static int until_end(const struct recorder *r, int ms)
 
 static void wait_and_drain(struct recorder *r, int ms)
 {
-    struct pollfd p = {.fd = r->pidfd, .events = POLLIN};
+    struct pollfd p[2] = {{.fd = r->pidfd, .events = POLLIN}, {.fd = r->door_fd, .events = POLLIN}};
     if (r->outside) {
         outside_wait(r, ms);
         return;
     }
-    if (r->pidfd >= 0)
-        poll(&p, 1, ms);
-    else
-        usleep((useconds_t)(ms < 20 ? ms : 20) * 1000);
+    poll(p, 2, r->pidfd < 0 && ms > 20 ? 20 : ms);
+    if (r->door_fd >= 0)
+        door_answer(&r->door, r->door_fd, r->shm_fd);
     drain_read(r->drain);
     drain_reap(r->drain);
 }
@@ -443,8 +444,10 @@ void record_close(struct recorder *r)
         munmap(r->shm, sizeof *r->shm);
     if (r->shm_fd >= 0)
         close(r->shm_fd);
+    if (r->door_fd >= 0)
+        close(r->door_fd);
     if (r->pidfd >= 0)
         close(r->pidfd);
     memset(r, 0, sizeof *r);
-    r->shm_fd = r->pidfd = -1;
+    r->shm_fd = r->pidfd = r->door_fd = -1;
 }

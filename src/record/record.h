@@ -17,6 +17,7 @@
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
 
+#include "base/door.h"
 #include "base/err.h"
 #include "base/shm.h"
 #include "profile/profile.h"
@@ -75,6 +76,8 @@ struct recorder {
     bool is_go, exclude_kernel;
     struct shm *shm;
     int shm_fd;
+    struct door door; /* how programs get at it where /proc does not help */
+    int door_fd;
     char library[4096]; /* libstrobe.so */
     char program[4096]; /* what is executed, or the first process's executable */
     pid_t pid;

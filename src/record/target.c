@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -195,6 +196,9 @@ int target_library(char *out, size_t size, struct err *e)
     }
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     self[n > 0 ? n : 0] = 0;
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    if (n <= 0 && (!name || !realpath(name, self))) /* no /proc */
+        self[0] = 0;
     char *slash = strrchr(self, '/');
     if (slash)
         *slash = 0;

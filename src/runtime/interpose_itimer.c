@@ -7,10 +7,16 @@
 #include <string.h>
 #include <sys/time.h>
 
+/* Not in a child of vfork, which has none of ours. */
+static bool hides(int which)
+{
+    return which == ITIMER_PROF && itimer_is_ours() && runtime_pid() == rt.pid;
+}
+
 INTERPOSE int setitimer(__itimer_which_t which, const struct itimerval *to, struct itimerval *old)
 {
     REAL(setitimer, int (*)(__itimer_which_t, const struct itimerval *, struct itimerval *));
-    bool hidden = which == ITIMER_PROF && itimer_is_ours();
+    bool hidden = hides((int)which);
     /* Stopping a timer that was never set changes nothing. */
     if (hidden && to && (to->it_value.tv_sec || to->it_value.tv_usec)) {
         itimer_give_way();
@@ -26,7 +32,7 @@ INTERPOSE int setitimer(__itimer_which_t which, const struct itimerval *to, stru
 INTERPOSE int getitimer(__itimer_which_t which, struct itimerval *now)
 {
     REAL(getitimer, int (*)(__itimer_which_t, struct itimerval *));
-    if (!now || which != ITIMER_PROF || !itimer_is_ours())
+    if (!now || !hides((int)which))
         return real(which, now);
     memset(now, 0, sizeof *now);
     return 0;

@@ -62,7 +62,7 @@ bool itimer_is_theirs(void)
 
 bool itimer_is_ours(void)
 {
-    return atomic_load(&state) == ITIMER_OURS && runtime_pid() == rt.pid;
+    return atomic_load(&state) == ITIMER_OURS;
 }
 
 void itimer_give_way(void)

@@ -8,6 +8,7 @@
  * are the parent's and do not reach it, so it arms its own and takes its own slot. Under vfork and
  * raw clone no handler of ours runs, the pid tells them apart, and nothing here touches the
  * parent's state in their name. */
+#include "base/door.h"
 #include "base/sigsafe.h"
 #include "runtime/file.h"
 #include "runtime/heap.h"
@@ -379,11 +380,11 @@ void runtime_exec_failed(struct shm_process *p)
 
 /* ---- the constructor ---- */
 
-static int map_recorder(const char *path)
+/* Takes the descriptor. */
+static int map_segment(int fd)
 {
-    int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
-        return -errno;
+        return -ENOENT;
     struct stat st;
     void *p = MAP_FAILED;
     if (fstat(fd, &st) == 0 && (size_t)st.st_size >= sizeof(struct shm))
@@ -397,6 +398,20 @@ static int map_recorder(const char *path)
     }
     rt.shm = p;
     return 0;
+}
+
+/* By its name in /proc, else by asking: another user may not open it, and /proc may be missing, or
+ * be that of another namespace, with other processes under the numbers. */
+static int map_recorder(const char *where)
+{
+    struct door door;
+    char text[DOOR_TEXT];
+    if (strlen(where) >= sizeof text)
+        return -EINVAL;
+    strcpy(text, where);
+    int can_ask = door_parse(&door, text);
+    int r = map_segment(open(text, O_RDWR | O_CLOEXEC));
+    return r < 0 && can_ask == 0 ? map_segment(door_ask(&door)) : r;
 }
 
 static int begin_under_recorder(const struct strobe_config *c)
@@ -422,10 +437,13 @@ static int begin_under_recorder(const struct strobe_config *c)
 
 static void read_names(void)
 {
-    ssize_t n = readlink("/proc/self/exe", rt.exe, sizeof rt.exe - 1);
-    rt.exe[n > 0 ? n : 0] = 0;
     if (!getcwd(rt.cwd, sizeof rt.cwd))
         rt.cwd[0] = 0;
+    ssize_t n = readlink("/proc/self/exe", rt.exe, sizeof rt.exe - 1);
+    rt.exe[n > 0 ? n : 0] = 0;
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    if (!rt.exe[0] && name && strlen(name) + strlen(rt.cwd) + 2 <= sizeof rt.exe)
+        stpcpy(stpcpy(stpcpy(rt.exe, *name == '/' ? "" : rt.cwd), *name == '/' ? "" : "/"), name);
     real_library_path(rt.lib, sizeof rt.lib);
 }
 

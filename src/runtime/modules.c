@@ -89,7 +89,8 @@ static void read_path(const struct unwind_module *m, struct module *to)
     const char *name = lm ? lm->l_name : modtable_path(m->start);
     name = name ? name : "";
     to->path_len = 0;
-    if (starts_with(name, "linux-vdso") || starts_with(name, "[vdso]") || starts_with(name, "linux-gate")) {
+    if (starts_with(name, "linux-vdso") || starts_with(name, "[vdso]") ||
+        starts_with(name, "linux-gate")) {
         append_path(to, "[vdso]");
     } else if (!name[0]) {
         append_path(to, rt.exe);

@@ -202,7 +202,7 @@ void itimer_stop(void);
 void itimer_forget(void);
 /* Whether the program has taken it: its signals are not ours any more. */
 bool itimer_is_theirs(void);
-/* Whether it runs for us in this process. */
+/* Whether it runs for us in the process of rt.pid. */
 bool itimer_is_ours(void);
 /* The program sets it: threads go on without a clock (counted). */
 void itimer_give_way(void);

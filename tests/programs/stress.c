@@ -424,6 +424,22 @@ static void case_drop_rights(int count)
     printf("user %s, child %d\n", getuid() ? "nobody" : "root", status_of(pid));
 }
 
+/* Rights are dropped, and another program is executed: it may not open what root has. */
+static void case_drop_and_exec(int count)
+{
+    (void)count;
+    burn_cpu(0.03);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (getuid() == 0)
+            MUST(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
+        execve(self_path, again("child"), environ);
+        _exit(9);
+    }
+    printf("child %d\n", status_of(pid));
+}
+
 /* No /proc, no files at all. */
 static void case_chroot(int count)
 {
@@ -552,6 +568,7 @@ static const struct {
     {"early_thread", case_early_thread},
     {"thread_ends", case_thread_ends},
     {"drop_rights", case_drop_rights},
+    {"drop_and_exec", case_drop_and_exec},
     {"chroot", case_chroot},
     {"seccomp", case_seccomp},
     {"seccomp_strict", case_seccomp_strict},

@@ -54,6 +54,29 @@ check "no clock: said" sh -c "'$strobe' raw '$tmp/p.pb.gz' | grep -q 'one profil
 plainly= under="prlimit --sigpending=0"
 what="no pending signals" && run STROBE_BACKEND=timer -- stress fork && holds burn_cpu 5
 
+# A container without /proc: the segment is asked for, names of programs are what they were called.
+if [ "$(id -u)" = 0 ] && unshare -m umount -l /proc 2>/dev/null; then
+    cat >"$tmp/noproc" <<'SH'
+umount -l /proc || exit 77
+exec "$@"
+SH
+    for case in "burn_cpu|5|stress fork" "burn_cpu|9|stress spawn" \
+        "burn_cpu|201|stress many_threads"; do
+        what="no /proc: ${case##*|}" under="unshare -m sh $tmp/noproc"
+        # shellcheck disable=SC2046
+        run -- ${case##*|}
+        rest=${case#*|}
+        holds "${case%%|*}" "${rest%%|*}"
+        check "$what: nothing unrecorded" sh -c "! grep -q 'not recorded' '$tmp/folded'"
+    done
+    unshare -m sh "$tmp/noproc" env LD_PRELOAD="$build/libstrobe.so" STROBE=cpu STROBE_HZ=1000 \
+        "STROBE_OUT=$tmp/alone.pb.gz" "$programs/stress" child >/dev/null
+    check "no /proc, preloaded: has burn_cpu" sh -c \
+        "'$strobe' folded '$tmp/alone.pb.gz' | grep -q 'main;.*burn_cpu'"
+else
+    echo "no /proc: needs root"
+fi
+
 # glibc before 2.35: the table of modules.
 under=
 for case in "case_calls|1|stress_code calls" "case_vdso|1|stress_code vdso" \

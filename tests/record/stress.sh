@@ -29,6 +29,7 @@ raw clone thread|burn_cpu|2|stress raw_clone
 thread older than main|burn_cpu|2|stress early_thread
 cancel, pthread_exit|burn_cpu|22|stress thread_ends
 rights dropped|burn_cpu|6|stress drop_rights
+rights dropped, then exec|case_child|2|stress drop_and_exec
 chroot|burn_cpu|4|stress chroot
 seccomp: errno|burn_cpu|1|stress seccomp 0
 seccomp: kill|burn_cpu|1|stress seccomp 1
