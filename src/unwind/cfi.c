@@ -389,8 +389,10 @@ static int run_ops(struct machine *m, const struct span *ops, uintptr_t pc)
             return -UNWIND_BAD_CFI;
         if (ret == 0)
             continue;
-        if (loc > pc)
+        if (loc > pc) {
+            m->row->end = loc;
             return 0;
+        }
         m->loc = loc;
     }
     return 0;
@@ -416,6 +418,7 @@ int cfi_row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row)
     copy_row(&m.initial, row);
     m.loc = fde->start;
     m.depth = 0;
+    row->end = fde->end;
     ret = run_ops(&m, &fde->ops, pc);
     if (ret == 0 && row->cfa_reg == UNWIND_REGS)
         return -UNWIND_BAD_CFI;

@@ -40,6 +40,7 @@ enum cfi_kind {
 /* The rules at one address. An expression is given as the offset of its length (ULEB128) from
  * seg.lo of the FDE. Small on purpose: several of them lie on the stack of a signal handler. */
 struct cfi_row {
+    uintptr_t end; /* the row holds up to here */
     uint32_t cfa_reg; /* CFI_CFA_EXPR: the CFA is what cfa_expr yields */
     int32_t cfa_offset, cfa_expr;
     int32_t value[UNWIND_REGS];

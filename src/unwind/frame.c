@@ -158,6 +158,31 @@ static uint64_t hinted_rule(int leave, const struct unwind_hint *hint)
     return hint->bp_saved ? rule_with_bp(rule, BP_CFA, -2) : rule;
 }
 
+/* An exception writes the address of its handler over a return address, and unwinders leave to it
+ * from there. No call is before such an address, so that the row of the byte before says nothing:
+ * where another row begins right behind it, that one holds. */
+static int was_not_called(const struct unwind_module *module, const struct cfi_row *row,
+                          uintptr_t at)
+{
+    struct span text;
+    uintptr_t target;
+    return row->end == at + 1 && module_segment(module, at, &text) &&
+           arch_call_before(&text, at + 1, &target) == ARCH_NO_CALL;
+}
+
+/* The row of the frame that returns to at + 1, or is at `at` if `exact`; `fde` is that of `at`. */
+static int find_row(const struct unwind_module *module, uintptr_t at, int exact,
+                    struct cfi_fde *fde, struct cfi_row *row)
+{
+    int ret = cfi_row_at(fde, at, row);
+    if (ret < 0 || exact || !was_not_called(module, row, at))
+        return ret;
+    at++;
+    if (at >= fde->end)
+        ret = cfi_find(module, at, fde);
+    return ret < 0 ? ret : cfi_row_at(fde, at, row);
+}
+
 uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
 {
     struct unwind_module module;
@@ -185,7 +210,7 @@ uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
         return rule_make(is_trampoline(&module, at) ? RULE_SIGNAL : RULE_FULL, 0, 0);
     if (cfi_row_at(&fde, at, &row) < 0)
         return RULE_NONE;
-    return compact(&fde, &row, at);
+    return was_not_called(&module, &row, at) ? rule_make(RULE_FULL, 0, 0) : compact(&fde, &row, at);
 }
 
 /* Makes `n` bytes at `addr` readable: they are, or the owner knows the stack that they are on. */
@@ -266,7 +291,8 @@ static int step_by_row(struct frame *f, const struct cfi_fde *fde, const struct 
         ret = need_stack(f, cfa - 8, 8);
         if (ret < 0)
             return ret;
-        if (ret == 0 && was_inside && cfa <= sp)
+        /* The last instruction of an unwinder has popped the return address into a register. */
+        if (ret == 0 && was_inside && (f->exact ? cfa < sp : cfa <= sp))
             return -UNWIND_BAD_CFA;
     } else if (f->switches++ == MAX_SWITCHES) {
         return -UNWIND_BAD_CFA;
@@ -476,7 +502,7 @@ int frame_step(struct frame *f)
         return FRAME_ROOT;
     if (fde.is_signal && is_trampoline(&module, at))
         return step_signal(f);
-    ret = cfi_row_at(&fde, at, &row);
+    ret = find_row(&module, at, f->exact, &fde, &row);
     if (ret < 0)
         return step_by_evidence(f, ret);
     return step_by_row(f, &fde, &row);
