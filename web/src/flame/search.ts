@@ -37,7 +37,9 @@ export function findMatches(p: Profile, pattern: RegExp): Matches {
       functionCount++;
     }
   }
-  const frameHit = Uint8Array.from(p.frameFunction, (fn) => functions[fn]);
+  const { frameFunction } = p;
+  const frameHit = new Uint8Array(frameFunction.length);
+  for (let i = 0; i < frameHit.length; i++) frameHit[i] = functions[frameFunction[i]];
   const { count, parent, frame, width, total } = p.tree;
   const before = new Int32Array(count + 1);
   const covered = new Uint8Array(count);
