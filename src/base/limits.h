@@ -12,6 +12,8 @@
 #define LIMIT_PROFILE_STRINGS     (1u << 28)
 #define LIMIT_PROFILE_TABLE       (1u << 28) /* samples, locations, functions, mappings, lines */
 #define LIMIT_PROFILE_SAMPLE_TYPES 64
+#define LIMIT_PROFILE_FRAMES      (1u << 28) /* locations of all samples of a foreign profile */
+#define LIMIT_JSON_VALUES         (1u << 30) /* of one foreign profile */
 #define LIMIT_STACK_DEPTH_READ    (1u << 20) /* locations of one sample of a foreign profile */
 
 /* ---- the page ---- */

@@ -36,8 +36,18 @@ for expected in "$here"/expected/*; do
         diff "$expected" "$scratch/got" | head -10
     fi
 done
+# Compressed they are the same.
+for name in chrome_trace firefox folded heap_go; do
+    gzip -c "$name" >"$scratch/$name.gz"
+    "$strobe" raw -symbolize=none "$scratch/$name.gz" >"$scratch/got" 2>&1
+    if ! cmp -s "$here/expected/$name" "$scratch/got"; then
+        bad=$((bad + 1))
+        echo "$name is read differently when it is compressed"
+    fi
+done
 # What pprof cannot read, its command line cannot either.
-for name in folded perf_script jemalloc cpuprofile callgrind heaptrack; do
+for name in folded perf_script jemalloc cpuprofile callgrind heaptrack chrome_trace speedscope \
+    firefox; do
     if "$strobe" pprof -raw "$name" >"$scratch/got" 2>&1 ||
         ! grep -q "^$name: parsing profile: unrecognized profile format$" "$scratch/got"; then
         bad=$((bad + 1))

@@ -30,6 +30,11 @@ static void *grow32(struct arena *arena, void *array, uint32_t count, uint32_t *
     return array;
 }
 
+void *import_grow(struct import *im, void *array, uint32_t count, uint32_t *cap, size_t size)
+{
+    return grow32(&im->scratch, array, count, cap, size);
+}
+
 int import_fail(struct import *im, const char *fmt, ...)
 {
     va_list args;
@@ -122,21 +127,27 @@ void import_add_line(struct import *im, uint32_t location, uint32_t function, in
     l->line_count++;
 }
 
-uint32_t import_line(struct import *im, uint32_t function, int64_t line)
+uint32_t import_line_in(struct import *im, uint32_t function, int64_t line, uint32_t mapping)
 {
     const struct profile *p = im->p;
-    uint64_t hash = hash_mix(function, (uint64_t)line);
+    uint64_t hash = hash_mix(hash_mix(function, (uint64_t)line), mapping);
     struct map_probe at = map_find(&im->by_line, hash);
     uint32_t i;
     while ((i = map_next(&im->by_line, &at)) != MAP_NONE) {
         const struct profile_line *l = &p->lines[im->locations[i].line_first];
-        if (l->function == function && l->line == line)
+        if (l->function == function && l->line == line && im->locations[i].mapping == mapping)
             return i;
     }
     i = add_location(im, 0);
+    im->locations[i].mapping = mapping;
     import_add_line(im, i, function, line);
     map_put(&im->by_line, hash, i);
     return i;
+}
+
+uint32_t import_line(struct import *im, uint32_t function, int64_t line)
+{
+    return import_line_in(im, function, line, PROFILE_NONE);
 }
 
 struct profile_mapping *import_mapping(struct import *im, const struct profile_mapping *m)
@@ -163,6 +174,10 @@ struct import_sample *import_sample(struct import *im)
 
 void import_frame(struct import *im, uint32_t location)
 {
+    if (im->ref_count == LIMIT_PROFILE_FRAMES) {
+        im->has_too_many = true;
+        return;
+    }
     im->refs = grow(&im->scratch, im->refs, im->ref_count, &im->ref_cap, sizeof *im->refs);
     im->refs[im->ref_count++] = location;
     im->samples[im->sample_count - 1].ref_count++;

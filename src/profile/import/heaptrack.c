@@ -159,7 +159,7 @@ static uint32_t location_of(struct reader *r, struct address *a)
 static void add_samples(struct reader *r)
 {
     struct import *im = r->im;
-    for (uint32_t i = 0; i < r->kind_count; i++) {
+    for (uint32_t i = 0; i < r->kind_count && !im->has_too_many; i++) {
         const struct kind *k = &r->kinds[i];
         int64_t live = k->allocated - k->freed;
         if (!k->allocated)

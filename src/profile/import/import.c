@@ -21,8 +21,10 @@ static const struct format formats[] = {
     {import_legacy_count, true, true},      {import_legacy_thread, true, true},
     {import_legacy_contention, true, true}, {import_legacy_java, true, true},
     {import_jemalloc, false, true},         {import_heaptrack, false, true},
-    {import_cpuprofile, false, false},      {import_callgrind, false, false},
-    {import_perf_script, false, false},     {import_folded, false, false},
+    {import_firefox, false, false},         {import_speedscope, false, false},
+    {import_chrome_trace, false, false},    {import_cpuprofile, false, false},
+    {import_callgrind, false, false},       {import_perf_script, false, false},
+    {import_folded, false, false},
 };
 
 /* ---- frames that legacy profiles drop: legacy_profile.go, addLegacyFrameInfo ---- */
@@ -83,12 +85,32 @@ static void add_frame_lists(struct profile *p)
     p->keep_frames = profile_intern_cstr(p, frame_lists[i].keep);
 }
 
+/* ---- JSON ---- */
+
+int import_json(struct import *im, const char *mark, const struct jsondoc **root)
+{
+    struct import_shared *shared = im->shared;
+    size_t at = 0;
+    while (at < im->input.n && strchr(" \t\r\n", im->input.s[at]) && im->input.s[at])
+        at++;
+    if (at == im->input.n || (im->input.s[at] != '{' && im->input.s[at] != '[') ||
+        !text_contains(im->input, mark))
+        return IMPORT_UNKNOWN;
+    if (!shared->json && !shared->json_error.code)
+        shared->json = jsondoc_parse(&shared->arena, im->input.s, im->input.n, &shared->json_error);
+    *root = shared->json;
+    return *root ? 0 : err_set(im->e, -EPROTO, "%s", shared->json_error.msg);
+}
+
 /* ---- from the samples to the profile's arrays ---- */
 
 static int finish(struct import *im)
 {
     struct profile *p = im->p;
     uint32_t types = p->sample_type_count;
+    if (im->has_too_many)
+        return import_fail(im, "the stacks of the profile have more than %u frames together",
+                           LIMIT_PROFILE_FRAMES);
     if (!p->strings)
         profile_intern(p, "", 0);
     p->locations = arena_array(&p->arena, im->location_count, sizeof *p->locations);
@@ -133,12 +155,14 @@ static bool goes_on(int rc)
 
 static int read_any(struct profile *p, struct text input, struct err *e)
 {
+    struct import_shared shared = {0};
     int rc = IMPORT_UNKNOWN, legacy = IMPORT_UNKNOWN;
     for (size_t i = 0; i < sizeof formats / sizeof *formats && goes_on(rc); i++) {
         if (formats[i].is_legacy && legacy == IMPORT_LINE_TOO_LONG)
             continue;
         struct import im;
         begin(&im, p, input, e);
+        im.shared = &shared;
         rc = formats[i].read(&im);
         if (rc == 0 && formats[i].drops)
             add_frame_lists(p);
@@ -152,6 +176,7 @@ static int read_any(struct profile *p, struct text input, struct err *e)
         if (formats[i].is_legacy)
             legacy = rc;
     }
+    arena_free(&shared.arena);
     if (rc == IMPORT_LINE_TOO_LONG || (rc == IMPORT_UNKNOWN && legacy == IMPORT_LINE_TOO_LONG))
         return err_set(e, -EPROTO, "bufio.Scanner: token too long");
     return rc;

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "profile/import/import.h"
+#include "profile/import/jsondoc.h"
 
 #include <errno.h>
 #include <string.h>
@@ -82,6 +83,13 @@ struct import_sample {
     int64_t values[IMPORT_VALUES_MAX];
 };
 
+/* What the formats that are tried on one input share: it is taken apart as JSON once. */
+struct import_shared {
+    struct arena arena;
+    const struct jsondoc *json; /* NULL: not yet, or malformed */
+    struct err json_error;
+};
+
 struct import {
     struct profile *p; /* its header is set directly; its tables are made by import_finish */
     struct text input;
@@ -99,6 +107,8 @@ struct import {
     uint32_t mapping_cap, function_cap, line_cap;
     void *patterns[IMPORT_PATTERNS_MAX];
     const char *number_error;
+    struct import_shared *shared;
+    bool has_too_many; /* frames: some were left out */
 };
 
 /* What a format says to bytes that are not its own. */
@@ -122,6 +132,8 @@ uint32_t import_location(struct import *im, uint64_t address);
 uint32_t import_function(struct import *im, struct text name, struct text file);
 /* The location without an address that is this line of a function. */
 uint32_t import_line(struct import *im, uint32_t function, int64_t line);
+/* The same in a mapping, or PROFILE_NONE. */
+uint32_t import_line_in(struct import *im, uint32_t function, int64_t line, uint32_t mapping);
 /* Gives a location one more line, outside of those it has. */
 void import_add_line(struct import *im, uint32_t location, uint32_t function, int64_t line);
 /* A mapping with a copy of `m`'s numbers; its id is its place. */
@@ -148,6 +160,52 @@ static inline uint64_t import_frame_address(const struct import *im, const struc
  * the leaf's. -EPROTO when one is too large; `line` is quoted then. */
 enum import_leaf { IMPORT_LEAF_IS_CALL, IMPORT_LEAF_IS_PC, IMPORT_LEAF_AS_IS };
 int import_addresses(struct import *im, struct text t, enum import_leaf leaf, struct text line);
+
+/* Room for one more element of an array in im->scratch. */
+void *import_grow(struct import *im, void *array, uint32_t count, uint32_t *cap, size_t size);
+
+/* ---- JSON ---- */
+
+/* The input as JSON: IMPORT_UNKNOWN where it is no object or list, or does not hold `mark`
+ * anywhere; -EPROTO with a sentence where it is malformed. */
+int import_json(struct import *im, const char *mark, const struct jsondoc **root);
+
+/* The text of a string or number in im->shared; {NULL, 0} for everything else. */
+static inline struct text import_json_text(struct import *im, const struct jsondoc *v)
+{
+    struct jsondoc_text t = jsondoc_text(v, &im->shared->arena);
+    return (struct text){t.s, t.n};
+}
+
+/* ---- call_tree.c ---- */
+
+#define CALL_TREE_ROOT UINT32_MAX
+
+struct call_node {
+    uint32_t caller; /* before it in the tree; CALL_TREE_ROOT: none */
+    uint32_t location;
+    int64_t hits, value; /* its own */
+};
+
+struct call_tree {
+    struct import *im;
+    struct call_node *nodes; /* in im->scratch */
+    uint32_t count, cap;
+    struct map by_call;
+};
+
+/* How samples are made of a tree: which values they are, and what else they get. */
+struct call_tree_samples {
+    uint32_t hits_at, value_at;
+    void (*label)(struct import *im, const void *of); /* NULL: none */
+    const void *of;
+};
+
+void call_tree_init(struct call_tree *t, struct import *im);
+/* The node of a location called by a node, made when it is first asked for. */
+uint32_t call_tree_call(struct call_tree *t, uint32_t caller, uint32_t location);
+/* A sample for each node that was hit or has a value; the tree is empty afterwards. */
+void call_tree_finish(struct call_tree *t, const struct call_tree_samples *as);
 
 /* ---- maps.c ---- */
 
@@ -179,6 +237,9 @@ int import_unpack(struct import *im);
 
 int import_jemalloc(struct import *im);
 int import_heaptrack(struct import *im);
+int import_firefox(struct import *im);
+int import_speedscope(struct import *im);
+int import_chrome_trace(struct import *im);
 int import_cpuprofile(struct import *im);
 int import_callgrind(struct import *im);
 int import_perf_script(struct import *im);

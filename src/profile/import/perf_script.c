@@ -115,13 +115,14 @@ static void add_frame(struct import *im, struct text g[])
     struct text symbol = without_offset(g[2]);
     if (text_is(symbol, "[unknown]")) {
         location = import_location(im, address);
+        if (im->locations[location].mapping == PROFILE_NONE)
+            im->locations[location].mapping = mapping;
     } else {
-        location = import_line(im, import_function(im, symbol, (struct text){"", 0}), 0);
+        uint32_t function = import_function(im, symbol, (struct text){"", 0});
+        location = import_line_in(im, function, 0, mapping);
         if (mapping != PROFILE_NONE)
             im->p->mappings[mapping].has_functions = true;
     }
-    if (im->locations[location].mapping == PROFILE_NONE)
-        im->locations[location].mapping = mapping;
     import_frame(im, location);
 }
 
