@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Any bytes to the readers of foreign formats, without profile.proto's before them. No format knows
- * the bytes, or one refuses them with a reason, or there is a profile that holds its invariants and
- * can be written and read again. */
+ * Any bytes to the readers of foreign formats, without profile.proto's before them; with FORMAT, to
+ * that one alone, so that a search spends its time there. The format does not know the bytes, or
+ * refuses them with a reason, or there is a profile that holds its invariants and can be written
+ * and read again. */
 #include "profile/import/import.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#ifndef FORMAT
+#define FORMAT NULL
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     struct buf bytes;
     profile_init(&p);
-    int rc = import_profile(&p, (const char *)data, size, &e);
+    int rc = import_profile_as(&p, FORMAT, (const char *)data, size, &e);
     if (rc) {
         require(p.sample_count == 0 && (rc == -ENOMSG || (e.code == rc && e.msg[0])),
                 "refused without words", &e);

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 struct format {
+    const char *name;
     int (*read)(struct import *im);
     bool is_legacy; /* pprof's */
     bool drops;     /* frames of the profiler itself, by pprof's lists */
@@ -17,14 +18,21 @@ struct format {
 /* pprof's in its order (parseLegacy), then ours, the loosest last. A row may only say that it does
  * not know the bytes before it has told of an error. */
 static const struct format formats[] = {
-    {import_legacy_cpu, true, true},        {import_legacy_heap, true, true},
-    {import_legacy_count, true, true},      {import_legacy_thread, true, true},
-    {import_legacy_contention, true, true}, {import_legacy_java, true, true},
-    {import_jemalloc, false, true},         {import_heaptrack, false, true},
-    {import_firefox, false, false},         {import_speedscope, false, false},
-    {import_chrome_trace, false, false},    {import_cpuprofile, false, false},
-    {import_callgrind, false, false},       {import_perf_script, false, false},
-    {import_folded, false, false},
+    {"legacy_cpu", import_legacy_cpu, true, true},
+    {"legacy_heap", import_legacy_heap, true, true},
+    {"legacy_count", import_legacy_count, true, true},
+    {"legacy_thread", import_legacy_thread, true, true},
+    {"legacy_contention", import_legacy_contention, true, true},
+    {"legacy_java", import_legacy_java, true, true},
+    {"jemalloc", import_jemalloc, false, true},
+    {"heaptrack", import_heaptrack, false, true},
+    {"firefox", import_firefox, false, false},
+    {"speedscope", import_speedscope, false, false},
+    {"chrome_trace", import_chrome_trace, false, false},
+    {"cpuprofile", import_cpuprofile, false, false},
+    {"callgrind", import_callgrind, false, false},
+    {"perf_script", import_perf_script, false, false},
+    {"folded", import_folded, false, false},
 };
 
 /* ---- frames that legacy profiles drop: legacy_profile.go, addLegacyFrameInfo ---- */
@@ -153,12 +161,15 @@ static bool goes_on(int rc)
     return rc == IMPORT_UNKNOWN || rc == IMPORT_LINE_TOO_LONG;
 }
 
-static int read_any(struct profile *p, struct text input, struct err *e)
+/* `only` is the name of the one format that is tried, or NULL. */
+static int read_any(struct profile *p, struct text input, const char *only, struct err *e)
 {
     struct import_shared shared = {0};
     int rc = IMPORT_UNKNOWN, legacy = IMPORT_UNKNOWN;
     for (size_t i = 0; i < sizeof formats / sizeof *formats && goes_on(rc); i++) {
         if (formats[i].is_legacy && legacy == IMPORT_LINE_TOO_LONG)
+            continue;
+        if (only && strcmp(only, formats[i].name) != 0)
             continue;
         struct import im;
         begin(&im, p, input, e);
@@ -182,13 +193,24 @@ static int read_any(struct profile *p, struct text input, struct err *e)
     return rc;
 }
 
+const char *import_format_name(size_t i)
+{
+    return i < sizeof formats / sizeof *formats ? formats[i].name : NULL;
+}
+
 int import_profile(struct profile *p, const char *bytes, size_t size, struct err *e)
+{
+    return import_profile_as(p, NULL, bytes, size, e);
+}
+
+int import_profile_as(struct profile *p, const char *format, const char *bytes, size_t size,
+                      struct err *e)
 {
     struct import outer;
     begin(&outer, p, (struct text){bytes, size}, e);
     int rc = import_unpack(&outer);
     if (rc == 0)
-        rc = read_any(p, outer.input, e);
+        rc = read_any(p, outer.input, format, e);
     import_end(&outer);
     return rc;
 }

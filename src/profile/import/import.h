@@ -15,4 +15,10 @@
  * where it has them. */
 int import_profile(struct profile *p, const char *bytes, size_t size, struct err *e);
 
+/* The same of one format only, by its name ("firefox"): that of its file. NULL: any of them. */
+int import_profile_as(struct profile *p, const char *format, const char *bytes, size_t size,
+                      struct err *e);
+/* The names, in the order in which they are tried; NULL behind the last. */
+const char *import_format_name(size_t i);
+
 #endif
