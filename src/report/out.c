@@ -33,7 +33,7 @@ void out_init_text(struct out *o, struct buf *text)
     o->text = text;
 }
 
-static void flush(struct out *o)
+void out_flush(struct out *o)
 {
     size_t at = 0;
     if (o->text) {
@@ -64,7 +64,7 @@ void out_write(struct out *o, const char *s, size_t len)
         s += n;
         len -= n;
         if (o->len == OUT_SIZE)
-            flush(o);
+            out_flush(o);
     }
 }
 
@@ -77,7 +77,7 @@ void out_putc(struct out *o, char c)
 {
     o->data[o->len++] = c;
     if (o->len == OUT_SIZE)
-        flush(o);
+        out_flush(o);
 }
 
 void out_spaces(struct out *o, size_t count)
@@ -141,6 +141,6 @@ void out_printf(struct out *o, const char *fmt, ...)
 
 int out_finish(struct out *o)
 {
-    flush(o);
+    out_flush(o);
     return -o->error;
 }

@@ -18,7 +18,7 @@ struct out {
     int (*open)(void *context); /* a descriptor or a negative errno; NULL when fd is given */
     void *context;
     struct buf *text; /* where it goes instead of a descriptor, or NULL */
-    int error; /* 0 or a positive errno */
+    int error;        /* 0 or a positive errno */
     size_t len;
     char data[OUT_SIZE];
 };
@@ -30,6 +30,22 @@ void out_init_late(struct out *o, int (*open)(void *context), void *context);
 void out_init_text(struct out *o, struct buf *text);
 void out_write(struct out *o, const char *s, size_t len);
 void out_puts(struct out *o, const char *s);
+void out_flush(struct out *o);
+
+/* Room for `n` bytes, fewer than OUT_SIZE, which the caller fills, at least in part, and then
+ * takes: for loops over millions of short pieces, which are copied in one size, the largest. */
+static inline char *out_room(struct out *o, size_t n)
+{
+    if (OUT_SIZE - o->len <= n)
+        out_flush(o);
+    return o->data + o->len;
+}
+
+static inline void out_take(struct out *o, size_t n)
+{
+    o->len += n;
+}
+
 void out_putc(struct out *o, char c);
 void out_spaces(struct out *o, size_t count);
 /* At the right of a field of `width` characters (runes, as Go counts), as Go's %10s. */

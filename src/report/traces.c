@@ -12,13 +12,26 @@
 static const char separator[] =
     "-----------+-------------------------------------------------------\n";
 
-struct node_texts {
+/* What is printed of a location: a line for each of its frames. Made once for each. */
+struct place {
+    size_t at;    /* in the text */
+    uint32_t len; /* 0: not made yet */
+};
+
+/* Values repeat: what they look like is kept, by their lowest bits. */
+enum { VALUES_KEPT = 512, VALUE_ROOM = 28 };
+
+struct kept_value {
+    int64_t value;
+    uint32_t len; /* 0: free */
+    char text[VALUE_ROOM];
+};
+
+struct stack_texts {
     const struct graph_frames *frames;
     struct buf text;
-    struct {
-        size_t at; /* in text, behind one: 0 is "not made yet" */
-        uint32_t len;
-    } *of_line; /* by place in frames->line_nodes */
+    struct place *of_location;
+    struct kept_value values[VALUES_KEPT];
 };
 
 static void put_key(struct buf *out, struct profile_str key)
@@ -67,38 +80,75 @@ static void print_labels(struct report *r, struct sample_labels *labels, struct 
     }
 }
 
-/* A frame's whole line, made once for each line of each location: inlined or not is a matter of the
- * line's place. The first frame of a stack has the value in place of the first blanks. */
-enum { VALUE_WIDTH = 10, FRAME_INDENT = 13 };
+/* The first frame of a stack has the value in place of the first blanks. Pieces of up to PIECE
+ * bytes are copied as PIECE bytes, so the text has as many behind its end. */
+enum { VALUE_WIDTH = 10, FRAME_INDENT = 13, PIECE = 64, AT_ONCE = 32 };
 
-static void make_line(struct node_texts *t, uint32_t line, bool inlined)
+static void make_location(struct stack_texts *t, uint32_t location)
 {
+    const struct graph_frames *f = t->frames;
     size_t at = t->text.len;
-    for (int i = 0; i < FRAME_INDENT; i++)
-        buf_putc(&t->text, ' ');
-    graph_node_name(t->frames, t->frames->line_nodes[line], &t->text);
-    buf_puts(&t->text, inlined ? " (inline)\n" : "\n");
-    t->of_line[line].len = (uint32_t)(t->text.len - at);
-    t->of_line[line].at = at + 1;
+    for (uint32_t n = f->loc_first[location]; n < f->loc_first[location + 1]; n++) {
+        for (int i = 0; i < FRAME_INDENT; i++)
+            buf_putc(&t->text, ' ');
+        graph_node_name(f, f->line_nodes[n], &t->text);
+        buf_puts(&t->text, n + 1 < f->loc_first[location + 1] ? " (inline)\n" : "\n");
+    }
+    t->of_location[location] = (struct place){at, (uint32_t)(t->text.len - at)};
+    buf_reserve(&t->text, PIECE);
 }
 
-static void print_stack(struct report *r, struct node_texts *t, struct out *out, uint32_t sample)
+static void put_value(struct report *r, struct stack_texts *t, struct out *out, int64_t value)
+{
+    struct kept_value *kept = &t->values[(uint64_t)value % VALUES_KEPT];
+    if (!kept->len || kept->value != value) {
+        const char *text = report_value(r, value);
+        if (r->value.len > VALUE_ROOM) {
+            out_right(out, text, r->value.len, VALUE_WIDTH);
+            return;
+        }
+        kept->value = value;
+        kept->len = (uint32_t)r->value.len;
+        memcpy(kept->text, text, kept->len);
+    }
+    out_right(out, kept->text, kept->len, VALUE_WIDTH);
+}
+
+/* The places are looked up for several frames before the first is copied: the memory is far away,
+ * and the processor fetches all of it at once. */
+static void put_frames(struct stack_texts *t, struct out *out, const uint32_t *refs, uint32_t count,
+                       size_t skip)
+{
+    struct place places[AT_ONCE];
+    for (uint32_t i = 0; i < count; i++) {
+        if (!t->of_location[refs[i]].len)
+            make_location(t, refs[i]);
+        places[i] = t->of_location[refs[i]];
+        __builtin_prefetch(t->text.data + places[i].at);
+        __builtin_prefetch(t->text.data + places[i].at + PIECE - 1);
+    }
+    for (uint32_t i = 0; i < count; i++, skip = 0) {
+        const char *text = t->text.data + places[i].at + skip;
+        size_t len = places[i].len - skip;
+        if (len > PIECE) {
+            out_write(out, text, len);
+            continue;
+        }
+        memcpy(out_room(out, PIECE), text, PIECE);
+        out_take(out, len);
+    }
+}
+
+static void print_stack(struct report *r, struct stack_texts *t, struct out *out, uint32_t sample)
 {
     const struct profile *p = r->p;
-    const struct graph_frames *f = t->frames;
     const int64_t *values = p->values + (size_t)sample * p->sample_type_count;
-    int64_t value = graph_mean(values[r->o.values.index], r->o.values.mean ? values[0] : 0);
-    const char *text = report_value(r, value);
-    out_right(out, text, r->value.len, VALUE_WIDTH);
+    uint64_t k = profile_loc_first(p, sample), end = p->sample_loc_end[sample];
     size_t skip = VALUE_WIDTH;
-    for (uint64_t k = profile_loc_first(p, sample); k < p->sample_loc_end[sample]; k++) {
-        uint32_t last = f->loc_first[p->loc_refs[k] + 1];
-        for (uint32_t n = f->loc_first[p->loc_refs[k]]; n < last; n++) {
-            if (!t->of_line[n].at)
-                make_line(t, n, n + 1 < last);
-            out_write(out, t->text.data + t->of_line[n].at - 1 + skip, t->of_line[n].len - skip);
-            skip = 0;
-        }
+    put_value(r, t, out, graph_mean(values[r->o.values.index], r->o.values.mean ? values[0] : 0));
+    for (uint32_t n; k < end; k += n, skip = 0) {
+        n = end - k < AT_ONCE ? (uint32_t)(end - k) : AT_ONCE;
+        put_frames(t, out, p->loc_refs + k, n, skip);
     }
 }
 
@@ -107,10 +157,9 @@ int report_traces(struct report *r, struct out *out, struct err *e)
     report_profile_header(r, out);
     struct graph_frames frames;
     graph_frames_make(&frames, r->p, false);
-    struct node_texts texts = {.frames = &frames};
+    struct stack_texts texts = {.frames = &frames};
     buf_init(&texts.text, &r->arena);
-    texts.of_line = arena_zarray(&r->arena, frames.loc_first[frames.location_count],
-                                 sizeof *texts.of_line);
+    texts.of_location = arena_zarray(&r->arena, frames.location_count, sizeof *texts.of_location);
     struct sample_labels labels;
     sample_labels_init(&labels, r->p);
     for (uint32_t i = 0; i < r->p->sample_count; i++) {
