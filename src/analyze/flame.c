@@ -180,6 +180,8 @@ static void fill_columns(struct growing *g, const struct node *n)
     const uint32_t *samples = g->order + n->first;
     for (uint32_t i = 0; i < n->count; i++) {
         struct cursor *cursor = &g->cursors[samples[i]];
+        if (n->count - i > 2 * AHEAD)
+            __builtin_prefetch(&g->cursors[samples[i + 2 * AHEAD]]);
         if (n->count - i > AHEAD)
             __builtin_prefetch(&g->p->loc_refs[g->cursors[samples[i + AHEAD]].at]);
         for (unsigned level = 0; level < LEVELS; level++)
@@ -226,6 +228,10 @@ static uint32_t find_children(struct growing *g, uint32_t number, uint32_t *chil
     const uint32_t *samples = g->order + n->first, *column = g->columns[n->depth % LEVELS];
     uint32_t ended = 0;
     for (uint32_t i = 0; i < n->count; i++) {
+        if (n->count - i > AHEAD) {
+            __builtin_prefetch(&g->values[samples[i + AHEAD]]);
+            __builtin_prefetch(&column[samples[i + AHEAD]]);
+        }
         int64_t v = g->values[samples[i]];
         uint32_t frame = column[samples[i]];
         if (frame == FLAME_NONE) {
