@@ -34,6 +34,25 @@ static size_t first_guess(const uint8_t *in, size_t in_size, uint64_t allowed)
     return guess < allowed ? guess + 1 : allowed;
 }
 
+/* The bytes before a member's compressed data (RFC 1952 §2.3). Go's flate counts from there. */
+static size_t header_size(const uint8_t *in, size_t size)
+{
+    enum { FHCRC = 2, FEXTRA = 4, FNAME = 8, FCOMMENT = 16 };
+    size_t at = 10;
+    if (size < at)
+        return 0;
+    if (in[3] & FEXTRA && size - at >= 2)
+        at += 2 + in[at] + 256u * in[at + 1];
+    for (unsigned text = FNAME; text <= FCOMMENT; text *= 2) {
+        if (!(in[3] & text))
+            continue;
+        while (at < size && in[at])
+            at++;
+        at++;
+    }
+    return in[3] & FHCRC ? at + 2 : at;
+}
+
 /* What zlib thinks of a member that libdeflate refused. */
 static int explain(const uint8_t *in, size_t in_size, struct err *e)
 {
@@ -65,7 +84,9 @@ static int explain(const uint8_t *in, size_t in_size, struct err *e)
         return err_set(e, -EBADMSG, "unexpected EOF");
     if (checksum)
         return err_set(e, -EBADMSG, "gzip: invalid checksum");
-    return err_set(e, -EBADMSG, "flate: corrupt input before offset %zu", at);
+    size_t header = header_size(in, in_size);
+    return err_set(e, -EBADMSG, "flate: corrupt input before offset %zu",
+                   at > header ? at - header : 0);
 }
 
 struct inflating {

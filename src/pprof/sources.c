@@ -52,11 +52,13 @@ static int read_fetched(struct profile *p, const struct source *s, struct fetch 
     return rc ? err_prefix(e, "%s", name) : 0;
 }
 
-/* pprof's command line reads what pprof reads; the short verbs read all formats we know. */
-static int check_format(struct profile *p, const struct source *s, const char *name, struct err *e)
+/* pprof's command line reads what pprof reads; the short verbs read all formats we know, and know
+ * what is wrong with a file in one of them. */
+static int check_format(struct profile *p, int rc, const struct source *s, const char *name,
+                        struct err *e)
 {
     if (!s->exact || !p->is_foreign)
-        return 0;
+        return rc;
     profile_free(p);
     return err_set(e, -EPROTO, "%s: parsing profile: unrecognized profile format", name);
 }
@@ -166,8 +168,7 @@ static struct profile *read_member(struct group *g, int first, int i)
     struct profile *p = new_profile();
     struct err e = {0};
     int rc = f->url ? read_fetched(p, g->source, f, name, &e) : read_one(p, g->source, name, &e);
-    if (!rc)
-        rc = check_format(p, g->source, name, &e);
+    rc = check_format(p, rc, g->source, name, &e);
     if (rc) {
         ui_error(e.msg);
         free(p);

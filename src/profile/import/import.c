@@ -178,12 +178,11 @@ static int read_any(struct profile *p, struct text input, const char *only, stru
         if (rc == 0 && formats[i].drops)
             add_frame_lists(p);
         if (rc == 0)
-            p->is_foreign = !formats[i].is_legacy;
-        if (rc == 0)
             rc = finish(&im);
         import_end(&im);
         if (rc != 0)
             profile_free(p);
+        p->is_foreign = !formats[i].is_legacy && !goes_on(rc);
         if (formats[i].is_legacy)
             legacy = rc;
     }

@@ -12,7 +12,7 @@
 /* Reads `size` inflated bytes into the initialised, empty `p`; they are not referenced afterwards.
  * 0, or a negative errno with `p` empty and the reason in `e`: -ENOMSG when no format knows the
  * bytes (then `e` is untouched), -EPROTO when one does and they are malformed, in pprof's words
- * where it has them. */
+ * where it has them; p->is_foreign says, then as well, whether it is a format that pprof reads. */
 int import_profile(struct profile *p, const char *bytes, size_t size, struct err *e);
 
 /* The same of one format only, by its name ("firefox"): that of its file. NULL: any of them. */
