@@ -30,6 +30,9 @@ export const profile = signal<Profile | undefined>(undefined);
 const callersProfile = signal<Profile | undefined>(undefined);
 const calleesProfile = signal<Profile | undefined>(undefined);
 
+/** What the colours of boxes depend on. It changes less often than the route. */
+export const colouring = computed(() => `${route.value.theme} ${route.value.colour}`);
+
 const upwards = computed(() => route.value.upwards);
 const always = computed(() => true);
 const never = computed(() => false);

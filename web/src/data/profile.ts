@@ -48,13 +48,13 @@ export function makeProfile(body: Body): Profile {
   const functionName = body.i32("function_name");
   const functionFrame = new Int32Array(functionName.length).fill(-1);
   for (let i = frameFunction.length - 1; i >= 0; i--) functionFrame[frameFunction[i]] = i;
-  const frameGroup = Array.from(frameFunction, (fn, i) =>
-    moduleGroup(
-      facts.strings[functionName[fn]],
+  const frameGroup = new Array<string>(frameFunction.length);
+  for (let i = 0; i < frameGroup.length; i++)
+    frameGroup[i] = moduleGroup(
+      facts.strings[functionName[frameFunction[i]]],
       facts.strings[frameFile[i]],
       facts.strings[frameModule[i]],
-    ),
-  );
+    );
   return {
     facts,
     sampleType: facts.sample_types[facts.type] ?? { type: "samples", unit: "count" },

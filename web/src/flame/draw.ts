@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// Paints the visible part of a flame graph on a canvas as large as the view, never larger. It only
-// reads: what is where comes from tree.ts, what is chosen from its arguments.
+// Paints the visible part of a flame graph into a picture as large as the view, never larger. It
+// only reads: what is where comes from tree.ts, what is chosen from its arguments.
 
 import { formatCount } from "../data/format.ts";
 import { frameName, type Profile } from "../data/profile.ts";
+import { drawText, makeGlyphs, type Glyphs } from "./glyphs.ts";
 import { fitLabel } from "./label.ts";
-import { colourOf, type Palette } from "./palette.ts";
+import { inkOfFrame, type Palette } from "./palette.ts";
+import { fillLine, fillRect, makePixels, repeatLine, strokeRect, type Pixels } from "./pixels.ts";
 import type { Matches } from "./search.ts";
 import { visibleBoxes, type Box, type Span } from "./tree.ts";
 
 export const ROW = 18;
 export const MIN_LABEL = 30; // pixels
 const MIN_BOX = 1;
+const LONGEST_LABEL = 512; // characters
 
 export interface Scene {
   p: Profile;
@@ -52,12 +55,17 @@ function depthAt(s: Scene, y: number): number {
   return Math.ceil((bottom - y) / ROW) - 1 + skipped;
 }
 
-let charWidth = { font: "", width: 0 };
+/** What is painted with, made anew when the view's size or its theme changes. */
+export interface Brush {
+  pixels: Pixels;
+  glyphs: Glyphs;
+  ratio: number; // device pixels in a CSS pixel
+}
 
-function widthOfChar(c: CanvasRenderingContext2D, font: string): number {
-  if (charWidth.font !== font)
-    charWidth = { font, width: c.measureText("m".repeat(20)).width / 20 };
-  return charWidth.width;
+export function makeBrush(width: number, height: number, ratio: number, palette: Palette): Brush {
+  const glyphs = makeGlyphs(palette.font, palette.text, ratio, Math.round((ROW - 1) * ratio));
+  const pixels = makePixels(Math.round(width * ratio), Math.round(height * ratio));
+  return { pixels, glyphs, ratio };
 }
 
 /** How many nodes of the box match. */
@@ -65,26 +73,54 @@ function matching(m: Matches, box: Box): number {
   return m.before[box.node + box.count] - m.before[box.node];
 }
 
-function fillBoxes(c: CanvasRenderingContext2D, s: Scene, labelled: Box[], marked: Box[]): void {
-  let fill = "";
+function isDim(s: Scene, box: Box): boolean {
+  return s.matches !== undefined && matching(s.matches, box) === 0;
+}
+
+function rightEdge(b: Brush, box: Box, left: number): number {
+  const right = Math.round(box.right * b.ratio);
+  const gap = box.right - box.left > 3 ? Math.max(1, Math.floor(b.ratio)) : 0;
+  return Math.max(right - gap, left + 1);
+}
+
+/** Lines of a row, in device pixels of the view. */
+function linesOf(b: Brush, s: Scene, depth: number) {
+  const top = Math.round((rowTop(s, depth) - s.scroll) * b.ratio);
+  return { top, bottom: top + b.glyphs.height };
+}
+
+function edgesOf(b: Brush, s: Scene, box: Box) {
+  const left = Math.round(box.left * b.ratio);
+  return { left, right: rightEdge(b, box, left), ...linesOf(b, s, box.depth) };
+}
+
+/** One line of each row is filled box by box and then repeated. Nothing is made for a box here. */
+function fillBoxes(b: Brush, s: Scene, labelled: Box[], marked: Box[]): void {
+  const { pixels } = b;
+  const { ink } = s.palette;
+  const { frame } = s.p.tree;
+  let depth = -1;
+  let line = 0;
   visibleBoxes(s.p.tree, port(s), (box) => {
-    const dim = s.matches !== undefined && matching(s.matches, box) === 0;
-    const colour = dim
-      ? s.palette.dim
+    if (box.depth !== depth) {
+      depth = box.depth;
+      line = Math.max(0, linesOf(b, s, depth).top);
+    }
+    const colour = isDim(s, box)
+      ? ink.dim
       : box.count > 1
-        ? s.palette.run
-        : colourOf(s.palette, s.p.tree.frame[box.node]);
-    if (colour !== fill) c.fillStyle = fill = colour;
-    const width = box.right - box.left;
-    c.fillRect(
-      box.left,
-      rowTop(s, box.depth) - s.scroll,
-      Math.max(width > 3 ? width - 1 : width, 0.7),
-      ROW - 1,
-    );
-    if (width >= MIN_LABEL) labelled.push({ ...box });
+        ? ink.run
+        : inkOfFrame(ink, frame[box.node]);
+    const left = Math.round(box.left * b.ratio);
+    if (line < pixels.height) fillLine(pixels, line, left, rightEdge(b, box, left), colour);
+    if (box.right - box.left >= MIN_LABEL) labelled.push({ ...box });
     if (isMarked(s, box)) marked.push({ ...box });
   });
+  const { firstDepth, lastDepth } = port(s);
+  for (let d = firstDepth; d <= lastDepth; d++) {
+    const { top, bottom } = linesOf(b, s, d);
+    if (bottom > 0 && top < pixels.height) repeatLine(pixels, Math.max(0, top), top, bottom);
+  }
 }
 
 function port(s: Scene) {
@@ -98,44 +134,43 @@ function port(s: Scene) {
   };
 }
 
-function drawLabels(c: CanvasRenderingContext2D, s: Scene, labelled: Box[]): void {
-  const char = widthOfChar(c, s.palette.font);
+/** Shortening a name takes as long as drawing it. By characters, then by frame. */
+const shortened = new WeakMap<Profile, Map<number, string>[]>();
+
+function labelOf(p: Profile, frame: number, chars: number): string {
+  let lists = shortened.get(p);
+  if (!lists) shortened.set(p, (lists = []));
+  const names = (lists[chars] ??= new Map<number, string>());
+  let text = names.get(frame);
+  if (text === undefined) names.set(frame, (text = fitLabel(frameName(p, frame), chars)));
+  return text;
+}
+
+function drawLabels(b: Brush, s: Scene, labelled: Box[]): void {
+  const char = (b.glyphs.known.get("m")?.advance ?? 8) / b.ratio;
   for (const box of labelled) {
-    const chars = Math.floor((box.right - box.left - 8) / char);
+    const chars = Math.min(Math.floor((box.right - box.left - 8) / char), LONGEST_LABEL);
     const frame = s.p.tree.frame[box.node];
-    const text =
-      box.count > 1 ? `+${formatCount(box.count)}` : fitLabel(frameName(s.p, frame), chars);
+    const text = box.count > 1 ? `+${formatCount(box.count)}` : labelOf(s.p, frame, chars);
     if (!text || text.length > chars) continue;
-    const dim = s.matches !== undefined && matching(s.matches, box) === 0;
-    c.fillStyle = dim ? s.palette.dimText : s.palette.text;
-    c.fillText(text, box.left + 4, rowTop(s, box.depth) - s.scroll + ROW / 2 + 0.5);
+    const { left, right, top } = edgesOf(b, s, box);
+    const ink = isDim(s, box) ? s.palette.ink.dimText : s.palette.ink.text;
+    drawText(b.pixels, b.glyphs, text, { left: left + 4 * b.ratio, right, top }, ink);
   }
 }
 
 /** Inlined frames have a dotted left edge: they were compiled into their caller, never called. */
-function drawInlined(c: CanvasRenderingContext2D, s: Scene, labelled: Box[]): void {
-  c.fillStyle = s.palette.text;
+function drawInlined(b: Brush, s: Scene, labelled: Box[]): void {
+  const dot = Math.round(2 * b.ratio);
   for (const box of labelled) {
     const frame = s.p.tree.frame[box.node];
     if (box.count > 1 || frame < 0 || !s.p.frameInlined[frame]) continue;
-    const top = rowTop(s, box.depth) - s.scroll;
-    for (let y = 1; y < ROW - 2; y += 4) c.fillRect(box.left, top + y, 1.5, 2);
+    const { left, top } = edgesOf(b, s, box);
+    for (let y = 1; y < ROW - 2; y += 4) {
+      const at = top + Math.round(y * b.ratio);
+      fillRect(b.pixels, left, at, left + dot, at + dot, s.palette.ink.text);
+    }
   }
-}
-
-function outline(
-  c: CanvasRenderingContext2D,
-  s: Scene,
-  box: Box,
-  colour: string,
-  width: number,
-): void {
-  c.strokeStyle = colour;
-  c.lineWidth = width;
-  const inset = width / 2;
-  const w = Math.max(box.right - box.left - 1, 2);
-  const top = rowTop(s, box.depth) - s.scroll;
-  c.strokeRect(box.left + inset, top + inset, w - width, ROW - 1 - width);
 }
 
 /** Outlined are the chosen box, others of its function, and the one under the pointer. */
@@ -156,27 +191,28 @@ function isSame(s: Scene, box: Box): boolean {
   );
 }
 
-function drawMarks(c: CanvasRenderingContext2D, s: Scene, marked: Box[]): void {
+function drawMarks(b: Brush, s: Scene, marked: Box[]): void {
+  const { ink } = s.palette;
+  const thin = Math.max(1, Math.round(b.ratio));
   for (const box of marked) {
     const end = box.node + box.count;
-    if (isSame(s, box) && box.right - box.left > 3) outline(c, s, box, s.palette.accent, 1);
+    const edges = edgesOf(b, s, box);
+    edges.right = Math.max(edges.right, edges.left + 2 * thin);
+    if (isSame(s, box) && box.right - box.left > 3) strokeRect(b.pixels, edges, thin, ink.accent);
     if (s.chosen > 0 && s.chosen >= box.node && s.chosen < end)
-      outline(c, s, box, s.palette.accent, 2);
-    if (s.hovered >= box.node && s.hovered < end) outline(c, s, box, s.palette.text, 1);
+      strokeRect(b.pixels, edges, 2 * thin, ink.accent);
+    if (s.hovered >= box.node && s.hovered < end) strokeRect(b.pixels, edges, thin, ink.text);
   }
 }
 
-export function drawFlame(c: CanvasRenderingContext2D, s: Scene): void {
-  c.fillStyle = s.palette.background;
-  c.fillRect(0, 0, s.width, s.height);
-  c.font = s.palette.font;
-  c.textBaseline = "middle";
+export function drawFlame(b: Brush, s: Scene): void {
+  b.pixels.data.fill(s.palette.ink.background);
   const labelled: Box[] = [];
   const marked: Box[] = [];
-  fillBoxes(c, s, labelled, marked);
-  drawLabels(c, s, labelled);
-  drawInlined(c, s, labelled);
-  drawMarks(c, s, marked);
+  fillBoxes(b, s, labelled, marked);
+  drawLabels(b, s, labelled);
+  drawInlined(b, s, labelled);
+  drawMarks(b, s, marked);
 }
 
 /** The box under a point of the view, or undefined. */

@@ -5,10 +5,19 @@
 
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { half, hovered, navigate, reveal, route } from "../state.ts";
+import { colouring, half, hovered, navigate, reveal, route } from "../state.ts";
 import { openMenu } from "../ui/menu.tsx";
 import { lookAt, openRun, walk, zoomOut, zoomTo, type Direction } from "./actions.ts";
-import { boxUnder, contentHeight, drawFlame, ROW, rowTop, type Scene } from "./draw.ts";
+import {
+  boxUnder,
+  contentHeight,
+  drawFlame,
+  makeBrush,
+  ROW,
+  rowTop,
+  type Brush,
+  type Scene,
+} from "./draw.ts";
 import { boxMenu } from "./box_menu.ts";
 import type { Graph } from "./graph.ts";
 import { readPalette } from "./palette.ts";
@@ -30,6 +39,7 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
   const { p } = g;
   const skipRoot = g.field === "zoomCallers";
   let palette = readPalette(p, route.peek().colour);
+  let brush: Brush | undefined;
   let frame = 0;
   const motion = startMotion(g.zoom.peek().span, requestDraw);
 
@@ -55,12 +65,15 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
     const ratio = devicePixelRatio || 1;
     const s = scene();
     const [w, h] = [Math.round(s.width * ratio), Math.round(s.height * ratio)];
+    if (w < 1 || h < 1) return;
     if (canvas.width !== w || canvas.height !== h) {
       canvas.width = w;
       canvas.height = h;
+      brush = undefined;
     }
-    context?.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (context) drawFlame(context, s);
+    brush ??= makeBrush(s.width, s.height, ratio, palette);
+    drawFlame(brush, s);
+    context?.putImageData(brush.pixels.image, 0, 0);
     area.dataset.drawn = String(Number(area.dataset.drawn ?? 0) + 1);
   }
   function requestDraw(): void {
@@ -80,6 +93,7 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
   const dark = matchMedia("(prefers-color-scheme: dark)");
   function recolour(): void {
     palette = readPalette(p, route.peek().colour);
+    brush = undefined;
     requestDraw();
   }
   dark.addEventListener("change", recolour);
@@ -99,7 +113,7 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
       if (reveal.value) revealChosen();
     }),
     effect(() => {
-      [route.value.theme, route.value.colour];
+      colouring.value;
       queueMicrotask(recolour);
     }),
     handlePointer(g, area, scene),

@@ -6,7 +6,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Profile } from "../data/profile.ts";
-import { route } from "../state.ts";
+import { colouring, route } from "../state.ts";
 import { lookAt } from "./actions.ts";
 import type { Graph } from "./graph.ts";
 import { colourOf, readPalette, type Palette } from "./palette.ts";
@@ -124,7 +124,7 @@ function attach(g: Graph, canvas: HTMLCanvasElement): () => void {
       request();
     }),
     effect(() => {
-      [matches.value, route.value.theme, route.value.colour];
+      [matches.value, colouring.value];
       queueMicrotask(redo);
     }),
     handleDrag(g, canvas),

@@ -5,6 +5,7 @@
 import { toneOf, type Tone } from "../data/module.ts";
 import type { ColourMode } from "../route.ts";
 import { LEFT_OUT_FRAME, ROOT_FRAME, type Profile } from "../data/profile.ts";
+import { inkOf } from "./pixels.ts";
 
 export interface Palette {
   background: string;
@@ -14,10 +15,21 @@ export interface Palette {
   dim: string;
   dimText: string;
   accent: string;
-  muted: string;
-  line: string;
   font: string;
   frame: string[]; // by frame
+  ink: Inks;
+}
+
+/** The same colours for a picture of our own. */
+export interface Inks {
+  background: number;
+  text: number;
+  root: number;
+  run: number;
+  dim: number;
+  dimText: number;
+  accent: number;
+  frame: Uint32Array; // by frame
 }
 
 export function cssName(tone: Tone): string {
@@ -40,22 +52,42 @@ export function groupOf(p: Profile, frame: number, mode: ColourMode): string {
   return mode === "file" ? file.slice(file.lastIndexOf("/") + 1) : "";
 }
 
-function cssNameOf(p: Profile, frame: number, mode: ColourMode): string {
-  if (mode === "self") return `--heat${heatOf(p.functionFlat[p.frameFunction[frame]], p.total)}`;
-  return cssName(toneOf(groupOf(p, frame, mode)));
+/** Reads the stylesheet once for each name, and decides once for each group. */
+function frameColours(p: Profile, mode: ColourMode, get: (name: string) => string): string[] {
+  const read = new Map<string, string>();
+  const groups = new Map<string, string>();
+  const colours = new Array<string>(p.frameFunction.length);
+  const byName = (name: string): string => {
+    let colour = read.get(name);
+    if (colour === undefined) read.set(name, (colour = get(name)));
+    return colour;
+  };
+  for (let i = 0; i < colours.length; i++) {
+    if (mode === "self") {
+      colours[i] = byName(`--heat${heatOf(p.functionFlat[p.frameFunction[i]], p.total)}`);
+      continue;
+    }
+    const group = groupOf(p, i, mode);
+    let colour = groups.get(group);
+    if (colour === undefined) groups.set(group, (colour = byName(cssName(toneOf(group)))));
+    colours[i] = colour;
+  }
+  return colours;
 }
 
+let last: { p: Profile; look: string; palette: Palette } | undefined;
+
+/** The flame graph and its minimap ask one after the other: the same one is given to both. */
 export function readPalette(p: Profile, mode: ColourMode): Palette {
   const style = getComputedStyle(document.documentElement);
   const get = (name: string): string => style.getPropertyValue(name).trim();
-  const read = new Map<string, string>();
-  const frame = Array.from(p.frameFunction, (_, i) => {
-    const name = cssNameOf(p, i, mode);
-    let colour = read.get(name);
-    if (!colour) read.set(name, (colour = get(name)));
-    return colour;
-  });
-  return {
+  const look = [mode, get("--bg"), get("--frame-text"), get("--m0")].join("\n");
+  if (last?.p !== p || last.look !== look) last = { p, look, palette: makePalette(p, mode, get) };
+  return last.palette;
+}
+
+function makePalette(p: Profile, mode: ColourMode, get: (name: string) => string): Palette {
+  const plain = {
     background: get("--bg"),
     text: get("--frame-text"),
     root: get("--frame-root"),
@@ -63,10 +95,22 @@ export function readPalette(p: Profile, mode: ColourMode): Palette {
     dim: get("--frame-dim"),
     dimText: get("--frame-dim-text"),
     accent: get("--accent"),
-    muted: get("--muted"),
-    line: get("--line"),
     font: `12px ${get("--mono")}`,
-    frame,
+    frame: frameColours(p, mode, get),
+  };
+  return { ...plain, ink: inksOf(plain) };
+}
+
+function inksOf(colours: Omit<Palette, "ink">): Inks {
+  return {
+    background: inkOf(colours.background),
+    text: inkOf(colours.text),
+    root: inkOf(colours.root),
+    run: inkOf(colours.run),
+    dim: inkOf(colours.dim),
+    dimText: inkOf(colours.dimText),
+    accent: inkOf(colours.accent),
+    frame: new Uint32Array(colours.frame.map(inkOf)),
   };
 }
 
@@ -74,4 +118,10 @@ export function colourOf(palette: Palette, frame: number): string {
   if (frame === ROOT_FRAME) return palette.root;
   if (frame === LEFT_OUT_FRAME) return palette.run;
   return palette.frame[frame];
+}
+
+export function inkOfFrame(inks: Inks, frame: number): number {
+  if (frame === ROOT_FRAME) return inks.root;
+  if (frame === LEFT_OUT_FRAME) return inks.run;
+  return inks.frame[frame];
 }

@@ -27,10 +27,8 @@ export function layoutTree(
   const count = parent.length;
   const total = self.slice();
   const width = weight ?? total;
-  for (let i = count - 1; i > 0; i--) {
-    total[parent[i]] += total[i];
-    if (weight) width[parent[i]] += width[i];
-  }
+  sumUp(parent, total);
+  if (weight) sumUp(parent, width);
   const x = new Float64Array(count);
   for (let i = 1; i < count; i++)
     x[i] = i > 1 && parent[i] === parent[i - 1] ? x[i - 1] + width[i - 1] : x[parent[i]];
@@ -48,6 +46,11 @@ export function layoutTree(
     levelStart,
     depths: levelStart.length - 1,
   };
+}
+
+/** Adds every node's value to its parent's; parents come before their children. */
+function sumUp(parent: Int32Array, value: Float64Array): void {
+  for (let i = parent.length - 1; i > 0; i--) value[parent[i]] += value[i];
 }
 
 function firstChildren(parent: Int32Array): Int32Array {

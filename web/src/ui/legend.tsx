@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the colours mean: the modules, packages or files that cost most by themselves, each a menu
-// of
-// what can be done with all of it; or the steps of self cost.
+// of what can be done with all of it; or the steps of self cost.
 
 import { formatPercent } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
