@@ -12,6 +12,7 @@
 #include "record/perf_account.h"
 #include "record/perf_names.h"
 #include "record/perf_open.h"
+#include "record/perf_usage.h"
 #include "record/perf_walk.h"
 
 #include <dirent.h>
@@ -39,7 +40,8 @@ struct outside {
     struct perf_options options;
     struct perf_spaces spaces;
     struct perf_account account;
-    int *pidfds; /* of attached processes; -1: it has ended */
+    struct perf_usage usage; /* of attached processes */
+    int *pidfds;             /* of attached processes; -1: it has ended */
     uint64_t samples;
     uint64_t *pcs; /* LIMIT_STACK_DEPTH */
     struct perf_names kernel;
@@ -209,12 +211,15 @@ int outside_attach(struct recorder *r, struct err *e)
     if (err < 0)
         return err;
     r->outside->pidfds = malloc(r->options.pid_count * sizeof *r->outside->pidfds);
-    if (!r->outside->pidfds)
+    struct outside *o = r->outside;
+    if (!o->pidfds || perf_usage_init(&o->usage, r->options.pids, r->options.pid_count) < 0)
         return err_set(e, -ENOMEM, "out of memory");
     for (uint32_t i = 0; i < r->options.pid_count; i++)
         r->outside->pidfds[i] = -1;
     for (uint32_t i = 0; i < r->options.pid_count && err == 0; i++)
         err = attach_process(r, i, e);
+    if (err == 0)
+        perf_usage_look(&o->usage, &o->rings);
     return err;
 }
 
@@ -229,6 +234,8 @@ void outside_wait(struct recorder *r, int ms)
         perf_wait(&o->rings, ms, &r->pidfd, 1);
     uint64_t now = sigsafe_clock_ns(CLOCK_MONOTONIC);
     read_rings(r, now - SLACK_NS);
+    if (r->options.pid_count)
+        perf_usage_look(&o->usage, &o->rings);
 }
 
 bool outside_has_target(struct recorder *r)
@@ -251,9 +258,14 @@ bool outside_has_target(struct recorder *r)
 
 void outside_stop(struct recorder *r)
 {
-    perf_account_stop(&r->outside->account);
-    perf_disable(&r->outside->rings);
+    struct outside *o = r->outside;
+    perf_account_stop(&o->account);
+    if (r->options.pid_count)
+        perf_usage_look(&o->usage, &o->rings);
+    perf_disable(&o->rings);
     read_rings(r, UINT64_MAX);
+    if (r->options.pid_count)
+        perf_usage_get(&o->usage, perf_count(&o->rings), &r->result.usage);
 }
 
 static uint64_t usage_ns(const struct rusage *u)
@@ -284,6 +296,7 @@ void outside_close(struct recorder *r)
     perf_names_free(&o->kernel);
     perf_spaces_free(&o->spaces);
     perf_close(&o->rings);
+    perf_usage_free(&o->usage);
     free(o->jits);
     free(o->pidfds);
     free(o->pcs);

@@ -21,7 +21,8 @@ int outside_attach(struct recorder *r, struct err *e);
 void outside_wait(struct recorder *r, int ms);
 /* Whether an attached process is still there. */
 bool outside_has_target(struct recorder *r);
-/* Stops sampling and reads the rest. r->result.usage is what the system says. */
+/* Stops sampling and reads the rest. r->result.usage of attached processes is what the system says.
+ */
 void outside_stop(struct recorder *r);
 /* Gives the rest of the CPU time to the stacks; after outside_stop and the usage. */
 void outside_finish(struct recorder *r);

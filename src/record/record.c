@@ -300,40 +300,6 @@ static int start_child(struct recorder *r, struct err *e)
     return 0;
 }
 
-/* User and system time of the attached processes and of children that they waited for. */
-static void attached_usage(struct recorder *r)
-{
-    uint64_t user = 0, system = 0;
-    const uint64_t tick_us = 1000000u / (uint64_t)sysconf(_SC_CLK_TCK);
-    for (uint32_t i = 0; i < r->options.pid_count; i++) {
-        char path[64], text[1024];
-        unsigned long long t[4];
-        snprintf(path, sizeof path, "/proc/%d/stat", (int)r->options.pids[i]);
-        FILE *f = fopen(path, "re");
-        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-        if (f)
-            fclose(f);
-        text[n] = 0;
-        const char *after = strrchr(text, ')'); /* the name may have anything in it */
-        if (!after ||
-            sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu",
-                   &t[0], &t[1], &t[2], &t[3]) != 4)
-            return; /* one has ended: what was seen last stays */
-        user += (t[0] + t[2]) * tick_us;
-        system += (t[1] + t[3]) * tick_us;
-    }
-    if (!r->usage_known) {
-        r->user_base_us = user;
-        r->system_base_us = system;
-        r->usage_known = true;
-    }
-    user -= r->user_base_us;
-    system -= r->system_base_us;
-    struct rusage *u = &r->result.usage;
-    u->ru_utime = (struct timeval){(time_t)(user / 1000000), (suseconds_t)(user % 1000000)};
-    u->ru_stime = (struct timeval){(time_t)(system / 1000000), (suseconds_t)(system % 1000000)};
-}
-
 static volatile sig_atomic_t stop_asked;
 
 static void ask_stop(int sig)
@@ -351,7 +317,6 @@ static int start_attached(struct recorder *r, struct err *e)
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGHUP, &stop, NULL);
-    attached_usage(r);
     return err == -EACCES ? -EPERM : err;
 }
 
@@ -399,7 +364,6 @@ static bool is_over(struct recorder *r)
 {
     if (!r->options.pid_count)
         return program_ended(r);
-    attached_usage(r);
     return stop_asked || !outside_has_target(r) ||
            (r->options.seconds > 0 && (double)r->progress.elapsed_ns >= r->options.seconds * 1e9);
 }

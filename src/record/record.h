@@ -86,8 +86,6 @@ struct recorder {
     uint64_t start_mono_ns;
     int64_t start_time_ns;
     int64_t period_ns;
-    bool usage_known; /* of attached processes, when they were: */
-    uint64_t user_base_us, system_base_us;
     struct record_progress progress;
     struct record_result result;
     struct drain *drain;
