@@ -533,7 +533,7 @@ void flame_build_walk(struct flame *f, const struct profile *p, const struct fla
     *f = (struct flame){0};
     struct growing g = {.p = p, .f = f, .type = o->type, .limit = o->node_limit, .walk = o->walk};
     g.up = o->walk == FLAME_FROM_LEAF || o->walk == FLAME_CALLERS;
-    flame_frames_build(f, p, &g.scratch, &g.stacks);
+    flame_frames_build(f, p, o->by_rows, &g.scratch, &g.stacks);
     find_function(&g, o->function);
     f->total = p->sample_count ? flame_total(p, o->type) : 0;
     pthread_t helper;

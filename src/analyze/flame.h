@@ -4,7 +4,8 @@
  * its table are drawn from.
  *
  * Three tables, each by dense index:
- *   functions  one per name, as in pprof's reports at granularity "functions": flat and cum are the
+ *   functions  one per name, as in pprof's reports at granularity "functions" (or as in others: see
+ *              flame_options): flat and cum are the
  *              numbers `strobe top` prints; a recursive function is counted once per sample. Frames
  *              without a function are "[binary]", one per binary, or "<unknown>".
  *   frames     one per (function, file, module, inlined): what a box of the graph stands for. They
@@ -79,6 +80,8 @@ struct flame_options {
                             children of the one node that met the limit */
     enum flame_walk walk;
     struct profile_str function; /* of FLAME_CALLEES and FLAME_CALLERS, by its name in full */
+    bool by_rows; /* a function is what is one row of a table at the profile's own granularity, and
+                     named so: a file, a line, an address; not: all of one name */
 };
 
 /* Builds the tree. `total` is flame_total. The profile must outlive the flame. */

@@ -5,6 +5,7 @@
  * pprof's at granularity "functions" (internal/graph/graph.go, nodeInfo and NameComponents), so
  * that a function here is a row of `strobe top`. */
 #include "analyze/flame_frames.h"
+#include "analyze/graph.h"
 #include "analyze/pair_index.h"
 
 #include <string.h>
@@ -16,15 +17,16 @@ struct string_index {
     uint32_t count;
 };
 
-enum { KIND_FUNCTION, KIND_BINARY };
+enum { KIND_FUNCTION, KIND_BINARY, KIND_ROW };
 
 struct naming {
     struct flame *f;
     const struct profile *p;
     struct string_index strings;
-    struct pair_index functions; /* (string, kind): the name, or the binary's file */
-    struct pair_index placed;    /* (function, file) */
-    struct pair_index frames;    /* (placed, module * 2 + inlined) */
+    struct pair_index functions;     /* (string, kind): the name, or the binary's file */
+    struct pair_index placed;        /* (function, file) */
+    struct pair_index frames;        /* (placed, module * 2 + inlined) */
+    const struct graph_frames *rows; /* or NULL */
 };
 
 /* Room for `max` strings at most. */
@@ -80,9 +82,24 @@ static uint32_t function_number(struct naming *n, struct profile_str name, struc
     return number;
 }
 
-static uint32_t frame_number(struct naming *n, const struct profile_location *loc, uint32_t line)
+/* The row of a line as a function; its name is what a report prints. */
+static uint32_t row_number(struct naming *n, uint32_t location, uint32_t line)
+{
+    uint32_t row = n->rows->line_nodes[n->rows->loc_first[location] + line];
+    uint32_t known = n->functions.count, number = pair_index_put(&n->functions, row, KIND_ROW);
+    if (number == known) {
+        struct buf name;
+        buf_init(&name, &n->f->arena);
+        graph_node_name(n->rows, row, &name);
+        n->f->functions[number].name = (struct profile_str){name.data, (uint32_t)name.len};
+    }
+    return number;
+}
+
+static uint32_t frame_number(struct naming *n, uint32_t location, uint32_t line)
 {
     const struct profile *p = n->p;
+    const struct profile_location *loc = &p->locations[location];
     struct profile_str none = {"", 0}, name = none, file = none, module = none;
     int64_t start_line = 0;
     bool inlined = line + 1 < loc->line_count;
@@ -99,7 +116,7 @@ static uint32_t frame_number(struct naming *n, const struct profile_location *lo
             binary = none;
         }
     }
-    uint32_t function = function_number(n, name, binary);
+    uint32_t function = n->rows ? row_number(n, location, line) : function_number(n, name, binary);
     uint32_t placed = pair_index_put(&n->placed, function, string_number(&n->strings, file));
     uint32_t known = n->frames.count;
     uint32_t number =
@@ -115,19 +132,22 @@ static uint32_t frame_number(struct naming *n, const struct profile_location *lo
     return number;
 }
 
-void flame_frames_build(struct flame *f, const struct profile *p, struct arena *scratch,
-                        struct flame_stacks *out)
+void flame_frames_build(struct flame *f, const struct profile *p, bool by_rows,
+                        struct arena *scratch, struct flame_stacks *out)
 {
+    struct graph_frames rows;
     size_t count = 0;
     for (uint32_t i = 0; i < p->location_count; i++)
         count += p->locations[i].line_count ? p->locations[i].line_count : 1;
-    struct naming n = {.f = f, .p = p};
+    struct naming n = {.f = f, .p = p, .rows = by_rows ? &rows : NULL};
+    if (by_rows)
+        graph_frames_make(&rows, p, false);
     string_index_init(&n.strings, scratch, 2 * p->function_count + p->mapping_count + 1);
     pair_index_init(&n.functions, scratch);
     pair_index_init(&n.placed, scratch);
     pair_index_init(&n.frames, scratch);
-    f->functions =
-        arena_zarray(&f->arena, p->function_count + p->mapping_count + 1, sizeof *f->functions);
+    size_t functions = by_rows ? rows.node_count : p->function_count + (size_t)p->mapping_count + 1;
+    f->functions = arena_zarray(&f->arena, functions, sizeof *f->functions);
     f->frames = arena_array(&f->arena, count, sizeof *f->frames);
     out->first = arena_array(scratch, (size_t)p->location_count + 1, sizeof *out->first);
     out->lines = arena_array(scratch, count, sizeof *out->lines);
@@ -137,11 +157,13 @@ void flame_frames_build(struct flame *f, const struct profile *p, struct arena *
         uint32_t lines = loc->line_count ? loc->line_count : 1;
         out->first[i] = at;
         for (uint32_t line = lines; line-- > 0;) {
-            uint32_t frame = frame_number(&n, loc, line);
+            uint32_t frame = frame_number(&n, i, line);
             out->lines[at++] = (struct flame_line){frame, f->frames[frame].function};
         }
     }
     out->first[p->location_count] = at;
     f->function_count = n.functions.count;
     f->frame_count = n.frames.count;
+    if (by_rows)
+        graph_frames_free(&rows);
 }

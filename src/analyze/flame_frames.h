@@ -17,8 +17,9 @@ struct flame_stacks {
     struct flame_line *lines;
 };
 
-/* Fills the functions and frames of `f` (flat and cum are 0); `out` lives in `scratch`. */
-void flame_frames_build(struct flame *f, const struct profile *p, struct arena *scratch,
-                        struct flame_stacks *out);
+/* Fills the functions and frames of `f` (flat and cum are 0); `out` lives in `scratch`. By rows:
+ * see flame_options. */
+void flame_frames_build(struct flame *f, const struct profile *p, bool by_rows,
+                        struct arena *scratch, struct flame_stacks *out);
 
 #endif

@@ -112,7 +112,7 @@ static void settle_unit(struct report *r, const struct graph *g, bool whole)
 
 /* ---- paths ---- */
 
-static void trim_paths(struct report *r)
+void report_trim_paths(struct report *r)
 {
     struct profile *p = r->p;
     uint32_t strings = p->string_count;
@@ -143,7 +143,7 @@ static struct graph_limits make_limits(const struct report_options *o)
 
 void report_graph_listed(struct report *r, struct graph_frames *f, struct graph *g)
 {
-    trim_paths(r);
+    report_trim_paths(r);
     graph_frames_make(f, r->p, true);
     struct graph_options o = {.values = r->o.values, .drop_negative = r->o.drop_negative};
     graph_make(g, r->p, f, &o);
@@ -151,7 +151,7 @@ void report_graph_listed(struct report *r, struct graph_frames *f, struct graph 
 
 void report_graph(struct report *r, struct graph_trimmed *t)
 {
-    trim_paths(r);
+    report_trim_paths(r);
     struct graph_limits limits = make_limits(&r->o);
     graph_trimmed_make(t, r->p, &limits);
     settle_unit(r, &t->graph, false);
@@ -159,7 +159,7 @@ void report_graph(struct report *r, struct graph_trimmed *t)
 
 void report_graph_drawn(struct report *r, struct graph_trimmed *t)
 {
-    trim_paths(r);
+    report_trim_paths(r);
     struct graph_limits limits = make_limits(&r->o);
     limits.drawn = true;
     limits.call_tree = r->o.call_tree;
@@ -171,7 +171,7 @@ void report_graph_drawn(struct report *r, struct graph_trimmed *t)
 
 void report_graph_whole(struct report *r, struct graph_trimmed *t)
 {
-    trim_paths(r);
+    report_trim_paths(r);
     struct graph_limits limits = make_limits(&r->o);
     limits.node_count = 0;
     limits.node_fraction = limits.edge_fraction = 0;
@@ -183,7 +183,7 @@ void report_graph_whole(struct report *r, struct graph_trimmed *t)
 
 void report_nodes(struct report *r, struct graph_trimmed *t)
 {
-    trim_paths(r);
+    report_trim_paths(r);
     struct graph_limits limits = make_limits(&r->o);
     limits.marks_only = true;
     graph_trimmed_make(t, r->p, &limits);

@@ -60,6 +60,9 @@ void report_end(struct report *r);
 /* A value as text, in the report's unit. Valid until the next call. */
 const char *report_value(struct report *r, int64_t value);
 
+/* Cuts files' paths as the options say; what makes graphs does it. */
+void report_trim_paths(struct report *r);
+
 /* The graph to show, with the options' limits; settles the unit; trims the files' paths. Free with
  * graph_trimmed_free. */
 void report_graph(struct report *r, struct graph_trimmed *t);

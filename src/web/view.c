@@ -47,6 +47,14 @@ static bool is_default(const struct settings *s)
     return !*s->granularity || !strcmp(s->granularity, "functions");
 }
 
+/* Whether the profile is shown as it is, but for names. */
+static bool is_plain(const struct prepare_request *q)
+{
+    const struct settings *s = q->settings;
+    return prepare_is_whole(q) && is_default(s) && s->divide_by == 1 && !*s->trim_path &&
+           !*s->source_path;
+}
+
 /* A profile that nothing is done to needs no copy: it may be large. */
 static int serve_whole(struct http_exchange *x, const struct profile *p,
                        const struct settings *settings, struct body_options *o, struct err *e)
@@ -60,6 +68,18 @@ static int serve_whole(struct http_exchange *x, const struct profile *p,
     return 0;
 }
 
+/* -divide_by: all values, and the total. */
+static int64_t divide(struct profile *p, int64_t total, double by)
+{
+    if (by == 1)
+        return total;
+    double *ratios = arena_array(&p->arena, p->sample_type_count, sizeof *ratios);
+    for (uint32_t i = 0; i < p->sample_type_count; i++)
+        ratios[i] = 1 / by;
+    refine_scale(p, ratios);
+    return (int64_t)((double)total / by);
+}
+
 static int serve_refined(struct http_exchange *x, const struct profile *p,
                          const struct prepare_request *q, struct body_options *o, struct err *e)
 {
@@ -68,8 +88,9 @@ static int serve_refined(struct http_exchange *x, const struct profile *p,
     profile_copy(&refined, p);
     int rc = prepare_report(&r, &refined, q, e);
     if (!rc) {
+        report_trim_paths(&r.report);
         o->flame.type = r.report.o.values.index;
-        o->total = r.report.total;
+        o->total = divide(&refined, r.report.total, q->settings->divide_by);
         reply_body(x, &refined, o);
     }
     prepare_end(&r);
@@ -95,11 +116,11 @@ void view_serve(struct http_exchange *x, const struct ask *from, const char *tit
                                     .more = asked.more,
                                     .more_count = asked.more_count,
                                     .say = ask_say(x)};
-        if (is_default(&asked.settings))
+        bool plain = is_plain(&q);
+        o.flame.by_rows = !is_default(&asked.settings);
+        if (!o.flame.by_rows)
             asked.settings.granularity = "addresses"; /* the tree needs files and modules */
-        rc = prepare_is_whole(&q) && !strcmp(asked.settings.granularity, "addresses")
-                 ? serve_whole(x, p, &asked.settings, &o, &e)
-                 : serve_refined(x, p, &q, &o, &e);
+        rc = plain ? serve_whole(x, p, &asked.settings, &o, &e) : serve_refined(x, p, &q, &o, &e);
     }
     if (rc)
         http_reply_error(x, 400, "%s", e.msg);

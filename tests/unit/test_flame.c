@@ -407,6 +407,36 @@ static void an_empty_profile_is_a_root(void **state)
     profile_free(&p);
 }
 
+static void rows_tell_lines_of_one_function_apart(void **state)
+{
+    struct profile p;
+    struct flame f;
+    make_profile(&p, (struct folded[]){{"root;at", 3}, {"root;again", 4}, {NULL, 0}});
+    uint32_t file = profile_intern_cstr(&p, "a.c");
+    for (uint32_t i = 0; i < p.line_count; i++) {
+        p.lines[i].line = 10 + i;
+        p.functions[i].file = file;
+        p.functions[i].name = p.functions[1].name; /* the three are lines of one function */
+    }
+    uint32_t name = p.functions[1].name;
+    struct profile_str text = profile_string(&p, name);
+    struct flame_options o = {.node_limit = MAX};
+    flame_build_walk(&f, &p, &o);
+    assert_int_equal(f.function_count, 1);
+    flame_free(&f);
+    o.by_rows = true;
+    flame_build_walk(&f, &p, &o);
+    assert_int_equal(f.function_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        char row[64];
+        int64_t values[] = {3, 7, 4};
+        snprintf(row, sizeof row, "%.*s a.c:%u", (int)text.len, text.ptr, 10 + i);
+        assert_int_equal(function_of(&f, row)->cum, values[i]);
+    }
+    flame_free(&f);
+    profile_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +454,7 @@ int main(void)
         cmocka_unit_test(every_walk_has_its_sum),
         cmocka_unit_test(random_profiles_keep_every_promise),
         cmocka_unit_test(an_empty_profile_is_a_root),
+        cmocka_unit_test(rows_tell_lines_of_one_function_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
