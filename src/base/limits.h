@@ -87,6 +87,9 @@
 #define LIMIT_RUN_POINTS          600        /* of the graph of one run */
 #define LIMIT_RUNS                10000      /* of one list */
 
+#define LIMIT_SOURCE_FUNCTIONS    50         /* of one page of sources */
+#define LIMIT_SOURCE_LINES        20000      /* of one function */
+
 /* ---- programs that the server runs ---- */
 #define LIMIT_DOT_MS              20000       /* for drawing a call graph */
 #define LIMIT_DOT_OUTPUT          (32u << 20) /* bytes of the drawing */

@@ -425,6 +425,9 @@ static uint32_t find_ranges(struct maker *m, struct place *wanted, uint32_t coun
             g->score += with[i].flat;
         }
         g->begin = mp->start - g->begin >= EXPAND ? g->begin - EXPAND : mp->start;
+        /* pprof steps out of the mapping here, and then shows nothing of its first functions. */
+        if (m->r->o.code_within && g->begin < mp->start)
+            g->begin = mp->start;
         g->end = mp->limit - g->end >= EXPAND ? g->end + EXPAND : mp->limit;
     }
     return range_count;

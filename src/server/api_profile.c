@@ -266,8 +266,9 @@ void api_profile(struct http_exchange *x)
     struct ids *ids = arena_zalloc(x->arena, sizeof *ids);
     const struct api_format *f = find_format(http_query(x, "format"));
     if (!f) {
-        http_reply_error(x, 400,
-                         "format has to be pprof, columns, folded, text, dot, svg, graph or json");
+        http_reply_error(
+            x, 400,
+            "format has to be pprof, columns, folded, text, dot, svg, graph, source or json");
         return;
     }
     if (!api_read_query(x, false, &a.query))

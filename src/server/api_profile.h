@@ -25,6 +25,7 @@ int api_report_folded(struct api_answer *a, struct err *e);
 int api_report_text(struct api_answer *a, struct err *e);
 int api_report_dot(struct api_answer *a, struct err *e);
 int api_report_graph(struct api_answer *a, struct err *e);
+int api_report_source(struct api_answer *a, struct err *e);
 int api_report_svg(struct api_answer *a, struct err *e);
 
 #endif

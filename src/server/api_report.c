@@ -8,6 +8,7 @@
 #include "web/ask.h"
 #include "web/exec.h"
 #include "web/graph_data.h"
+#include "web/source_data.h"
 #include "web/text_data.h"
 
 #include <errno.h>
@@ -72,6 +73,14 @@ int api_report_graph(struct api_answer *a, struct err *e)
     (void)e;
     struct ask from = ask_for(a);
     graph_data_serve(a->x, &from);
+    return 0;
+}
+
+int api_report_source(struct api_answer *a, struct err *e)
+{
+    (void)e;
+    struct ask from = ask_for(a);
+    source_data_serve(a->x, &from);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "web/assets.h"
 #include "web/configs.h"
 #include "web/graph_data.h"
+#include "web/source_data.h"
 #include "web/text_data.h"
 #include "web/view.h"
 
@@ -36,12 +37,19 @@ static void serve_configs(struct http_exchange *x)
     configs_serve(x, v->options.configs_path);
 }
 
+static void serve_source(struct http_exchange *x)
+{
+    const struct viewer *v = x->app;
+    source_data_serve(x, &v->options.ask);
+}
+
 static const struct http_route routes[] = {
     {.path = "/ui/", .serve = pages_serve, .any_method = true},
     {.path = "/assets/", .serve = assets_serve},
     {.path = "/api/profile", .serve = serve_profile},
     {.path = "/api/text", .serve = serve_text},
     {.path = "/api/graph", .serve = serve_graph},
+    {.path = "/api/source", .serve = serve_source},
     {.path = "/api/configs", .serve = serve_configs},
     {.path = "/api/", .serve = assets_not_found},
     {.path = NULL},

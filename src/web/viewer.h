@@ -12,6 +12,8 @@
  *   /assets/…     the page's script and styles
  *   /api/profile  the profile as the page asks for it: view.h has the parameters
  *   /api/text     what a command prints: ?report=NAME&re=REGEXP, and ask.h's parameters
+ *   /api/graph    the call graph: graph_data.h
+ *   /api/source   the source of functions: source_data.h
  *   /api/configs  the list of named settings */
 #ifndef WEB_VIEWER_H
 #define WEB_VIEWER_H

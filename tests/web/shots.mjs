@@ -130,6 +130,9 @@ async function profilePages(file) {
   await shoot("web-top", at("?view=top"));
   await shoot("web-calls", at("?view=calls"));
   await shoot("web-graph", at("?view=graph"));
+  await shoot("web-source", at("?view=source"));
+  await shoot("web-source-code", at("?view=source&asm=1"), desktop);
+  await shoot("web-peek", at("?view=peek"), one);
   await shoot("web-help", at(""), desktop, (page) => page.keyboard.press("?"));
   await shoot("web-nothing-left", at("?f=no.such.function"), one);
 }

@@ -10,6 +10,8 @@ import { Calls } from "./calls/calls.tsx";
 import { Flame } from "./flame/flame.tsx";
 import { CallGraphView } from "./graph/graph.tsx";
 import { Minimap } from "./flame/minimap.tsx";
+import { SourceView } from "./source/source.tsx";
+import { TextView } from "./text/text.tsx";
 import { TopTable } from "./top/top.tsx";
 import { TreeTable } from "./tree/tree.tsx";
 import { Help } from "./ui/help.tsx";
@@ -76,6 +78,8 @@ function ProfileView(props: { p: Profile }) {
   if (view === "top") return <TopTable p={p} />;
   if (view === "calls") return <Calls p={p} />;
   if (view === "graph") return <CallGraphView p={p} />;
+  if (view === "source") return <SourceView p={p} />;
+  if (view === "peek" || view === "disasm") return <TextView p={p} report={view} />;
   if (!g) return null;
   if (view === "tree") return <TreeTable g={g} />;
   return (

@@ -2,7 +2,7 @@
 //
 // What the menu of a box offers.
 
-import { openCalls } from "../state.ts";
+import { navigate, openCalls } from "../state.ts";
 import { trendSource } from "../tree/trend.ts";
 import { framePattern } from "../data/pattern.ts";
 import { nodeFunction, nodeName } from "../data/profile.ts";
@@ -25,7 +25,12 @@ export function boxMenu(g: Graph, box: Pick<Box, "node" | "count">): Menu {
     { label: "Copy stack", key: "Y", act: () => copyStackOf(g, node) },
   ];
   if (fn < 0) return { title: name, items };
-  items.splice(1, 0, { label: "Callers and callees", key: "c", act: () => openCalls(name) });
+  items.splice(
+    1,
+    0,
+    { label: "Callers and callees", key: "c", act: () => openCalls(name) },
+    { label: "Source", key: "s", act: () => navigate({ view: "source", selected: name }, "push") },
+  );
   const trends = trendSource.peek();
   if (trends) items.push({ label: "Trend", key: "l", act: () => trends.open(name) });
   items.push({
@@ -35,7 +40,7 @@ export function boxMenu(g: Graph, box: Pick<Box, "node" | "count">): Menu {
   });
   if (framePattern(p, p.tree.frame[node]) === "") return { title: name, items };
   items.splice(
-    2,
+    3,
     0,
     { label: "Focus", key: "f", act: () => refineBy("f", g, node) },
     { label: "Ignore", key: "i", act: () => refineBy("i", g, node) },

@@ -18,6 +18,7 @@ const keys: [string, string][] = [
   ["t", "table, and back to the flame graph"],
   ["r", "tree, and back to the flame graph"],
   ["g", "call graph, and back to the flame graph"],
+  ["s", "source, and back to the flame graph; a shows its instructions"],
   ["v", "invert: begin at the leaves"],
   ["o", "root at the top or at the bottom"],
   ["right click", "menu of the frame; Shift-F10 by the keyboard"],

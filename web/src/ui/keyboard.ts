@@ -57,6 +57,8 @@ const actions: Record<string, () => void> = {
   t: () => navigate({ view: route.value.view === "top" ? "flame" : "top" }, "push"),
   r: () => navigate({ view: route.value.view === "tree" ? "flame" : "tree" }, "push"),
   g: () => navigate({ view: route.value.view === "graph" ? "flame" : "graph" }, "push"),
+  s: () => navigate({ view: route.value.view === "source" ? "flame" : "source" }, "push"),
+  a: () => navigate({ assembly: !route.value.assembly }, "push"),
   c: () => openCalls(),
   f: () => refineChosen("f"),
   i: () => refineChosen("i"),

@@ -23,6 +23,7 @@ const views: { view: View; label: string }[] = [
   { view: "top", label: "Top" },
   { view: "calls", label: "Callers" },
   { view: "graph", label: "Graph" },
+  { view: "source", label: "Source" },
 ];
 
 const colours: { mode: ColourMode; label: string }[] = [

@@ -13,9 +13,10 @@ import { useEffect, useRef } from "preact/hooks";
 
 export type RowVirtualizer = Virtualizer<HTMLDivElement, Element>;
 
-const ROW = 24;
+export const TABLE_ROW = 24;
 
-export function useWindow(count: number) {
+/** `row`: the height of each, in pixels. */
+export function useWindow(count: number, row = TABLE_ROW) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtualizer = useRef<RowVirtualizer | null>(null);
   const version = useSignal(0);
@@ -23,12 +24,12 @@ export function useWindow(count: number) {
     virtualizer.current = new Virtualizer<HTMLDivElement, Element>({
       count,
       getScrollElement: () => scroller.current,
-      estimateSize: () => ROW,
+      estimateSize: () => row,
       overscan: 12,
       observeElementRect,
       observeElementOffset,
       scrollToFn: elementScroll,
-      scrollPaddingEnd: ROW + 4, // as high as the head of the table, which the rows begin below
+      scrollPaddingEnd: row + 4, // as high as the head of the table, which the rows begin below
       onChange: () => version.value++,
     });
   const v = virtualizer.current;
