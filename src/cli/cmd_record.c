@@ -355,14 +355,21 @@ static void summarize(const struct recorder *r, const char *path)
             path, (double)x->points * (double)r->period_ns / 1e9, cpu, (double)x->elapsed_ns / 1e9,
             (unsigned long long)x->points, r->options.hz, r->method,
             (unsigned long long)x->lost_points, (unsigned long long)x->truncated_points);
-    if (r->outside)
+    if (r->why_outside)
         fprintf(stderr, "strobe: sampled from outside (%s)%s\n", r->why_outside,
                 r->exclude_kernel ? ", without the kernel's frames" : "");
+    if (x->followed)
+        fprintf(stderr, "strobe: %u static or Go processes among them were sampled from outside\n",
+                x->followed);
     if (x->unrecorded)
         fprintf(stderr,
                 "strobe: %u processes could not be recorded: statically linked, set-user-id, of "
-                "another architecture, or started as another user\n",
-                x->unrecorded);
+                "another architecture, or started as another user; they used %.2f s of CPU time "
+                "at most\n",
+                x->unrecorded, (double)x->unrecorded_ns / 1e9);
+    if (x->unrecorded && x->why_not_followed[0])
+        fprintf(stderr, "strobe: they could not be sampled from outside either: %s\n",
+                x->why_not_followed);
     if (x->threads_lost)
         fprintf(stderr, "strobe: %llu threads could not be sampled: too many at once\n",
                 (unsigned long long)x->threads_lost);

@@ -246,9 +246,9 @@ static void add_remainder(struct assembly *a)
     if (!points || r->options.pid_count)
         return;
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
-    uint32_t location =
-        profile_build_pseudo(&a->build, pseudo[a->d->unrecorded  ? SHM_PSEUDO_UNRECORDED
-                                               : a->d->sandboxed ? SHM_PSEUDO_SANDBOXED
+    uint32_t location = profile_build_pseudo(
+        &a->build, pseudo[a->d->unrecorded || r->result.followed ? SHM_PSEUDO_UNRECORDED
+                          : a->d->sandboxed                      ? SHM_PSEUDO_SANDBOXED
                                                                  : SHM_PSEUDO_EXIT]);
     struct profile_build_sample sample = {
         .locations = &location,
@@ -257,6 +257,8 @@ static void add_remainder(struct assembly *a)
     };
     profile_build_add(&a->build, &sample);
     a->d->points += points;
+    if (a->d->unrecorded)
+        r->result.unrecorded_ns = points * period;
 }
 
 /* ---- names ---- */
@@ -325,7 +327,11 @@ static void add_comments(struct assembly *a)
                           (unsigned long long)x->truncated_points,
                           (unsigned long long)x->depth_points, LIMIT_STACK_DEPTH);
     if (x->unrecorded)
-        profile_build_comment(b, "%u processes could not be recorded", x->unrecorded);
+        profile_build_comment(b, "%u processes could not be recorded, %.2f s of CPU time",
+                              x->unrecorded, (double)x->unrecorded_ns / 1e9);
+    if (x->followed)
+        profile_build_comment(b, "%u static or Go processes were sampled from outside",
+                              x->followed);
     if (x->threads_lost)
         profile_build_comment(b, "%llu threads could not be sampled",
                               (unsigned long long)x->threads_lost);

@@ -11,12 +11,15 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 struct drain_slot {
-    int pidfd;    /* of its process, or -1 */
-    uint32_t pid; /* that pidfd was opened for */
-    bool dead;    /* seen to be dead; one more read, then the slot is given back */
+    int pidfd;        /* of its process, or -1 */
+    uint32_t pid;     /* that pidfd was opened for */
+    bool dead;        /* seen to be dead; one more read, then the slot is given back */
+    bool followed;    /* the image that it executed is sampled another way */
+    uint32_t settled; /* 1 + the image count behind which nobody is waited for */
 };
 
 void drain_init(struct drain *d, struct shm *s)
@@ -331,6 +334,7 @@ static void recover_chunks(struct drain *d, uint32_t pid)
 /* Adds a slot's counters to the totals; `ended`: it will not change any more. */
 static void collect(struct drain *d, struct shm_process *p)
 {
+    const struct drain_slot *s = &d->slots[shm_process_index(d->shm, p)];
     uint32_t state = atomic_load(&p->state);
     uint64_t at_end = atomic_exchange(&p->cpu_at_end_ns, 0);
     uint64_t booked = atomic_exchange(&p->booked_points, 0);
@@ -342,7 +346,7 @@ static void collect(struct drain *d, struct shm_process *p)
     d->slowed += stride > 1;
     d->stride = stride > d->stride ? stride : d->stride;
     atomic_store(&p->lost_samples, 0);
-    if (state == SHM_EXECING)
+    if (state == SHM_EXECING && !(s->followed && s->settled == atomic_load(&p->image) + 1))
         d->unrecorded++;
     if (at_end && state == SHM_ENDED)
         d->cpu_ended_ns += at_end;
@@ -390,6 +394,51 @@ uint32_t drain_end(struct drain *d)
     }
     d->unrecorded += atomic_load(&d->shm->processes_lost);
     return running;
+}
+
+/* Should the library come to life there after all, by another execve, then what the process used
+ * up to now is in samples already. */
+static void renew(struct shm_process *p, uint32_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+    if (clock_getcpuclockid((pid_t)pid, &clock) == 0 && clock_gettime(clock, &t) == 0)
+        atomic_store(&p->cpu_at_exec_ns, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+}
+
+uint32_t drain_executing(const struct drain *d, uint32_t from, uint32_t *pid)
+{
+    uint32_t high = atomic_load(&d->shm->processes_high);
+    for (uint32_t i = from; i < high && i < SHM_PROCESSES; i++) {
+        struct shm_process *p = &d->shm->processes[i];
+        const struct drain_slot *s = &d->slots[i];
+        if (atomic_load(&p->state) != SHM_EXECING || s->dead)
+            continue;
+        *pid = atomic_load(&p->pid);
+        if (s->settled != atomic_load(&p->image) + 1)
+            return i;
+        if (s->followed)
+            renew(p, *pid);
+    }
+    return DRAIN_NONE;
+}
+
+void drain_settle(struct drain *d, uint32_t slot, bool followed)
+{
+    d->slots[slot].followed = followed;
+    d->slots[slot].settled = atomic_load(&d->shm->processes[slot].image) + 1;
+}
+
+bool drain_is_recorded(const struct drain *d, uint32_t pid)
+{
+    uint32_t high = d->shm ? atomic_load(&d->shm->processes_high) : 0;
+    for (uint32_t i = 0; i < high && i < SHM_PROCESSES; i++) {
+        const struct shm_process *p = &d->shm->processes[i];
+        uint32_t state = atomic_load(&p->state);
+        if (atomic_load(&p->pid) == pid && (state == SHM_LIVE || state == SHM_ENDED))
+            return true;
+    }
+    return false;
 }
 
 uint64_t drain_lost(const struct drain *d)

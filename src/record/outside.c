@@ -14,6 +14,7 @@
 #include "record/perf_open.h"
 #include "record/perf_usage.h"
 #include "record/perf_walk.h"
+#include "record/target.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,8 +43,8 @@ struct outside {
     struct perf_account account;
     struct perf_usage usage; /* of attached processes */
     int *pidfds;             /* of attached processes; -1: it has ended */
-    uint64_t samples;
-    uint64_t *pcs; /* LIMIT_STACK_DEPTH */
+    uint64_t points;         /* of those that have come from here */
+    uint64_t *pcs;           /* LIMIT_STACK_DEPTH */
     struct perf_names kernel;
     bool kernel_read;
     struct jit *jits;
@@ -61,6 +62,10 @@ static void take_sample(struct outside *o, struct drain *d, const struct perf_re
         p = perf_space_read(&o->spaces, r->pid);
     struct perf_thread *t = perf_account_thread(&o->account, r->pid, r->tid);
     uint64_t weight = perf_account_sample(&o->account, t, ring, r->sample.count);
+    if (d->shm && drain_is_recorded(d, r->pid)) {
+        t->foreign = true;
+        return;
+    }
     d->samples++;
     if (!weight)
         return;
@@ -100,11 +105,14 @@ static void read_rings(struct recorder *r, uint64_t until_ns)
 {
     struct outside *o = r->outside;
     const struct perf_record *record;
+    uint64_t before = r->drain->points;
     uint32_t ring;
     perf_begin(&o->rings);
     while ((record = perf_next(&o->rings, until_ns, &ring)))
         take_record(o, r->drain, record, ring);
-    r->drain->malformed = o->rings.malformed;
+    r->drain->malformed += o->rings.malformed;
+    o->rings.malformed = 0;
+    o->points += r->drain->points - before;
 }
 
 /* ---- opening ---- */
@@ -120,7 +128,7 @@ static int begin(struct recorder *r, pid_t tid, struct err *e)
     }
     o->options = (struct perf_options){.hz = (uint32_t)r->options.hz,
                                        .kernel = !r->options.no_kernel,
-                                       .on_exec = !r->options.pid_count,
+                                       .on_exec = !r->options.pid_count && !r->shm,
                                        .go = r->is_go};
     int err = perf_open(&o->rings, tid, &o->options, e);
     if (err < 0) {
@@ -129,7 +137,8 @@ static int begin(struct recorder *r, pid_t tid, struct err *e)
         return err;
     }
     r->outside = o;
-    r->exclude_kernel = !o->rings.kernel;
+    if (!r->shm)
+        r->exclude_kernel = !o->rings.kernel;
     perf_spaces_init(&o->spaces, r->drain);
     perf_account_init(&o->account, r->drain, o->rings.period_ns, o->rings.count, r->options.seed);
     o->account.counted = o->rings.format.read;
@@ -184,6 +193,19 @@ static int open_new_threads(struct recorder *r, uint32_t pid, struct err *e)
     return err < 0 ? err : opened;
 }
 
+/* All its threads; the one that perf_open opened is known already. */
+static int open_threads(struct recorder *r, uint32_t pid, struct err *e)
+{
+    for (int round = 0, n = 1; n > 0 && round < ROUNDS; round++) {
+        n = open_new_threads(r, pid, e);
+        if (n < 0)
+            return n;
+    }
+    if (!perf_space_find(&r->outside->spaces, pid))
+        perf_space_read(&r->outside->spaces, pid);
+    return 0;
+}
+
 static int attach_process(struct recorder *r, uint32_t i, struct err *e)
 {
     struct outside *o = r->outside;
@@ -195,14 +217,22 @@ static int attach_process(struct recorder *r, uint32_t i, struct err *e)
         struct perf_thread *t = perf_account_thread(&o->account, pid, pid);
         t->base_ns = perf_account_cpu_ns(pid, pid);
     }
-    for (int round = 0, n = 1; n > 0 && round < ROUNDS; round++) {
-        n = open_new_threads(r, pid, e);
-        if (n < 0)
-            return n;
+    return open_threads(r, pid, e);
+}
+
+int outside_follow(struct recorder *r, uint32_t pid, struct err *e)
+{
+    if (!r->outside) {
+        char path[32];
+        snprintf(path, sizeof path, "/proc/%u/exe", pid);
+        r->is_go = target_is_go(path);
+        int err = begin(r, (pid_t)pid, e);
+        if (err < 0)
+            return err;
+        struct perf_thread *t = perf_account_thread(&r->outside->account, pid, pid);
+        t->base_ns = perf_account_cpu_ns(pid, pid);
     }
-    if (!perf_space_find(&o->spaces, pid))
-        perf_space_read(&o->spaces, pid);
-    return 0;
+    return open_threads(r, pid, e);
 }
 
 int outside_attach(struct recorder *r, struct err *e)
@@ -232,10 +262,14 @@ void outside_wait(struct recorder *r, int ms)
         perf_wait(&o->rings, ms, o->pidfds, r->options.pid_count);
     else
         perf_wait(&o->rings, ms, &r->pidfd, 1);
-    uint64_t now = sigsafe_clock_ns(CLOCK_MONOTONIC);
-    read_rings(r, now - SLACK_NS);
+    outside_read(r);
     if (r->options.pid_count)
         perf_usage_look(&o->usage, &o->rings);
+}
+
+void outside_read(struct recorder *r)
+{
+    read_rings(r, sigsafe_clock_ns(CLOCK_MONOTONIC) - SLACK_NS);
 }
 
 bool outside_has_target(struct recorder *r)
@@ -277,10 +311,12 @@ static uint64_t usage_ns(const struct rusage *u)
 void outside_finish(struct recorder *r)
 {
     struct outside *o = r->outside;
-    bool attached = r->options.pid_count > 0;
-    perf_account_finish(&o->account, attached ? perf_count(&o->rings) : usage_ns(&r->result.usage),
-                        !attached);
-    r->drain->points_killed = r->drain->points;
+    bool whole = !r->options.pid_count && !r->shm; /* the system's count is of what is sampled */
+    uint64_t before = r->drain->points;
+    o->account.shared = r->shm != NULL;
+    perf_account_finish(&o->account, whole ? usage_ns(&r->result.usage) : perf_count(&o->rings),
+                        whole);
+    r->drain->points_killed += o->points + r->drain->points - before;
 }
 
 void outside_close(struct recorder *r)

@@ -17,6 +17,11 @@ struct outside;
 int outside_open_child(struct recorder *r, pid_t pid, struct err *e);
 /* Opens every thread of the processes in r->options.pids; sampling begins at once. */
 int outside_attach(struct recorder *r, struct err *e);
+/* Samples a process of a tree that the library records, in which it is not: from now on, with its
+ * threads and children. */
+int outside_follow(struct recorder *r, uint32_t pid, struct err *e);
+/* Reads what has come. */
+void outside_read(struct recorder *r);
 /* Waits at most `ms` for samples, or the end of something, and reads what has come. */
 void outside_wait(struct recorder *r, int ms);
 /* Whether an attached process is still there. */

@@ -154,7 +154,7 @@ static uint64_t spread(struct perf_account *a, uint64_t points)
     for (uint32_t round = 0; round < a->rings && points; round++) {
         uint32_t n = 0;
         for (uint32_t i = 0; i < a->count; i++)
-            if (a->threads[i].ended)
+            if (a->threads[i].ended && !a->threads[i].foreign)
                 ended[n++] = i;
         for (; points && n; points--) {
             uint32_t k = (uint32_t)(next_random(a) % n);
@@ -208,7 +208,7 @@ static uint64_t give_rests(struct perf_account *a, uint64_t *known_ns)
     uint64_t more = 0;
     for (uint32_t i = 0; i < a->count; i++) {
         struct perf_thread *t = &a->threads[i];
-        if (t->ended || !t->end_ns) {
+        if (t->ended || !t->end_ns || t->foreign) {
             *known_ns += t->booked * a->period_ns;
         } else if (t->end_ns > t->base_ns) {
             uint64_t due = points_due(a, t, t->end_ns - t->base_ns);
@@ -227,6 +227,8 @@ void perf_account_finish(struct perf_account *a, uint64_t total_ns, bool exact)
     uint64_t known_ns = 0, more = give_rests(a, &known_ns), booked_ns;
     if (total_ns > known_ns)
         more += spread(a, (total_ns - known_ns + next_random(a) % a->period_ns) / a->period_ns);
+    if (a->shared)
+        return;
     if (more <= a->drain->points / CLOCKS_DIFFER)
         scatter(a, more, 1);
     booked_ns = a->drain->points * a->period_ns;

@@ -19,6 +19,7 @@
 struct perf_thread {
     uint32_t pid, tid; /* tid 0: its number is another thread's now */
     bool ended;
+    bool foreign;          /* its process is recorded another way: it gets no rest */
     uint64_t clock_ns;     /* as far as it is known from samples */
     uint64_t base_ns;      /* its CPU time when it was opened */
     uint64_t end_ns;       /* and when sampling stopped; 0: not known */
@@ -33,6 +34,7 @@ struct perf_account {
     uint64_t period_ns, random;
     uint32_t rings;
     bool counted; /* samples carry counts */
+    bool shared;  /* the drain has stacks that are not from here: no point of all is moved */
     struct perf_thread *threads;
     uint32_t count, cap;
     struct map by_tid;

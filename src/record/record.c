@@ -10,6 +10,7 @@
 #include "base/taskclock.h"
 #include "record/assemble.h"
 #include "record/drain.h"
+#include "record/follow.h"
 #include "record/outside.h"
 #include "record/target.h"
 
@@ -126,6 +127,9 @@ static void forward(int sig)
     if (forward_to)
         kill(forward_to, sig);
 }
+
+/* A static or Go child is sampled from the next look on. */
+enum { LOOK_MS = 25 };
 
 static const int forwarded[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 static const int ignored[] = {SIGINT, SIGQUIT};
@@ -349,13 +353,16 @@ static int until_end(const struct recorder *r, int ms)
 static void wait_and_drain(struct recorder *r, int ms)
 {
     struct pollfd p[2] = {{.fd = r->pidfd, .events = POLLIN}, {.fd = r->door_fd, .events = POLLIN}};
-    if (r->outside) {
+    if (r->outside && !r->shm) {
         outside_wait(r, ms);
         return;
     }
-    poll(p, 2, r->pidfd < 0 && ms > 20 ? 20 : ms);
+    poll(p, 2, ms > LOOK_MS ? LOOK_MS : ms);
     if (r->door_fd >= 0)
         door_answer(&r->door, r->door_fd, r->shm_fd);
+    follow_look(r);
+    if (r->outside)
+        outside_read(r);
     drain_read(r->drain);
     drain_reap(r->drain);
 }
@@ -386,9 +393,9 @@ bool record_wait(struct recorder *r, int ms)
     if (r->outside) {
         outside_stop(r);
         outside_finish(r);
-    } else {
-        r->result.still_running = drain_end(r->drain);
     }
+    if (r->shm)
+        r->result.still_running = drain_end(r->drain);
     return false;
 }
 

@@ -57,11 +57,14 @@ struct record_result {
     uint64_t interrupts; /* samples, however heavy */
     uint64_t lost_points, truncated_points, depth_points;
     uint64_t threads_lost;
-    uint64_t cost_ns;        /* of sampling, in the sampled threads */
-    uint32_t slowed, stride; /* images whose rate was lowered, and to which part at most */
-    uint32_t sandboxed;      /* images that forbade to be sampled on */
-    uint32_t processes;      /* images with samples */
-    uint32_t unrecorded;     /* processes the library was not loaded into */
+    uint64_t cost_ns;           /* of sampling, in the sampled threads */
+    uint32_t slowed, stride;    /* images whose rate was lowered, and to which part at most */
+    uint32_t sandboxed;         /* images that forbade to be sampled on */
+    uint32_t processes;         /* images with samples */
+    uint32_t followed;          /* processes without the library that were sampled from outside */
+    uint32_t unrecorded;        /* processes the library was not loaded into, nor sampled so */
+    uint64_t unrecorded_ns;     /* CPU time of those, and of what else is in no sample */
+    char why_not_followed[512]; /* a sentence, or empty */
     uint32_t still_running;
     uint32_t not_fetched;      /* files whose debug file could not be had from a server … */
     char why_not_fetched[512]; /* … and why, of the first one */
