@@ -60,6 +60,7 @@ static void configure(struct recorder *r)
     r->shm->max_cost_ppm = r->options.max_cost_ppm;
     r->shm->interrupt_ns = taskclock_measure_ns();
     r->shm->depth_max = LIMIT_STACK_DEPTH;
+    r->shm->kinds = SHM_KIND_CPU;
     r->shm->recorder_pid = (uint32_t)getpid();
     r->exclude_kernel = r->shm->exclude_kernel || r->shm->backend == SHM_BACKEND_SIGNAL;
     r->method = taskclock_backend_name(r->shm->backend);
