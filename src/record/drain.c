@@ -18,7 +18,8 @@ struct drain_slot {
     int pidfd;        /* of its process, or -1 */
     uint32_t pid;     /* that pidfd was opened for */
     bool dead;        /* seen to be dead; one more read, then the slot is given back */
-    bool followed;    /* the image that it executed is sampled another way */
+    bool followed;    /* the image that it executed is sampled another way … */
+    uint64_t others;  /* … and that many of its booked points are those samples' */
     uint32_t settled; /* 1 + the image count behind which nobody is waited for */
 };
 
@@ -334,7 +335,7 @@ static void recover_chunks(struct drain *d, uint32_t pid)
 /* Adds a slot's counters to the totals; `ended`: it will not change any more. */
 static void collect(struct drain *d, struct shm_process *p)
 {
-    const struct drain_slot *s = &d->slots[shm_process_index(d->shm, p)];
+    struct drain_slot *s = &d->slots[shm_process_index(d->shm, p)];
     uint32_t state = atomic_load(&p->state);
     uint64_t at_end = atomic_exchange(&p->cpu_at_end_ns, 0);
     uint64_t booked = atomic_exchange(&p->booked_points, 0);
@@ -348,10 +349,12 @@ static void collect(struct drain *d, struct shm_process *p)
     atomic_store(&p->lost_samples, 0);
     if (state == SHM_EXECING && !(s->followed && s->settled == atomic_load(&p->image) + 1))
         d->unrecorded++;
+    uint64_t others_ns = s->others * d->shm->period_ns;
     if (at_end && state == SHM_ENDED)
-        d->cpu_ended_ns += at_end;
+        d->cpu_ended_ns += at_end > others_ns ? at_end - others_ns : 0;
     else
-        d->points_killed += booked;
+        d->points_killed += booked > s->others ? booked - s->others : 0;
+    s->others = 0;
 }
 
 void drain_reap(struct drain *d)
@@ -397,16 +400,25 @@ uint32_t drain_end(struct drain *d)
 }
 
 /* Should the library come to life there after all, by another execve, then what the process used
- * up to now is in samples already. */
-static void renew(struct shm_process *p, uint32_t pid)
+ * up to now is in samples already: it may neither book it nor miss it. */
+static void renew(struct drain *d, struct shm_process *p, uint32_t pid)
 {
+    struct drain_slot *s = &d->slots[shm_process_index(d->shm, p)];
     struct timespec t;
     clockid_t clock;
-    if (clock_getcpuclockid((pid_t)pid, &clock) == 0 && clock_gettime(clock, &t) == 0)
-        atomic_store(&p->cpu_at_exec_ns, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+    if (clock_getcpuclockid((pid_t)pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return;
+    uint64_t ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    uint64_t period_ns = *(volatile uint64_t *)&d->shm->period_ns; /* the program may write there */
+    uint64_t points = period_ns ? ns / period_ns : 0, booked = atomic_load(&p->booked_points);
+    atomic_store(&p->cpu_at_exec_ns, ns);
+    if (points > booked) {
+        atomic_store(&p->booked_points, points);
+        s->others += points - booked;
+    }
 }
 
-uint32_t drain_executing(const struct drain *d, uint32_t from, uint32_t *pid)
+uint32_t drain_executing(struct drain *d, uint32_t from, uint32_t *pid)
 {
     uint32_t high = atomic_load(&d->shm->processes_high);
     for (uint32_t i = from; i < high && i < SHM_PROCESSES; i++) {
@@ -418,7 +430,7 @@ uint32_t drain_executing(const struct drain *d, uint32_t from, uint32_t *pid)
         if (s->settled != atomic_load(&p->image) + 1)
             return i;
         if (s->followed)
-            renew(p, *pid);
+            renew(d, p, *pid);
     }
     return DRAIN_NONE;
 }

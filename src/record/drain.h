@@ -79,7 +79,7 @@ uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image);
 
 /* The next slot from `from` on whose process executes a program that has not come to life in it,
  * and is not settled; DRAIN_NONE: there is none. */
-uint32_t drain_executing(const struct drain *d, uint32_t from, uint32_t *pid);
+uint32_t drain_executing(struct drain *d, uint32_t from, uint32_t *pid);
 /* That slot's process is not waited for any more; `followed`: it is sampled another way, and so is
  * not one that could not be recorded. */
 void drain_settle(struct drain *d, uint32_t slot, bool followed);
