@@ -68,6 +68,8 @@ enum shm_pseudo {
     SHM_PSEUDO_UNRECORDED, /* [processes not recorded] */
     SHM_PSEUDO_UNSAMPLED,  /* [threads not sampled] */
     SHM_PSEUDO_SANDBOXED,  /* [sandboxed, not sampled] */
+    SHM_PSEUDO_STOP,       /* [stop]: points whose signal had not come when a live profile ended */
+    SHM_PSEUDO_SERVER,     /* [strobe's own server]: the thread of STROBE_HTTP */
     SHM_PSEUDO_COUNT
 };
 
@@ -77,7 +79,8 @@ enum shm_pseudo {
         [SHM_PSEUDO_THREAD_END] = "[thread end]",                                                  \
         [SHM_PSEUDO_UNRECORDED] = "[processes not recorded]",                                      \
         [SHM_PSEUDO_UNSAMPLED] = "[threads not sampled]",                                          \
-        [SHM_PSEUDO_SANDBOXED] = "[sandboxed, not sampled]",                                       \
+        [SHM_PSEUDO_SANDBOXED] = "[sandboxed, not sampled]", [SHM_PSEUDO_STOP] = "[stop]",         \
+        [SHM_PSEUDO_SERVER] = "[strobe's own server]",                                             \
     }
 
 enum shm_sample_flags {

@@ -45,6 +45,7 @@ struct client {
 
 static struct {
     int fd;
+    ino_t ino;              /* of the socket behind fd */
     struct client *clients; /* CLIENTS */
 } server = {.fd = -1};
 
@@ -247,8 +248,8 @@ static void *serve(void *unused)
             return NULL;
         for (int i = 0; i < n; i++)
             serve_client(of[i], r > 0 ? list[i].revents : 0);
-        if (r > 0 && list[n].revents & (POLLERR | POLLNVAL))
-            return NULL; /* the program has closed our socket */
+        if (r > 0 && list[n].revents & (POLLERR | POLLNVAL | POLLHUP))
+            return NULL; /* the program has closed our socket, or we are to stop */
         if (r > 0 && list[n].revents)
             accept_client();
     }
@@ -372,6 +373,8 @@ int http_server_start(const char *address)
         return fd;
     size_t bytes = CLIENTS * sizeof(struct client);
     void *clients = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct stat st;
+    server.ino = fstat(fd, &st) == 0 ? st.st_ino : 0;
     server.fd = fd;
     server.clients = clients;
     int r = clients == MAP_FAILED ? -errno : start_thread();
@@ -380,6 +383,22 @@ int http_server_start(const char *address)
         server.fd = -1;
     }
     return r;
+}
+
+void http_server_stop(void)
+{
+    uint32_t tid = atomic_exchange(&rt.server_tid, 0);
+    struct stat st;
+    if (!tid || fstat(server.fd, &st) != 0 || st.st_ino != server.ino)
+        return; /* the program has closed our socket, and has another at that number perhaps */
+    shutdown(server.fd, SHUT_RDWR);
+    while (sigsafe_syscall3(SYS_tgkill, runtime_pid(), tid, 0) == 0)
+        sigsafe_syscall0(SYS_sched_yield);
+    close(server.fd);
+    for (int i = 0; i < CLIENTS; i++)
+        if (server.clients[i].state != CLIENT_FREE)
+            drop(&server.clients[i]);
+    server.fd = -1;
 }
 
 void http_server_forget(void)

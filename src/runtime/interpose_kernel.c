@@ -81,11 +81,12 @@ long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
         break;
     case SYS_prctl:
         if (a == PR_SET_SECCOMP)
-            sandbox_begins(b == SECCOMP_MODE_STRICT, (const struct sock_fprog *)c);
+            sandbox_begins(b == SECCOMP_MODE_STRICT, (const struct sock_fprog *)c, false);
         break;
     case SYS_seccomp:
         if (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER)
-            sandbox_begins(a == SECCOMP_SET_MODE_STRICT, (const struct sock_fprog *)c);
+            sandbox_begins(a == SECCOMP_SET_MODE_STRICT, (const struct sock_fprog *)c,
+                           b & SECCOMP_FILTER_FLAG_TSYNC);
         break;
     }
     long r = sigsafe_syscall6(nr, a, b, c, d, e, f);
@@ -191,6 +192,6 @@ INTERPOSE int prctl(int option, ...)
     unsigned long c = va_arg(ap, unsigned long), d = va_arg(ap, unsigned long);
     va_end(ap);
     if (option == PR_SET_SECCOMP)
-        sandbox_begins(a == SECCOMP_MODE_STRICT, (const struct sock_fprog *)b);
+        sandbox_begins(a == SECCOMP_MODE_STRICT, (const struct sock_fprog *)b, false);
     return real(option, a, b, c, d);
 }

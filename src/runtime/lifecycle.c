@@ -235,7 +235,7 @@ void runtime_raw_thread_end(struct thread *t)
 }
 
 /* Points of the other threads whose signals had not come. */
-static void book_other_threads(const struct thread *self)
+static void book_other_threads(const struct thread *self, enum shm_pseudo pseudo)
 {
     uint32_t high = atomic_load(&rt.threads_high);
     for (uint32_t i = 0; i < high; i++) {
@@ -243,7 +243,7 @@ static void book_other_threads(const struct thread *self)
         if (t == self || !atomic_load(&t->used) || !t->tid)
             continue;
         uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(taskclock_of_thread(t->tid)));
-        uint64_t pc = SHM_PSEUDO_EXIT;
+        uint64_t pc = pseudo;
         if (points && !book_unclocked(t, points) && !runtime_sample_last(t, points))
             runtime_sample_pcs(t->tid, points, &pc, 1);
     }
@@ -254,6 +254,16 @@ static void book_self(struct thread *self, const void *caller, enum shm_pseudo p
     uint64_t points = self ? runtime_points_passed(self, own_clock()) : 0;
     if (points && !book_unclocked(self, points) && !runtime_sample_last(self, points))
         runtime_sample_here(self, points, caller, pseudo);
+}
+
+/* Our own server's thread is not sampled, but it is the process's time. */
+static void book_server(void)
+{
+    uint32_t tid = atomic_load(&rt.server_tid);
+    uint64_t pc = SHM_PSEUDO_SERVER;
+    uint64_t points = tid ? sigsafe_clock_ns(taskclock_of_thread(tid)) / rt.period_ns : 0;
+    if (points)
+        runtime_sample_pcs(tid, points, &pc, 1);
 }
 
 /* CPU time of threads that no clock of ours counted: made past us, or ended past us. What chance
@@ -286,7 +296,9 @@ void runtime_end(bool in_signal, const void *caller)
     if (!in_signal)
         runtime_wait_for_handlers(); /* each thread's last stack is read next */
     if (has_clock && rt.kinds & SHM_KIND_CPU) {
-        book_other_threads(self);
+        book_other_threads(self, SHM_PSEUDO_EXIT);
+        if (!rt.started_by_call)
+            book_server();
         book_unsampled(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
     }
     if (rt.shm) {
@@ -305,7 +317,7 @@ void runtime_give_up(void)
     if (atomic_exchange(&rt.ended, 1))
         return;
     runtime_wait_for_handlers();
-    book_other_threads(self);
+    book_other_threads(self, SHM_PSEUDO_EXIT);
     runtime_disarm_all();
     if (rt.shm)
         atomic_store(&rt.process->sandboxed, 1);
@@ -317,10 +329,10 @@ void runtime_pause(const void *caller)
 {
     struct thread *self = current_thread();
     threads_lock();
-    book_self(self, caller, SHM_PSEUDO_EXIT);
+    book_self(self, caller, SHM_PSEUDO_STOP);
     atomic_store(&rt.sink, SINK_OFF);
     runtime_wait_for_handlers();
-    book_other_threads(self);
+    book_other_threads(self, SHM_PSEUDO_STOP);
     runtime_disarm_all();
     uint32_t high = atomic_load(&rt.threads_high);
     for (uint32_t i = 0; i < high; i++)

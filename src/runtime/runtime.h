@@ -261,8 +261,11 @@ uint32_t runtime_tid(void);
 struct sock_fprog;
 /* enum runtime_need: what this filter would not let us do. */
 uint32_t sandbox_denies(const struct sock_fprog *p);
-/* The program is about to install a seccomp filter, or strict mode. */
-void sandbox_begins(bool strict, const struct sock_fprog *p);
+/* Would it let the thread of STROBE_HTTP go on? */
+bool sandbox_lets_serve(const struct sock_fprog *p);
+/* The program is about to install a seccomp filter, or strict mode, for the caller's thread or all.
+ */
+void sandbox_begins(bool strict, const struct sock_fprog *p, bool all_threads);
 
 /* ---- threads.c ---- */
 /* The alternate stack that the calling thread has of us, or NULL. */

@@ -11,6 +11,7 @@
  * linux/filter.h, linux/seccomp.h, kernel/seccomp.c (seccomp_check_filter). */
 #include "base/sigsafe.h"
 #include "runtime/file.h"
+#include "runtime/http.h"
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -148,6 +149,12 @@ static uint32_t run(const struct sock_fprog *p, const struct seccomp_data *data)
     return SECCOMP_RET_KILL_PROCESS;
 }
 
+/* What the server's thread cannot do without; an error from poll or accept would make it spin. */
+static const int server_calls[] = {
+    SYS_poll, SYS_accept4, SYS_recvfrom,      SYS_sendto, SYS_close,
+    SYS_mmap, SYS_munmap,  SYS_clock_gettime, SYS_exit,   SYS_futex,
+};
+
 static bool passes(const struct sock_fprog *p, const struct use *u)
 {
     struct seccomp_data data = {.nr = u->nr, .args = {(uint64_t)(int64_t)u->arg0}};
@@ -170,8 +177,20 @@ uint32_t sandbox_denies(const struct sock_fprog *p)
     return denied;
 }
 
-void sandbox_begins(bool strict, const struct sock_fprog *p)
+bool sandbox_lets_serve(const struct sock_fprog *p)
 {
+    for (size_t i = 0; i < sizeof server_calls / sizeof *server_calls; i++) {
+        struct use u = {.nr = server_calls[i], .arg0 = CLOCK_MONOTONIC};
+        if (!passes(p, &u))
+            return false;
+    }
+    return true;
+}
+
+void sandbox_begins(bool strict, const struct sock_fprog *p, bool all_threads)
+{
+    if (all_threads && atomic_load(&rt.server_tid) && p && p->filter && !sandbox_lets_serve(p))
+        http_server_stop();
     if (!runtime_is_sampling())
         return;
     uint32_t denied = strict || !p || !p->filter ? ~0u : sandbox_denies(p);

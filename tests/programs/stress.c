@@ -481,8 +481,9 @@ static void install_filter(int strict)
     };
     struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
     MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    if (strict == 2)
-        MUST(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+    int all_threads = strict == 3 ? SECCOMP_FILTER_FLAG_TSYNC : 0;
+    if (strict >= 2)
+        MUST(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, all_threads, &program) == 0);
     else
         MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }

@@ -34,6 +34,7 @@ chroot|burn_cpu|4|stress chroot
 seccomp: errno|burn_cpu|1|stress seccomp 0
 seccomp: kill|burn_cpu|1|stress seccomp 1
 seccomp(2): kill|burn_cpu|1|stress seccomp 2
+seccomp, all threads: kill|burn_cpu|1|stress seccomp 3
 seccomp: strict|burn_cpu|1|stress seccomp_strict
 _exit|burn_cpu|1|stress end 0
 quick_exit|burn_cpu|1|stress end 1

@@ -52,6 +52,26 @@ static void one_call_takes_one_right(void **state)
         NEED_IDS);
 }
 
+#define LETS_SERVE(...)                                                                            \
+    __extension__({                                                                                \
+        struct sock_filter filter[] = {__VA_ARGS__};                                               \
+        struct sock_fprog program = {sizeof filter / sizeof *filter, filter};                      \
+        sandbox_lets_serve(&program);                                                              \
+    })
+
+/* The server's thread would be killed by its next call, or spin where poll fails. */
+static void the_server_needs_its_calls(void **state)
+{
+    (void)state;
+    assert_true(LETS_SERVE(RETURN(SECCOMP_RET_ALLOW)));
+    assert_true(LETS_SERVE(LOAD(nr), IF(SYS_perf_event_open), RETURN(SECCOMP_RET_KILL_PROCESS),
+                           RETURN(SECCOMP_RET_ALLOW)));
+    assert_false(LETS_SERVE(LOAD(nr), IF(SYS_poll), RETURN(SECCOMP_RET_ERRNO | EPERM),
+                            RETURN(SECCOMP_RET_ALLOW)));
+    assert_false(LETS_SERVE(LOAD(nr), IF(SYS_accept4), RETURN(SECCOMP_RET_KILL_PROCESS),
+                            RETURN(SECCOMP_RET_ALLOW)));
+}
+
 /* perf_event_open that fails is what a container has; a signal handler that cannot return is death.
  */
 static void an_error_harms_only_where_it_would(void **state)
@@ -99,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_allowed_is_done),
         cmocka_unit_test(one_call_takes_one_right),
+        cmocka_unit_test(the_server_needs_its_calls),
         cmocka_unit_test(an_error_harms_only_where_it_would),
         cmocka_unit_test(arguments_are_looked_at),
         cmocka_unit_test(nonsense_forbids_all),
