@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ static int make_segment(struct recorder *r, struct err *e)
     r->shm_fd = memfd_create("strobe", MFD_CLOEXEC);
     if (r->shm_fd < 0)
         return err_set(e, -errno, "cannot make shared memory: %s", strerror(errno));
+    fchmod(r->shm_fd, 0600); /* a memfd is everybody's, else */
     int err = posix_fallocate(r->shm_fd, 0, sizeof *r->shm);
     if (err)
         return err_set(e, -err, "cannot allocate %zu MiB of shared memory for samples: %s",

@@ -3,6 +3,7 @@
 # libstrobe preloaded into programs that know nothing of it: profiles where they are asked for, the
 # same program otherwise.
 . "$(dirname "$0")/../record/lib.sh"
+unset STROBE_MAX_COST # the programs look at their environment
 library=$build/libstrobe.so
 ending=$programs/ending
 
@@ -73,6 +74,57 @@ same "children write profiles of their own" 2 "$(ls "$tmp" | grep -c '^e.ending'
 for f in "$tmp"/e.ending.*; do
     check "a child's profile" sh -c "'$strobe' top '$f' | grep -q burn_until"
 done
+# A profile is its owner's alone, whatever the umask; so is the recorder's memory, without a name.
+(
+    umask 0
+    preload STROBE=cpu "STROBE_OUT=$tmp/mode.pb.gz" -- "$ending" 50 return
+    "$strobe" record -o "$tmp/recorded.pb.gz" -- sh -c 'ls -l /proc/$PPID/fd/ >"$1"; stat -Lc %a \
+        $(ls -d /proc/$PPID/fd/* | while read -r f; do
+            case $(readlink $f) in /memfd:*) echo $f ;; esac; done) >"$2"' sh \
+        "$tmp/fds" "$tmp/modes" 2>/dev/null
+)
+same "preloaded: mode of the profile" 600 "$(stat -c %a "$tmp/mode.pb.gz")"
+same "recorded: mode of the profile" 600 "$(stat -c %a "$tmp/recorded.pb.gz")"
+same "recorded: mode of the segment" 600 "$(sort -u "$tmp/modes")"
+check "recorded: the segment has no name in a file system" grep -q 'memfd:' "$tmp/fds"
+
+# Beside other libraries that stand before the same functions, in either order.
+jemalloc=$(ls /usr/lib/*/libjemalloc.so.2 2>/dev/null | head -1)
+for other in "$programs/interposer.so" $jemalloc; do
+    for chain in "$library:$other" "$other:$library"; do
+        for row in "burn_cpu|stress churn 400" "burn_cpu|stress fork_threads 20" \
+            "burn_cpu|stress spawn" "burn_cpu|stress_signals own_signals" \
+            "fall|stress_throw 0.2"; do
+            case=${row#*|}
+            # shellcheck disable=SC2086 # words
+            timeout 60 env LD_PRELOAD="$other" "$programs/"$case >"$tmp/want" 2>/dev/null
+            want=$?
+            rm -f "$tmp"/chain.*
+            # shellcheck disable=SC2086
+            timeout 60 env LD_PRELOAD="$chain" STROBE=cpu STROBE_HZ=1000 \
+                "STROBE_OUT=$tmp/chain.%p.pb.gz" "$programs/"$case >"$tmp/out" 2>"$tmp/err"
+            got=$?
+            what="$(basename "${chain%:*}") before $(basename "${chain#*:}"): $case"
+            same "$what: status" $want $got
+            check "$what: output" cmp "$tmp/want" "$tmp/out"
+            check "$what: profile" sh -c "'$strobe' folded '$tmp'/chain.* | grep -q ${row%%|*}"
+        done
+        env INTERPOSER=1 LD_PRELOAD="$chain" STROBE=cpu "STROBE_OUT=$tmp/chain.pb.gz" \
+            "$programs/stress" many_threads 20 >/dev/null 2>"$tmp/err"
+        case $other in *interposer.so)
+            same "$chain: what goes through it" "interposer: 20 threads" "$(cat "$tmp/err")" ;;
+        esac
+    done
+    rm -f "$tmp"/chain.*
+    LD_PRELOAD=$other "$strobe" record -F 1000 -o "$tmp/chain.pb.gz" -- "$programs/stress" spawn \
+        >"$tmp/out" 2>/dev/null
+    LD_PRELOAD=$other "$programs/stress" spawn >"$tmp/want"
+    check "recorded with $(basename "$other"): output" cmp "$tmp/want" "$tmp/out"
+    check "recorded with $(basename "$other"): profile" sh -c \
+        "'$strobe' folded '$tmp/chain.pb.gz' | grep -q burn_cpu"
+done
+[ -n "$jemalloc" ] || echo "left out: jemalloc (package libjemalloc2)"
+
 # Nothing asked for: nothing done.
 preload -- sh -c 'echo "$LD_PRELOAD"; ls /proc/self/fd | wc -l; cat /proc/self/timers'
 sh -c 'echo "$LD_PRELOAD"; ls /proc/self/fd | wc -l; cat /proc/self/timers' >"$tmp/want"

@@ -180,6 +180,33 @@ static void case_exec_chain(int count)
     MUST(!"exec");
 }
 
+/* Children that go into a new image past libc, as programs without one do it. */
+static void case_asm_exec(int count)
+{
+    int n = count ? count : 40, bad = 0;
+    char *argv[] = {(char *)"true", NULL};
+    for (int i = 0; i < n; i++) {
+        pid_t pid = fork();
+        MUST(pid >= 0);
+        if (pid == 0) {
+            burn_cpu(0.0005 * (i % 8));
+#if defined(__x86_64__)
+            long r = SYS_execve;
+            __asm__ volatile("syscall"
+                             : "+a"(r)
+                             : "D"("/bin/true"), "S"(argv), "d"(environ)
+                             : "rcx", "r11", "memory");
+#else
+            execv("/bin/true", argv);
+#endif
+            _exit(9);
+        }
+        bad += status_of(pid) != 0;
+    }
+    burn_cpu(0.05);
+    printf("%d children, %d wrong\n", n, bad);
+}
+
 static void case_spawn(int count)
 {
     (void)count;
@@ -558,6 +585,7 @@ static const struct {
     {"child", case_child},
     {"exec_empty", case_exec_empty},
     {"exec_chain", case_exec_chain},
+    {"asm_exec", case_asm_exec},
     {"spawn", case_spawn},
     {"daemon", case_daemon},
     {"close_all", case_close_all},
