@@ -54,6 +54,7 @@ static void configure(struct recorder *r)
 {
     struct taskclock clock = taskclock_probe(r->options.backend, true);
     r->period_ns = 1000000000 / r->options.hz;
+    r->shm->kinds = SHM_KIND_CPU;
     r->shm->hz = (uint32_t)r->options.hz;
     r->shm->period_ns = (uint64_t)r->period_ns;
     r->shm->backend = clock.backend;
