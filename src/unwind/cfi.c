@@ -16,20 +16,29 @@ struct machine {
     const struct cfi_fde *fde;
     uintptr_t loc;
     uint32_t depth;
+    int brief; /* see cfi_brief_row_at */
     struct cfi_row *row;
     struct cfi_row initial; /* what the CIE's instructions left: DW_CFA_restore goes back to it */
     struct cfi_row saved[STATES];
 };
 
-static void copy_row(struct cfi_row *to, const struct cfi_row *from)
+static void copy_column(struct cfi_row *to, const struct cfi_row *from, unsigned i)
+{
+    to->value[i] = from->value[i];
+    to->kind[i] = from->kind[i];
+}
+
+/* `brief`: only what a rule of the cache is made of. */
+static void copy_row(struct cfi_row *to, const struct cfi_row *from, int brief)
 {
     to->cfa_reg = from->cfa_reg;
     to->cfa_offset = from->cfa_offset;
     to->cfa_expr = from->cfa_expr;
-    for (int i = 0; i < UNWIND_REGS; i++) {
-        to->value[i] = from->value[i];
-        to->kind[i] = from->kind[i];
-    }
+    copy_column(to, from, UNWIND_BP);
+    copy_column(to, from, UNWIND_SP);
+    copy_column(to, from, UNWIND_PC);
+    for (unsigned i = 0; i < UNWIND_REGS && !brief; i++)
+        copy_column(to, from, i);
 }
 
 static uint64_t read_encoded(struct cursor *c, uint8_t encoding, uint64_t data_base)
@@ -309,12 +318,12 @@ static int run_cfa_op(struct machine *m, uint8_t op, struct cursor *c)
     case DW_CFA_remember_state:
         if (m->depth == STATES)
             return -UNWIND_BAD_CFI;
-        copy_row(&m->saved[m->depth++], row);
+        copy_row(&m->saved[m->depth++], row, m->brief);
         return 0;
     case DW_CFA_restore_state:
         if (m->depth == 0)
             return -UNWIND_BAD_CFI;
-        copy_row(row, &m->saved[--m->depth]);
+        copy_row(row, &m->saved[--m->depth], m->brief);
         return 0;
     default: return -UNWIND_BAD_CFI;
     }
@@ -353,7 +362,6 @@ static int run_op(struct machine *m, struct cursor *c, uintptr_t *loc)
     uint64_t align = m->fde->code_align;
     uint8_t op = cursor_u8(c);
     switch (op & 0xc0) {
-    case DW_CFA_advance_loc: *loc = m->loc + (op & 0x3f) * align; return 1;
     case DW_CFA_offset:
         return set_rule(m->row, op & 0x3f, CFI_OFFSET,
                         (int64_t)(cursor_uleb(c) * (uint64_t)m->fde->data_align));
@@ -384,11 +392,15 @@ static int run_ops(struct machine *m, const struct span *ops, uintptr_t pc)
     struct cursor c = {ops->lo, ops->hi, 0};
     while (c.at < c.end) {
         uintptr_t loc = 0;
-        int ret = run_op(m, &c, &loc);
-        if (ret < 0 || c.bad)
-            return -UNWIND_BAD_CFI;
-        if (ret == 0)
-            continue;
+        if ((*c.at & 0xc0) == DW_CFA_advance_loc) { /* every second one */
+            loc = m->loc + (*c.at++ & 0x3f) * m->fde->code_align;
+        } else {
+            int ret = run_op(m, &c, &loc);
+            if (ret < 0 || c.bad)
+                return -UNWIND_BAD_CFI;
+            if (ret == 0)
+                continue;
+        }
         if (loc > pc) {
             m->row->end = loc;
             return 0;
@@ -398,24 +410,25 @@ static int run_ops(struct machine *m, const struct span *ops, uintptr_t pc)
     return 0;
 }
 
-int cfi_row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row)
+static int row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row, int brief)
 {
     struct machine m;
     m.fde = fde;
     m.loc = fde->start;
     m.depth = 0;
     m.row = row;
+    m.brief = brief;
     row->cfa_reg = UNWIND_REGS; /* none was given yet */
     row->cfa_offset = row->cfa_expr = 0;
-    for (int i = 0; i < UNWIND_REGS; i++) {
+    for (unsigned i = 0; i < UNWIND_REGS; i++) {
         row->value[i] = 0;
         row->kind[i] = CFI_UNSPECIFIED;
+        m.initial.kind[i] = CFI_UNSPECIFIED;
     }
-    copy_row(&m.initial, row);
     int ret = run_ops(&m, &fde->cie_ops, UINTPTR_MAX);
     if (ret < 0)
         return ret;
-    copy_row(&m.initial, row);
+    copy_row(&m.initial, row, brief);
     m.loc = fde->start;
     m.depth = 0;
     row->end = fde->end;
@@ -423,6 +436,16 @@ int cfi_row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row)
     if (ret == 0 && row->cfa_reg == UNWIND_REGS)
         return -UNWIND_BAD_CFI;
     return ret;
+}
+
+int cfi_row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row)
+{
+    return row_at(fde, pc, row, 0);
+}
+
+int cfi_brief_row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row)
+{
+    return row_at(fde, pc, row, 1);
 }
 
 int cfi_expression(const struct cfi_fde *fde, int32_t offset, struct span *expr)

@@ -123,10 +123,12 @@ static uint64_t compact(const struct cfi_fde *fde, const struct cfi_row *row, ui
     const uint64_t full = rule_make(RULE_FULL, 0, 0);
     uint64_t rule = 0;
     struct span expr;
+    if (fde->ra_column != UNWIND_PC)
+        return full;
     if (row->kind[fde->ra_column] == CFI_UNDEFINED)
         return rule_make(RULE_ROOT, 0, 0);
-    if (fde->ra_column != UNWIND_PC || row->kind[UNWIND_PC] != CFI_OFFSET ||
-        row->value[UNWIND_PC] != -8 || row->kind[UNWIND_SP] != CFI_UNSPECIFIED)
+    if (row->kind[UNWIND_PC] != CFI_OFFSET || row->value[UNWIND_PC] != -8 ||
+        row->kind[UNWIND_SP] != CFI_UNSPECIFIED)
         return full;
     if (row->cfa_reg == CFI_CFA_EXPR) {
         if (cfi_expression(fde, row->cfa_expr, &expr) == 0)
@@ -208,7 +210,7 @@ uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
         return rule_make(RULE_ROOT, 0, 0);
     if (fde.is_signal)
         return rule_make(is_trampoline(&module, at) ? RULE_SIGNAL : RULE_FULL, 0, 0);
-    if (cfi_row_at(&fde, at, &row) < 0)
+    if (cfi_brief_row_at(&fde, at, &row) < 0)
         return RULE_NONE;
     return was_not_called(&module, &row, at) ? rule_make(RULE_FULL, 0, 0) : compact(&fde, &row, at);
 }
