@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Preloaded beside libstrobe: a library that stands before the same functions of libc, as tracers,
- * sanitizers and allocators do, and passes them on. With INTERPOSER set it says at the end what went
- * through it. */
+ * sanitizers and allocators do, and passes them on. With INTERPOSER set it says at the end what
+ * went through it. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
