@@ -54,6 +54,14 @@ static void write_facts(struct json *j, const struct profile *p, const struct bo
     json_int(j, "total", o->total);
     json_int(j, "left", f->total);
     json_int(j, "left_out", f->left_out_count);
+    json_array(j, "given");
+    for (size_t i = 0; o->given && i < o->given->count; i++) {
+        json_array(j, NULL);
+        json_cstr(j, NULL, o->given->items[i].name);
+        json_cstr(j, NULL, o->given->items[i].value);
+        json_array_end(j);
+    }
+    json_array_end(j);
 }
 
 static void write_names(struct json *j, const struct flame *f, struct columns *c)

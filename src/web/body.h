@@ -7,6 +7,7 @@
  *   "period_type", "period", "time_nanos", "duration_nanos", "comments", "sample_count"
  *   "total"         what percentages are of: of the profile before it was refined,  "left": of what
  *                   is left of it
+ *   "given"         [[parameter, value]]: what the command line says where the address does not
  *   "left_out"      boxes of callees too light to be sent
  *   "labels"        see labels.h, of what is left
  *   "self_unit"     what node_self and node_weight are multiples of
@@ -24,12 +25,14 @@
 #include "analyze/flame.h"
 #include "base/buf.h"
 #include "profile/profile.h"
+#include "report/settings.h"
 
 struct body_options {
     const char *title;
     struct flame_options flame;
-    int64_t total;         /* of the profile before it was refined, */
-    uint32_t sample_count; /* as is this */
+    int64_t total;                       /* of the profile before it was refined, */
+    uint32_t sample_count;               /* as is this */
+    const struct settings_params *given; /* what the command line says, as parameters; or NULL */
 };
 
 /* Appends the body of `p`, refined or not, to `out`. */

@@ -110,6 +110,12 @@ void view_serve(struct http_exchange *x, const struct ask *from, const char *tit
                          http_query(x, "walk"));
         return;
     }
+    struct settings_params given = {0};
+    if (from->settings) {
+        struct settings flags = *from->settings;
+        settings_to_url(&flags, &given, x->arena);
+        o.given = &given;
+    }
     int rc = ask_read(x, from, &asked, &e);
     if (!rc) {
         struct prepare_request q = {.settings = &asked.settings,

@@ -56,7 +56,11 @@ test("what the command line says holds where the address says nothing", async ({
     expect(focused).toBeGreaterThan(0);
     expect(await left("f=.")).toBeGreaterThan(focused);
     await page.goto(server.url);
-    await expect(page.getByRole("contentinfo")).toBeVisible();
+    const pills = page.getByRole("region", { name: "Refinements" });
+    await expect(pills.getByText("asyncPreempt")).toBeVisible();
+    await page.goto(`${server.url}/ui/top?f=main&g=lines`);
+    await expect(pills.getByRole("button", { name: "Remove granularity lines" })).toBeVisible();
+    await expect(pills.getByText("asyncPreempt")).toHaveCount(0);
   } finally {
     expect(await stop(server)).toBe(0);
   }

@@ -101,6 +101,7 @@ export function profileOf(
     left: values.reduce((a, b) => a + Math.abs(b), 0),
     labels: [],
     left_out: 0,
+    given: [],
     self_unit: 1,
     strings: [...names, ""],
   };

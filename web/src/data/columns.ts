@@ -28,6 +28,7 @@ export interface Facts {
   left: number; // of what is left of it
   labels: LabelKey[];
   left_out: number;
+  given: [string, string][]; // parameters, as the command line says them
   self_unit: number;
   strings: string[];
 }

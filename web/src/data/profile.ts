@@ -28,6 +28,12 @@ export interface Profile {
   merged?: Merged | undefined;
 }
 
+/** Rows of lines and addresses are "ADDRESS FUNCTION FILE:LINE": the function of one. */
+function functionOfRow(name: string, file: string): string {
+  const at = file ? name.indexOf(` ${file}`) : -1;
+  return (at > 0 ? name.slice(0, at) : name).replace(/^[0-9a-f]{16} /, "");
+}
+
 /** What several profiles were merged from. */
 export interface Merged {
   profiles: number;
@@ -51,7 +57,7 @@ export function makeProfile(body: Body): Profile {
   const frameGroup = new Array<string>(frameFunction.length);
   for (let i = 0; i < frameGroup.length; i++)
     frameGroup[i] = moduleGroup(
-      facts.strings[functionName[frameFunction[i]]],
+      functionOfRow(facts.strings[functionName[frameFunction[i]]], facts.strings[frameFile[i]]),
       facts.strings[frameFile[i]],
       facts.strings[frameModule[i]],
     );

@@ -20,7 +20,7 @@ import { labelPattern, spellRefinement } from "../data/pattern.ts";
 import { nodeName, type Profile } from "../data/profile.ts";
 import { searchAsPattern } from "../flame/actions.ts";
 import type { Graph } from "../flame/graph.ts";
-import type { RefinementKind } from "../route.ts";
+import { optionNames, refinementNames, type RefinementKind } from "../route.ts";
 import { HeatLegend, Legend } from "./legend.tsx";
 
 function Pill(props: { kind: string; id: string; value: string; onRemove: () => void }) {
@@ -35,6 +35,77 @@ function Pill(props: { kind: string; id: string; value: string; onRemove: () => 
         ×
       </button>
     </li>
+  );
+}
+
+/** What the command line says. The address cannot take it back, only say something else. */
+function Given(props: { kind: string; value: string }) {
+  return (
+    <li class="pill given" title="from the command line">
+      <span class="pill-kind">{props.kind}</span>
+      <span class="pill-value">{props.value}</span>
+    </li>
+  );
+}
+
+/** pprof's settings that change what every view shows, in its words. */
+const settings: Partial<Record<string, string>> = {
+  g: "granularity",
+  noinlines: "no inlines",
+  rel: "relative",
+  prunefrom: "prune from",
+  ts: "labels shown",
+  th: "labels hidden",
+  tagroot: "label at the root",
+  tagleaf: "label at the leaf",
+  mean: "mean",
+  dropneg: "no negative",
+};
+
+function spellSetting(value: string): string {
+  if (/^(t|true|y|yes|1)$/i.test(value)) return "yes";
+  return /^(f|false|n|no|0)$/i.test(value) ? "no" : value;
+}
+
+/** A parameter of the command line as a pill's words; undefined for what no view shows. */
+function spellGiven(name: string, value: string): { kind: string; value: string } | undefined {
+  if (Object.hasOwn(refinementNames, name))
+    return spellRefinement({ kind: name as RefinementKind, value });
+  const kind = settings[name];
+  return kind ? { kind, value: spellSetting(value) } : undefined;
+}
+
+/** The address's settings as pills that can be removed, the command line's as ones that cannot. */
+function Settings(props: { p: Profile | undefined }) {
+  const { refine, options } = route.value;
+  const asked = new Set<string>(refine.map((r) => r.kind));
+  const given = (props.p?.facts.given ?? []).filter(
+    ([name]) => !asked.has(name) && !Object.hasOwn(options, name),
+  );
+  return (
+    <>
+      {given.map(([name, value]) => {
+        const spelt = spellGiven(name, value);
+        return spelt && <Given key={name} kind={spelt.kind} value={spelt.value} />;
+      })}
+      {optionNames.map((name) => {
+        const kind = settings[name];
+        const value = options[name];
+        const { [name]: _, ...rest } = options;
+        return (
+          kind &&
+          value && (
+            <Pill
+              key={name}
+              kind={kind}
+              id={name}
+              value={spellSetting(value)}
+              onRemove={() => navigate({ options: rest, zoom: "", at: "" }, "push")}
+            />
+          )
+        );
+      })}
+    </>
   );
 }
 
@@ -150,6 +221,7 @@ export function Pills() {
   return (
     <section class="pills" aria-label="Refinements">
       <ul class="pill-list">
+        <Settings p={p} />
         {refine.map((r) => {
           const { kind, value } = spellRefinement(r);
           return (
