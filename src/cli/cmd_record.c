@@ -358,6 +358,11 @@ static void summarize(const struct recorder *r, const char *path)
     if (r->why_outside)
         fprintf(stderr, "strobe: sampled from outside (%s)%s\n", r->why_outside,
                 r->exclude_kernel ? ", without the kernel's frames" : "");
+    if (r->why_outside && r->exclude_kernel && !r->options.no_kernel)
+        fprintf(stderr,
+                "strobe: the kernel's frames are for who may see them: sudo sysctl "
+                "kernel.perf_event_paranoid=1, or sudo setcap cap_perfmon=ep with the path of "
+                "strobe\n");
     if (x->followed)
         fprintf(stderr, "strobe: %u static or Go processes among them were sampled from outside\n",
                 x->followed);

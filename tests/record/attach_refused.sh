@@ -40,10 +40,37 @@ refused "two commands" 2 'or a program is started' "$strobe" record -p 1 -- true
 refused "a time without processes" 2 'run already' "$strobe" record -d 3 -- true
 refused "no time" 2 'seconds' "$strobe" record -d 0 -p 1
 
+# Kernel frames: who may not have them is told how to, who has the capability alone has them; and a
+# stricter setting, shown to us in a mount namespace of our own, is named with the command that
+# changes it.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+    nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
+    cp "$strobe" "$programs/noperf" "$tmp/"
+    chmod 755 "$tmp" "$tmp/strobe" "$tmp/noperf" "$tmp/static"
+    mkdir -m 777 "$tmp/nobody.d"
+    if [ "$(cat /proc/sys/kernel/perf_event_paranoid)" = 2 ]; then
+        # shellcheck disable=SC2086 # a command
+        refused "kernel frames" 0 'kernel.perf_event_paranoid=1.*setcap' \
+            $nobody "$tmp/strobe" record -o "$tmp/nobody.d/k.pb.gz" -- "$tmp/static"
+        # shellcheck disable=SC2086
+        refused "kernel frames by capability" 0 'statically linked.$' \
+            $nobody --inh-caps=+perfmon --ambient-caps=+perfmon \
+            "$tmp/strobe" record -o "$tmp/nobody.d/k.pb.gz" -- "$tmp/static"
+        # shellcheck disable=SC2086
+        refused "none wanted" 0 'without the kernel.s frames$' \
+            $nobody "$tmp/strobe" record --no-kernel -o "$tmp/nobody.d/k.pb.gz" -- "$tmp/static"
+    fi
+    echo 4 >"$tmp/paranoid"
+    if unshare -m mount --bind "$tmp/paranoid" /proc/sys/kernel/perf_event_paranoid 2>/dev/null; then
+        refused "a strict setting" 126 'paranoid is 4.: sudo sysctl kernel.perf_event_paranoid=2' \
+            unshare -m sh -c "mount --bind '$tmp/paranoid' /proc/sys/kernel/perf_event_paranoid
+                exec $nobody '$tmp/noperf' '$tmp/strobe' record -o '$tmp/nobody.d/s.pb.gz' \
+                    -- '$tmp/static'"
+    fi
+fi
+
 # Another user's process. Root may have any; nobody may have none of ours.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-    cp "$strobe" "$tmp/strobe"
-    chmod 755 "$tmp" "$tmp/strobe"
     mkdir -m 777 "$tmp/out.d"
     refused "another user's process" 126 'belongs to root.*sudo|perf_event_paranoid' \
         setpriv --reuid=65534 --regid=65534 --clear-groups \
