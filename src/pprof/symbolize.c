@@ -331,6 +331,8 @@ static void symbolize_locally(struct profile *p, const struct source *s, const s
             continue;
         struct batch batch = {&p->mappings[i], grouped + first[i], count};
         symbolize_batch(&a, &batch, o, mode->fast ? tools.names : tools.lines);
+        if (object_not_fetched(o))
+            ui_error(object_not_fetched(o));
         object_close(o);
     }
     if (missing)

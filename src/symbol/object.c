@@ -109,6 +109,14 @@ const char *object_build_id(const struct object *o)
     return o->build_id;
 }
 
+const char *object_not_fetched(struct object *o)
+{
+    struct module *m = &o->module;
+    if (!m->not_fetched)
+        return NULL;
+    return arena_printf(&m->arena, "no debug file of %s: %s", m->file, m->not_fetched);
+}
+
 bool object_address(struct object *o, uint64_t address, uint64_t *file_address)
 {
     if (!o->based) {

@@ -29,6 +29,9 @@ struct object_mapping {
 int object_open(struct object **o, const char *file, const struct object_mapping *m, struct err *e);
 void object_close(struct object *o);
 
+/* After a look-up: why its debug file could not be had from a server, or NULL. */
+const char *object_not_fetched(struct object *o);
+
 /* In hexadecimal; "" if it has none. */
 const char *object_build_id(const struct object *o);
 
