@@ -391,9 +391,8 @@ static void summarize(const struct recorder *r, const char *path)
     if (x->still_running)
         fprintf(stderr, "strobe: %u processes were still running; their samples end here\n",
                 x->still_running);
-    if (x->not_fetched)
-        fprintf(stderr, "strobe: the debug files of %u modules could not be fetched: %s\n",
-                x->not_fetched, x->why_not_fetched);
+    if (x->why_not_fetched[0])
+        fprintf(stderr, "strobe: debug files could not be fetched: %s\n", x->why_not_fetched);
     if (!x->points)
         fprintf(stderr,
                 "strobe: no samples: the program used less CPU than one period of %.1f ms; "

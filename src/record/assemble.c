@@ -373,7 +373,7 @@ static void add_symbol_comments(struct assembly *a, const struct symbol_stats *s
         if (!m->not_fetched)
             continue;
         profile_build_comment(&a->build, "# no debug file of %s: %s", m->file, m->not_fetched);
-        if (!x->not_fetched++)
+        if (!x->why_not_fetched[0])
             snprintf(x->why_not_fetched, sizeof x->why_not_fetched, "%s", m->not_fetched);
     }
     if (stats->by_unwind_entry + stats->without_name)

@@ -66,8 +66,7 @@ struct record_result {
     uint64_t unrecorded_ns;     /* CPU time of those, and of what else is in no sample */
     char why_not_followed[512]; /* a sentence, or empty */
     uint32_t still_running;
-    uint32_t not_fetched;      /* files whose debug file could not be had from a server … */
-    char why_not_fetched[512]; /* … and why, of the first one */
+    char why_not_fetched[512]; /* why a debug file could not be had from a server, or empty */
     uint64_t unnamed;          /* locations without a function, or with a made-up name only */
 };
 

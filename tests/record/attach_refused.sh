@@ -61,9 +61,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
             $nobody "$tmp/strobe" record --no-kernel -o "$tmp/nobody.d/k.pb.gz" -- "$tmp/static"
     fi
     echo 4 >"$tmp/paranoid"
-    if unshare -m mount --bind "$tmp/paranoid" /proc/sys/kernel/perf_event_paranoid 2>/dev/null; then
+    setting=/proc/sys/kernel/perf_event_paranoid
+    if unshare -m mount --bind "$tmp/paranoid" $setting 2>/dev/null; then
         refused "a strict setting" 126 'paranoid is 4.: sudo sysctl kernel.perf_event_paranoid=2' \
-            unshare -m sh -c "mount --bind '$tmp/paranoid' /proc/sys/kernel/perf_event_paranoid
+            unshare -m sh -c "mount --bind '$tmp/paranoid' $setting
                 exec $nobody '$tmp/noperf' '$tmp/strobe' record -o '$tmp/nobody.d/s.pb.gz' \
                     -- '$tmp/static'"
     fi
