@@ -50,6 +50,13 @@ for case in "burn_cpu|5|stress fork" "burn_cpu|9|stress spawn" "burn_cpu|32|stre
 done
 check "no clock: said" sh -c "'$strobe' raw '$tmp/p.pb.gz' | grep -q 'one profiling timer'"
 
+# An image that is started by machine code, past libc: no event of ours may be left for it. SIGTRAP
+# is, and kills; so the manual names the clocks which go with such programs.
+plainly= under=
+for backend in signal timer; do
+    what="exec past libc, $backend" && run STROBE_BACKEND=$backend -- stress asm_exec 40
+done
+
 # No signal may be queued, which timers need and perf_event does not.
 plainly= under="prlimit --sigpending=0"
 what="no pending signals" && run STROBE_BACKEND=timer -- stress fork && holds burn_cpu 5

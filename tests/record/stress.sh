@@ -18,7 +18,6 @@ fork|burn_cpu|5|stress fork
 fork with threads|churn_memory|44|stress fork_threads
 exec with empty environment|burn_cpu|8|stress exec_empty
 exec chain|burn_cpu|32|stress exec_chain 30
-exec past libc|burn_cpu|81|stress asm_exec 40
 posix_spawn, vfork, system, popen|burn_cpu|9|stress spawn
 daemon that closes all|burn_cpu|any|stress daemon
 close loop, closefrom, close_range|burn_cpu|7|stress close_all
