@@ -78,12 +78,36 @@ static uint64_t less(uint64_t a, uint64_t b)
     return a > b ? a - b : 0; /* counters of a site are not read in one instant */
 }
 
+/* The counters, those of frees before those of allocations. */
+static void read_counters(const struct heaptab *t, const struct heaptab_site *s,
+                          uint64_t n[HEAPTAB_COUNTERS])
+{
+    for (int i = HEAPTAB_COUNTERS; i-- > 0;)
+        n[i] = atomic_load_explicit(&s->n[i], memory_order_relaxed);
+    if (t->rate != 1)
+        return;
+    n[HEAPTAB_ALLOC_OBJECTS] = n[HEAPTAB_RAW_ALLOCS] * HEAPTAB_ONE;
+    n[HEAPTAB_ALLOC_BYTES] = n[HEAPTAB_RAW_ALLOC_BYTES];
+    n[HEAPTAB_FREE_OBJECTS] = n[HEAPTAB_RAW_FREES] * HEAPTAB_ONE;
+    n[HEAPTAB_FREE_BYTES] = n[HEAPTAB_RAW_FREE_BYTES];
+}
+
+void heaptab_live(const struct heaptab *t, const struct heaptab_site *s, uint64_t *objects,
+                  uint64_t *bytes)
+{
+    bool all = t->rate == 1;
+    const _Atomic uint64_t *n = s->n;
+    *objects = all ? less(n[HEAPTAB_RAW_ALLOCS], n[HEAPTAB_RAW_FREES]) * HEAPTAB_ONE
+                   : less(n[HEAPTAB_ALLOC_OBJECTS], n[HEAPTAB_FREE_OBJECTS]);
+    *bytes = all ? less(n[HEAPTAB_RAW_ALLOC_BYTES], n[HEAPTAB_RAW_FREE_BYTES])
+                 : less(n[HEAPTAB_ALLOC_BYTES], n[HEAPTAB_FREE_BYTES]);
+}
+
 void heaptab_read(const struct heaptab *t, const struct heaptab_site *s, bool at_peak,
                   struct heaptab_values *v)
 {
     uint64_t n[HEAPTAB_COUNTERS];
-    for (int i = HEAPTAB_COUNTERS; i-- > 0;) /* what was freed before what was allocated */
-        n[i] = atomic_load_explicit(&s->n[i], memory_order_relaxed);
+    read_counters(t, s, n);
     uint64_t objects = less(n[HEAPTAB_ALLOC_OBJECTS], n[HEAPTAB_FREE_OBJECTS]);
     *v = (struct heaptab_values){
         .alloc_bytes = n[HEAPTAB_ALLOC_BYTES],

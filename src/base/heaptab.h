@@ -13,7 +13,8 @@
  * Counts come twice. `raw` are samples as taken. The others are what they stand for: an object of n
  * bytes is sampled with probability q = 1 - exp(-(n+1)/rate), and weighs 1/q (Go's and pprof's
  * "heap_v2" with the mean size of a site; here each object by its own size). An object's weight is
- * the same when it is freed, so that what was freed in full counts exactly zero. */
+ * the same when it is freed, so that what was freed in full counts exactly zero. At rate 1 only
+ * `raw` is counted. */
 #ifndef BASE_HEAPTAB_H
 #define BASE_HEAPTAB_H
 
@@ -24,7 +25,7 @@
 
 #define HEAPTAB_MAGIC 0x3162617470616568ull /* "heaptab1" */
 #define HEAPTAB_BYTES (64ull << 20)         /* of one process; touched as it is used */
-#define HEAPTAB_GROW  (256u << 10)          /* shared memory is allocated in steps of this */
+#define HEAPTAB_GROW  (64u << 10)          /* shared memory is allocated in steps of this */
 #define HEAPTAB_ONE   65536                 /* objects are counted in parts of 1/65536 */
 
 enum heaptab_counter {
@@ -83,6 +84,9 @@ struct heaptab_site *heaptab_append(struct heaptab *t, uint32_t depth);
  * bytes. */
 const struct heaptab_site *heaptab_next(const struct heaptab *t, uint64_t mapped,
                                         const struct heaptab_site *s);
+/* What is live of a site: objects in HEAPTAB_ONEth, and bytes. */
+void heaptab_live(const struct heaptab *t, const struct heaptab_site *s, uint64_t *objects,
+                  uint64_t *bytes);
 /* A site's values now, or, `at_peak`, with what was live at the peak. */
 void heaptab_read(const struct heaptab *t, const struct heaptab_site *s, bool at_peak,
                   struct heaptab_values *v);

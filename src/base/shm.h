@@ -86,6 +86,7 @@ enum shm_pseudo {
 enum shm_sample_flags {
     SHM_STACK_TRUNCATED = 1, /* the walk ended before the thread's root */
     SHM_STACK_DEPTH = 2,     /* deeper than the limit: leaf-most frames are missing */
+    SHM_STACK_OTHER = 4,     /* of heap profiles: not the process's first thread */
 };
 
 struct shm_record {

@@ -4,6 +4,8 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
+#include <stdint.h>
+
 int cmd_callgrind(int argc, char **argv);
 int cmd_comments(int argc, char **argv);
 int cmd_complete(int argc, char **argv);
@@ -29,8 +31,11 @@ int cmd_tree(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_web(int argc, char **argv);
 
-/* The ten hottest functions of a profile, on stderr; in record_top.c. */
+/* The ten functions with the most of a sample type, on stderr; in record_top.c. */
 struct profile;
-void cmd_record_print_top(struct profile *p);
+void cmd_record_print_top(struct profile *p, const char *type, const char *unit);
+/* What a heap profile adds up to, likewise; in record_heap.c. */
+struct record_heap_result;
+void cmd_record_print_heap(const struct record_heap_result *x, const char *path, uint64_t rate);
 
 #endif

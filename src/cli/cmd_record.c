@@ -23,19 +23,24 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel]\n"
+    "usage: strobe record [-e KINDS] [-o FILE] [-F HZ] [-q] [--push] [--no-kernel]\n"
     "                     [--debug-dir DIR] [--] PROGRAM [ARG...]\n"
     "       strobe record [-o FILE] [-F HZ] [-q] [--push] [--no-kernel]\n"
     "                     [--debug-dir DIR] [-d SECONDS] -p PID[,PID...]\n"
     "\n"
-    "Runs a program and writes its CPU profile, with names and lines, for `strobe top`,\n"
+    "Runs a program and writes its profile, with names and lines, for `strobe top`,\n"
     "`strobe web` and any other reader of pprof's format. Programs that it starts are recorded\n"
     "as well, with the labels pid and exe. Static and Go programs, and with -p processes that\n"
     "run already, are sampled from outside, by perf_event.\n"
     "\n"
+    "   -e KINDS     what to record: cpu (default), heap, allocs; several with commas, into a\n"
+    "                file each\n"
     "   -o FILE      where the profile goes; %p in it becomes the process id, %e the program's\n"
     "                name, %k the kind (default %e.%p.%k.pb.gz)\n"
     "   -F HZ        samples a second of CPU time, 1 to 10000 (default $STROBE_HZ or 100)\n"
+    "   --heap-rate BYTES  allocated to a sample of the heap (default $STROBE_HEAP_RATE or\n"
+    "                524288; 1 is every allocation)\n"
+    "   --peak       what is in use in the heap's profile is that of the peak, not of the end\n"
     "   -p PID,...   sample these processes, their threads and children, until they end, or\n"
     "                Ctrl-C, which ends the sampling only\n"
     "   -d SECONDS   with -p: for so long (also --seconds)\n"
@@ -48,8 +53,23 @@ static const char usage[] =
 
 enum { TICK_MS = 100, PROGRESS_AFTER_MS = 1000 };
 
+/* What a profile is of, and how its summary shows it. */
+static const struct kind {
+    const char *name;
+    enum shm_kind records;
+    const char *type, *unit;
+} kinds[] = {
+    {"cpu", SHM_KIND_CPU, "cpu", "nanoseconds"},
+    {"heap", SHM_KIND_HEAP, "inuse_space", "bytes"},
+    {"allocs", SHM_KIND_HEAP, "alloc_space", "bytes"},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
 struct args {
     const char *out;
+    bool kinds[KINDS];
+    uint64_t heap_rate;
+    bool peak;
     int hz;
     enum shm_backend backend;
     uint64_t seed;
@@ -81,12 +101,26 @@ static bool parse_hz(const char *text, int *hz)
     return true;
 }
 
+static bool parse_heap_rate(const char *text, uint64_t *rate)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || n < 1 || n > 1ull << 40)
+        return false;
+    *rate = n;
+    return true;
+}
+
 /* What STROBE_* in the environment sets; flags come later and win. */
 static int read_environment(struct args *a)
 {
     const char *v = getenv("STROBE_HZ");
     if (v && *v && !parse_hz(v, &a->hz))
         return complain("STROBE_HZ=%s is not a rate from 1 to 10000 Hz", v);
+    v = getenv("STROBE_HEAP_RATE");
+    if (v && *v && !parse_heap_rate(v, &a->heap_rate))
+        return complain("STROBE_HEAP_RATE=%s is not a number of bytes from 1", v);
     v = getenv("STROBE_BACKEND");
     int backend = v && *v ? taskclock_backend_parse(v) : 0;
     if (backend < 0)
@@ -133,6 +167,31 @@ static int set_debug_dirs(struct args *a, const char *value)
     return 0;
 }
 
+/* "cpu,heap". */
+static int set_kinds(struct args *a, const char *value)
+{
+    memset(a->kinds, 0, sizeof a->kinds);
+    for (const char *at = value;; at++) {
+        size_t n = strcspn(at, ","), i = 0;
+        while (i < KINDS && (strlen(kinds[i].name) != n || strncmp(kinds[i].name, at, n) != 0))
+            i++;
+        if (i == KINDS)
+            return complain("-e %s: the kinds are cpu, heap and allocs, with commas between them",
+                            value);
+        a->kinds[i] = true;
+        at += n;
+        if (!*at)
+            return 0;
+    }
+}
+
+static int set_heap_rate(struct args *a, const char *value)
+{
+    return parse_heap_rate(value, &a->heap_rate)
+               ? 0
+               : complain("--heap-rate %s is not a number of bytes from 1", value);
+}
+
 static int set_seconds(struct args *a, const char *value)
 {
     char *end;
@@ -169,6 +228,8 @@ static const struct option {
     const char *name;
     int (*set)(struct args *a, const char *value);
 } options[] = {{"-o", set_out},
+               {"-e", set_kinds},
+               {"--heap-rate", set_heap_rate},
                {"-F", set_hz},
                {"-p", add_pids},
                {"--pid", add_pids},
@@ -192,6 +253,7 @@ static bool *find_switch(struct args *a, const char *word)
     return !strcmp(word, "-q")            ? &a->quiet
            : !strcmp(word, "--push")      ? &a->push
            : !strcmp(word, "--no-kernel") ? &a->no_kernel
+           : !strcmp(word, "--peak")      ? &a->peak
                                           : NULL;
 }
 
@@ -204,6 +266,17 @@ static int check_args(const struct args *a)
         return complain("%s: processes that run are recorded (-p), or a program is started",
                         a->argv[0]) +
                1;
+    size_t count = 0;
+    for (size_t i = 0; i < KINDS; i++)
+        count += a->kinds[i];
+    if (count > 1 && !strstr(a->out, "%k"))
+        return complain(
+                   "-o %s: several kinds go into a file each: %%k in the name becomes the kind",
+                   a->out) +
+               1;
+    if (a->pid_count && (count > 1 || !a->kinds[0]))
+        return complain("-p: of processes that run already only the CPU profile can be had%s", "") +
+               1;
     if (a->seconds > 0 && !a->pid_count)
         return complain("%s is for processes that run already (-p)", "-d") + 1;
     return 0;
@@ -212,7 +285,10 @@ static int check_args(const struct args *a)
 /* 0, or the exit status plus 1. */
 static int parse_args(struct args *a, int argc, char **argv)
 {
-    *a = (struct args){.out = "%e.%p.%k.pb.gz", .hz = LIMIT_HZ_DEFAULT};
+    *a = (struct args){.out = "%e.%p.%k.pb.gz",
+                       .kinds = {true},
+                       .heap_rate = LIMIT_HEAP_RATE_DEFAULT,
+                       .hz = LIMIT_HZ_DEFAULT};
     int i = 1, r = read_environment(a);
     if (r)
         return r + 1;
@@ -271,7 +347,7 @@ static const char *program_name(const struct args *a)
     return name;
 }
 
-static int expand(char *out, size_t size, const struct args *a, pid_t pid)
+static int expand(char *out, size_t size, const struct args *a, pid_t pid, const char *kind)
 {
     const char *exe = program_name(a);
     size_t len = 0;
@@ -284,7 +360,7 @@ static int expand(char *out, size_t size, const struct args *a, pid_t pid)
                 snprintf(one, sizeof one, "%d", (int)pid);
             else
                 one[0] = *p;
-            add = *p == 'e' ? exe : *p == 'k' ? "cpu" : one;
+            add = *p == 'e' ? exe : *p == 'k' ? kind : one;
         }
         size_t n = strlen(add);
         if (len + n >= size)
@@ -296,13 +372,13 @@ static int expand(char *out, size_t size, const struct args *a, pid_t pid)
 }
 
 /* Finds out before the program runs whether its profile can be written. */
-static int check_output(const struct args *a, struct err *e)
+static int check_output(const struct args *a, const char *kind, struct err *e)
 {
     char path[PATH_MAX], probe[PATH_MAX + 16];
     struct stat st;
     if (!strcmp(a->out, "-"))
         return err_set(e, -EINVAL, "-o -: standard output is the program's; name a file");
-    if (expand(path, sizeof path, a, 0) < 0)
+    if (expand(path, sizeof path, a, 0, kind) < 0)
         return err_set(e, -ENAMETOOLONG, "-o %s: not a usable name", a->out);
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
@@ -419,41 +495,62 @@ static int run(struct recorder *r, const struct args *a, struct err *e)
 }
 
 /* Sends the profile to the server under the program's name. */
-static int push(const struct profile *p, const struct args *a, struct err *e)
+static int push(const struct profile *p, const struct args *a, const char *kind, struct err *e)
 {
     struct arena arena = {0};
     struct buf bytes;
     buf_init(&bytes, &arena);
     int err = profile_encode_gzip(p, &bytes, e);
     struct client_push c = {
-        .service_name = program_name(a), .kind = "cpu", .bytes = bytes.data, .size = bytes.len};
+        .service_name = program_name(a), .kind = kind, .bytes = bytes.data, .size = bytes.len};
     if (err == 0)
         err = client_push(&c, e);
     if (err >= 0 && !a->quiet)
-        fprintf(stderr, "strobe: pushed to %s as cpu{service_name=\"%s\"}\n", client_server(NULL),
-                c.service_name);
+        fprintf(stderr, "strobe: pushed to %s as %s{service_name=\"%s\"}\n", client_server(NULL),
+                kind, c.service_name);
     arena_free(&arena);
     return err < 0 ? err : 0;
 }
 
-static int finish(struct recorder *r, const struct args *a, struct err *e)
+static int finish_kind(struct recorder *r, const struct args *a, const struct kind *k,
+                       struct err *e)
 {
     char path[PATH_MAX];
     struct profile p;
-    expand(path, sizeof path, a, r->pid);
-    int err = record_finish(r, &p, e);
+    struct record_heap_result heap;
+    bool is_cpu = k->records == SHM_KIND_CPU;
+    struct record_heap how = {.peak = a->peak, .allocs = !strcmp(k->name, "allocs")};
+    expand(path, sizeof path, a, r->pid, k->name);
+    int err = is_cpu ? record_finish(r, &p, e) : record_finish_heap(r, &how, &p, &heap, e);
     if (err == 0)
         err = profile_write_file(&p, path, e);
-    if (err == 0 && !a->quiet)
+    if (err == 0 && !a->quiet && is_cpu)
         summarize(r, path);
-    int push_err = err == 0 && a->push ? push(&p, a, e) : 0;
+    else if (err == 0 && !a->quiet)
+        cmd_record_print_heap(&heap, path, a->heap_rate);
+    int push_err = err == 0 && a->push ? push(&p, a, k->name, e) : 0;
     if (err == 0 && !a->quiet) {
-        cmd_record_print_top(&p);
+        cmd_record_print_top(&p, k->type, k->unit);
         if (p.sample_count)
             fprintf(stderr, "strobe: all of it: strobe web %s\n", path);
     }
     profile_free(&p);
     return err ? err : push_err;
+}
+
+static int finish(struct recorder *r, const struct args *a, struct err *e)
+{
+    int first = 0, count = 0;
+    for (size_t i = 0; i < KINDS; i++) {
+        int err = a->kinds[i] ? finish_kind(r, a, &kinds[i], e) : 0;
+        first = first ? first : err;
+        count += a->kinds[i];
+    }
+    if (a->kinds[0] && count > 1 && !a->quiet)
+        fputs("strobe: the CPU profile has the other kinds' cost in it: for exact shares take one "
+              "at a time\n",
+              stderr);
+    return first;
 }
 
 static int shell_status(int wait_status)
@@ -472,6 +569,7 @@ int cmd_record(int argc, char **argv)
     if (status)
         return status - 1;
     struct record_options o = {.argv = a.argv,
+                               .heap_rate = a.heap_rate,
                                .hz = a.hz,
                                .backend = a.backend,
                                .seed = a.seed,
@@ -483,11 +581,18 @@ int cmd_record(int argc, char **argv)
                                .debug_dirs = a.debug_dirs};
     if (!a.quiet && isatty(STDERR_FILENO))
         o.fetching = show_fetching;
-    int err = check_output(&a, &e);
+    int err = 0;
+    uint32_t recorded = 0;
+    for (size_t i = 0; i < KINDS && err == 0; i++)
+        if (a.kinds[i]) {
+            recorded |= kinds[i].records;
+            err = check_output(&a, kinds[i].name, &e);
+        }
     if (err < 0) {
         fprintf(stderr, "strobe record: %s\n", e.msg);
         return 1;
     }
+    o.kinds = recorded;
     err = record_open(&r, &o, &e);
     if (err == 0)
         err = run(&r, &a, &e);

@@ -24,16 +24,20 @@ static void print_row(struct report *r, const struct graph_trimmed *t, uint32_t 
             buf_cstr(name));
 }
 
-void cmd_record_print_top(struct profile *p)
+void cmd_record_print_top(struct profile *p, const char *type, const char *unit)
 {
-    if (!p->sample_count)
+    uint32_t index = 0;
+    while (index < p->sample_type_count &&
+           !profile_str_is(p->strings[p->sample_types[index].type], type))
+        index++;
+    if (!p->sample_count || index == p->sample_type_count)
         return;
     struct refine_detail functions = {.function = true, .inlines = true};
     static const char *const no_filters[] = {NULL};
     struct report_options o = {
-        .values = {.index = 1},
-        .sample_type = "cpu",
-        .sample_unit = "nanoseconds",
+        .values = {.index = index},
+        .sample_type = type,
+        .sample_unit = unit,
         .unit = "minimum",
         .ratio = 1,
         .node_count = ROWS,
@@ -46,6 +50,7 @@ void cmd_record_print_top(struct profile *p)
     struct report r;
     struct graph_trimmed t;
     struct buf name;
+    refine_drop_frames(p);
     report_begin(&r, p, &o);
     refine_aggregate(p, &functions);
     report_graph(&r, &t);

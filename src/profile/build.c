@@ -98,6 +98,15 @@ void profile_build_heap(struct profile_build *b, struct profile *p, int64_t rate
     p->drop_frames = intern(b, allocators, sizeof allocators - 1);
 }
 
+void profile_build_count(struct profile_build *b, struct profile *p, const char *type)
+{
+    const char *const types[] = {type, "count"};
+    begin(b, p, types, 1);
+    p->period_type.type = intern(b, type, strlen(type));
+    p->period_type.unit = intern(b, "count", 5);
+    p->period = 1;
+}
+
 /* ---- mappings, functions, locations ---- */
 
 static uint32_t build_id_string(struct profile_build *b, const uint8_t *id, uint32_t len)

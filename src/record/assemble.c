@@ -39,7 +39,8 @@ struct assembly {
     struct profile_build build;
     uint8_t *roles; /* by location */
     uint32_t role_cap;
-    bool labels; /* several images: samples say which */
+    bool labels;      /* several images: samples say which */
+    bool *seen_image; /* of a heap profile: it has samples */
     uint32_t key_pid, key_exe;
     struct seen_pc *seen; /* SEEN */
 };
@@ -144,7 +145,7 @@ static void note_roots(struct assembly *a, const struct drain_stack *s, const ui
     uint32_t n = s->depth;
     if ((s->flags & SHM_STACK_TRUNCATED) || n < 3)
         return;
-    if (s->other_thread) {
+    if (s->other_thread || (s->flags & SHM_STACK_OTHER)) {
         give_role(a, locations[n - 1], ROLE_CLONE);
         give_role(a, locations[n - 2], ROLE_THREAD_START);
     } else {
@@ -206,7 +207,8 @@ static void add_program_first(struct assembly *a)
 {
     const struct drain_image *program = NULL;
     for (uint32_t i = 0; i < a->d->image_count; i++)
-        if (a->d->images[i].pid == (uint32_t)a->r->pid && a->d->images[i].stack_count)
+        if (a->d->images[i].pid == (uint32_t)a->r->pid &&
+            (a->seen_image ? a->seen_image[i] : a->d->images[i].stack_count > 0))
             program = &a->d->images[i];
     for (uint32_t i = 0; program && i < program->module_count; i++) {
         const struct drain_module *x = &program->modules[i];
@@ -381,6 +383,23 @@ static void add_symbol_comments(struct assembly *a, const struct symbol_stats *s
                               stats->by_unwind_entry + stats->without_name, stats->locations);
 }
 
+static int name_all(struct assembly *a, struct symbol_stats *stats, struct err *e)
+{
+    struct symbol_options options;
+    symbol_options_default(&options);
+    options.debug_dirs = a->r->options.debug_dirs;
+    options.progress = a->r->options.fetching;
+    options.progress_ctx = a->r->options.fetching_ctx;
+    if (a->r->outside) {
+        options.open_as = outside_open_as;
+        options.open_ctx = a->r;
+    }
+    int err = symbol_profile(a->p, &options, stats, e);
+    if (err == 0)
+        name_roots(a);
+    return err;
+}
+
 int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
 {
     struct assembly a = {.r = r, .d = r->drain, .p = p};
@@ -412,21 +431,114 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
     p->time_nanos = r->start_time_ns;
     p->duration_nanos = (int64_t)x->elapsed_ns;
     struct symbol_stats stats = {0};
-    struct symbol_options options;
-    symbol_options_default(&options);
-    options.debug_dirs = r->options.debug_dirs;
-    options.progress = r->options.fetching;
-    options.progress_ctx = r->options.fetching_ctx;
-    if (r->outside) {
-        options.open_as = outside_open_as;
-        options.open_ctx = r;
-    }
-    int err = symbol_profile(p, &options, &stats, e);
+    int err = name_all(&a, &stats, e);
     if (err < 0)
         return err;
     x->unnamed = stats.by_unwind_entry + stats.without_name;
-    name_roots(&a);
     add_comments(&a);
+    add_symbol_comments(&a, &stats);
+    err = profile_build_finish(&a.build);
+    return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;
+}
+
+/* ---- the heap ---- */
+
+static void add_site(struct assembly *a, const struct drain_site *s, bool peak)
+{
+    uint32_t locations[LIMIT_STACK_DEPTH];
+    struct profile_label labels[3];
+    const struct drain_image *m = &a->d->images[s->image];
+    const struct heaptab_values *v = peak ? &s->peak : &s->now;
+    uint32_t label_count = labels_of(a, m, labels);
+    labels[label_count++] =
+        (struct profile_label){.key = profile_intern_cstr(a->p, "bytes"),
+                               .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)};
+    for (uint32_t k = 0; k < s->depth; k++)
+        locations[k] = location_of(a, m, s->pcs[k], s->epoch);
+    struct drain_stack stack = {.depth = s->depth, .flags = s->flags};
+    note_roots(a, &stack, locations);
+    struct profile_build_sample sample = {
+        .locations = locations,
+        .location_count = s->depth,
+        .values = {(int64_t)v->alloc_objects, (int64_t)v->alloc_bytes, (int64_t)v->inuse_objects,
+                   (int64_t)v->inuse_bytes},
+        .labels = labels,
+        .label_count = label_count,
+    };
+    profile_build_add(&a->build, &sample);
+}
+
+static void add_up(const struct drain *d, struct record_heap_result *x)
+{
+    *x = (struct record_heap_result){.peak_bytes = d->memory.peak_bytes,
+                                     .lost = d->heap_lost,
+                                     .truncated = d->heap_truncated,
+                                     .processes = d->memory.processes,
+                                     .rss_bytes = d->memory.rss_bytes,
+                                     .live_bytes = d->memory.live_bytes,
+                                     .held_bytes = d->memory.held_bytes,
+                                     .own_bytes = d->memory.own_bytes};
+    for (uint32_t i = 0; i < d->heap_count; i++) {
+        const struct heaptab_values *v = &d->heap_sites[i].now;
+        x->alloc_objects += v->alloc_objects;
+        x->alloc_bytes += v->alloc_bytes;
+        x->inuse_objects += v->inuse_objects;
+        x->inuse_bytes += v->inuse_bytes;
+        x->temporary_objects += v->temporary;
+    }
+}
+
+static void add_heap_comments(struct assembly *a, const struct record_heap *how,
+                              const struct record_heap_result *x)
+{
+    struct profile_build *b = &a->build;
+    profile_build_comment(b, "strobe " STROBE_VERSION ": heap, a sample in %llu bytes%s",
+                          (unsigned long long)a->r->options.heap_rate,
+                          how->peak ? "; in use: at the peak" : "");
+    profile_build_comment(b, "%llu samples lost, %llu truncated", (unsigned long long)x->lost,
+                          (unsigned long long)x->truncated);
+    profile_build_comment(b, "# peak in use: %llu bytes", (unsigned long long)x->peak_bytes);
+    if (a->d->unrecorded)
+        profile_build_comment(b, "%u processes could not be recorded", a->d->unrecorded);
+}
+
+/* Which images have samples, and how many. */
+static uint32_t see_images(struct assembly *a)
+{
+    uint32_t n = 0;
+    a->seen_image = arena_zarray(&a->d->arena, a->d->image_count + 1, sizeof *a->seen_image);
+    for (uint32_t i = 0; i < a->d->heap_count; i++) {
+        uint32_t image = a->d->heap_sites[i].image;
+        n += !a->seen_image[image];
+        a->seen_image[image] = true;
+    }
+    return n;
+}
+
+int assemble_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
+                  struct record_heap_result *result, struct err *e)
+{
+    struct assembly a = {.r = r, .d = r->drain, .p = p};
+    struct symbol_stats stats = {0};
+    profile_init(p);
+    profile_build_heap(&a.build, p, (int64_t)r->options.heap_rate);
+    a.seen = arena_zarray(&a.d->arena, SEEN, sizeof *a.seen);
+    link_parents(a.d);
+    a.labels = see_images(&a) > 1;
+    a.key_pid = profile_intern_cstr(p, "pid");
+    a.key_exe = profile_intern_cstr(p, "exe");
+    add_program_first(&a);
+    for (uint32_t i = 0; i < a.d->heap_count; i++)
+        add_site(&a, &a.d->heap_sites[i], how->peak);
+    add_up(a.d, result);
+    p->time_nanos = r->start_time_ns;
+    p->duration_nanos = (int64_t)r->result.elapsed_ns;
+    if (how->allocs)
+        p->default_sample_type = profile_intern_cstr(p, "alloc_space");
+    int err = name_all(&a, &stats, e);
+    if (err < 0)
+        return err;
+    add_heap_comments(&a, how, result);
     add_symbol_comments(&a, &stats);
     err = profile_build_finish(&a.build);
     return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;

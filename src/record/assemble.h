@@ -10,5 +10,8 @@
 /* Makes the uninitialised `p` from what was drained, symbolizes it, and fills the counts of
  * r->result. CPU time that the system reports and no sample stands for is booked as [exit]. */
 int assemble_profile(struct recorder *r, struct profile *p, struct err *e);
+/* The same for what was allocated. */
+int assemble_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
+                  struct record_heap_result *result, struct err *e);
 
 #endif

@@ -27,6 +27,7 @@ void drain_init(struct drain *d, struct shm *s)
 {
     memset(d, 0, sizeof *d);
     d->shm = s;
+    d->segment_fd = -1;
     arena_init(&d->arena);
     map_init(&d->image_map, &d->arena, 64);
     d->slots = arena_zarray(&d->arena, SHM_PROCESSES, sizeof *d->slots);
@@ -39,6 +40,7 @@ void drain_init(struct drain *d, struct shm *s)
 void drain_init_bare(struct drain *d)
 {
     memset(d, 0, sizeof *d);
+    d->segment_fd = -1;
     arena_init(&d->arena);
 }
 
@@ -81,8 +83,7 @@ uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image)
     return DRAIN_NONE;
 }
 
-/* The same, made where there is none; DRAIN_NONE: there are too many. */
-static uint32_t image_of(struct drain *d, uint32_t slot, uint32_t image)
+uint32_t drain_image_of(struct drain *d, uint32_t slot, uint32_t image)
 {
     uint32_t found = drain_find_image(d, slot, image);
     if (found != DRAIN_NONE || d->image_count >= LIMIT_RECORD_IMAGES)
@@ -239,7 +240,7 @@ static bool read_record(struct drain *d, const struct shm_record *r)
 {
     if (r->process >= SHM_PROCESSES || r->type < SHM_SAMPLE || r->type > SHM_IMAGE)
         return false;
-    uint32_t i = image_of(d, r->process, r->image);
+    uint32_t i = drain_image_of(d, r->process, r->image);
     if (i == DRAIN_NONE)
         return false;
     switch (r->type) {
@@ -368,6 +369,7 @@ void drain_reap(struct drain *d)
             continue;
         if (s->dead) { /* what it committed before was read since */
             recover_chunks(d, s->pid);
+            drain_heap(d, i);
             collect(d, p);
             close(s->pidfd);
             *s = (struct drain_slot){.pidfd = -1};
@@ -393,6 +395,7 @@ uint32_t drain_end(struct drain *d)
             recover_chunks(d, pid);
         else
             running++;
+        drain_heap(d, i);
         collect(d, p);
     }
     d->unrecorded += atomic_load(&d->shm->processes_lost);

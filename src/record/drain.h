@@ -7,6 +7,7 @@
 #define RECORD_DRAIN_H
 
 #include "base/arena.h"
+#include "base/heaptab.h"
 #include "base/map.h"
 #include "base/shm.h"
 
@@ -47,9 +48,29 @@ struct drain_image {
     struct map stack_map;
 };
 
+/* A stack and size that an image allocated. */
+struct drain_site {
+    uint32_t image; /* index */
+    uint32_t epoch, depth, flags, reason;
+    const uint64_t *pcs;
+    struct heaptab_values now, peak; /* at the end; with what was in use at the process's peak */
+};
+
+/* Memory at the ends of the processes, added; those that were killed could not say. */
+struct drain_memory {
+    uint32_t processes;
+    uint64_t rss_bytes, live_bytes, held_bytes, own_bytes;
+    uint64_t peak_bytes; /* the largest of any process, as sampled */
+};
+
 struct drain {
     struct shm *shm;
+    int segment_fd; /* of the segment's file, where heaps are recorded, or -1; borrowed */
     struct arena arena;
+    struct drain_site *heap_sites;
+    uint32_t heap_count, heap_cap;
+    uint64_t heap_lost, heap_truncated;
+    struct drain_memory memory;
     struct drain_image *images;
     uint32_t image_count, image_cap;
     struct map image_map;
@@ -74,6 +95,10 @@ void drain_read(struct drain *d);
 void drain_reap(struct drain *d);
 /* The last look: every slot counts as ended. Returns how many processes were still running. */
 uint32_t drain_end(struct drain *d);
+/* The same, made where there is none; DRAIN_NONE: there are too many. */
+uint32_t drain_image_of(struct drain *d, uint32_t slot, uint32_t image);
+/* Takes the heap profile of the process that had this slot, and empties its region. */
+void drain_heap(struct drain *d, uint32_t slot);
 /* The image's index, or DRAIN_NONE. */
 uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image);
 

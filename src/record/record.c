@@ -47,6 +47,10 @@ static int make_segment(struct recorder *r, struct err *e)
     r->shm = p;
     shm_init(r->shm);
     r->door_fd = door_open(&r->door); /* without it, their names in /proc must do */
+    /* Heap profiles lie behind it. They take memory only as far as processes allocate them. */
+    if (r->options.kinds & SHM_KIND_HEAP &&
+        ftruncate(r->shm_fd, (off_t)shm_heap_offset(SHM_PROCESSES)) != 0)
+        return err_set(e, -errno, "cannot make room for heap profiles: %s", strerror(errno));
     return 0;
 }
 
@@ -54,7 +58,8 @@ static void configure(struct recorder *r)
 {
     struct taskclock clock = taskclock_probe(r->options.backend, true);
     r->period_ns = 1000000000 / r->options.hz;
-    r->shm->kinds = SHM_KIND_CPU;
+    r->shm->kinds = r->options.kinds;
+    r->shm->heap_rate = r->options.heap_rate;
     r->shm->hz = (uint32_t)r->options.hz;
     r->shm->period_ns = (uint64_t)r->period_ns;
     r->shm->backend = clock.backend;
@@ -63,7 +68,6 @@ static void configure(struct recorder *r)
     r->shm->max_cost_ppm = r->options.max_cost_ppm;
     r->shm->interrupt_ns = taskclock_measure_ns();
     r->shm->depth_max = LIMIT_STACK_DEPTH;
-    r->shm->kinds = SHM_KIND_CPU;
     r->shm->recorder_pid = (uint32_t)getpid();
     r->exclude_kernel = r->shm->exclude_kernel || r->shm->backend == SHM_BACKEND_SIGNAL;
     r->method = taskclock_backend_name(r->shm->backend);
@@ -74,10 +78,12 @@ static int make_drain(struct recorder *r, struct err *e)
     r->drain = malloc(sizeof *r->drain);
     if (!r->drain)
         return err_set(e, -ENOMEM, "out of memory");
-    if (r->shm)
+    if (r->shm) {
         drain_init(r->drain, r->shm);
-    else
+        r->drain->segment_fd = r->shm_fd;
+    } else {
         drain_init_bare(r->drain);
+    }
     return 0;
 }
 
@@ -102,6 +108,7 @@ int record_open(struct recorder *r, const struct record_options *o, struct err *
     memset(r, 0, sizeof *r);
     r->options = *o;
     r->shm_fd = r->pidfd = r->door_fd = -1;
+    r->options.kinds |= o->kinds ? 0 : SHM_KIND_CPU;
     r->period_ns = 1000000000 / o->hz;
     r->method = "perf_event task-clock, from outside";
     if (o->pid_count)
@@ -112,6 +119,10 @@ int record_open(struct recorder *r, const struct record_options *o, struct err *
         err = target_check(r->program, &kind, e);
     r->why_outside = kind.why_outside;
     r->is_go = kind.is_go;
+    if (err == 0 && r->why_outside && r->options.kinds != SHM_KIND_CPU)
+        return err_set(e, -ENOTSUP,
+                       "%s is %s: only its CPU profile (-e cpu) can be had, from outside",
+                       r->program, r->why_outside);
     if (err == 0 && r->why_outside)
         return make_drain(r, e);
     if (err == 0)
@@ -406,6 +417,12 @@ bool record_wait(struct recorder *r, int ms)
 int record_finish(struct recorder *r, struct profile *p, struct err *e)
 {
     return assemble_profile(r, p, e);
+}
+
+int record_finish_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
+                       struct record_heap_result *result, struct err *e)
+{
+    return assemble_heap(r, how, p, result, e);
 }
 
 void record_close(struct recorder *r)

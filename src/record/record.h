@@ -33,6 +33,8 @@ struct record_options {
     uint32_t pid_count;
     double seconds; /* how long those are sampled; 0: until they end, or SIGINT, SIGTERM, SIGHUP */
     bool no_kernel; /* from outside: no kernel frames even where they are allowed */
+    uint32_t kinds; /* enum shm_kind; 0: SHM_KIND_CPU */
+    uint64_t heap_rate; /* bytes allocated to a sample; 1: every allocation */
     int hz;
     enum shm_backend backend;
     uint64_t seed;          /* 0: random */
@@ -101,8 +103,22 @@ int record_open(struct recorder *r, const struct record_options *o, struct err *
 int record_start(struct recorder *r, struct err *e);
 /* Waits at most `ms`, drains, and returns true while the program runs. */
 bool record_wait(struct recorder *r, int ms);
-/* Builds and symbolizes the profile into the uninitialised `p`. */
+/* Builds and symbolizes the CPU profile into the uninitialised `p`. */
 int record_finish(struct recorder *r, struct profile *p, struct err *e);
+/* The same for the heap. `peak`: in use is what was so at each process's peak; `allocs`: the
+ * profile's default sample type is alloc_space. */
+struct record_heap {
+    bool peak, allocs;
+};
+/* What the heap profile adds up to; memory as in struct drain_memory. */
+struct record_heap_result {
+    uint64_t alloc_objects, alloc_bytes, inuse_objects, inuse_bytes, temporary_objects;
+    uint64_t peak_bytes, lost, truncated;
+    uint32_t processes; /* that could say what was resident at their end */
+    uint64_t rss_bytes, live_bytes, held_bytes, own_bytes;
+};
+int record_finish_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
+                       struct record_heap_result *result, struct err *e);
 void record_close(struct recorder *r);
 
 #endif

@@ -112,6 +112,8 @@ void runtime_begin_from_environment(const struct strobe_config *c)
         say("the heap is not profiled", "the program brings its own malloc", r);
     else if (r < 0)
         say("the heap is not profiled", c->out, r);
+    if (c->http[0] && (!c->kinds_given || c->kinds == CONFIG_ALL_KINDS))
+        threads_count_creations();
     if (!(c->kinds & CONFIG_CPU) || (c->http[0] && c->kinds == CONFIG_ALL_KINDS && !c->out_given))
         return;
     r = file_open(FILE_CPU, c->out);
@@ -124,7 +126,10 @@ void runtime_begin_from_environment(const struct strobe_config *c)
 void runtime_serve(const struct strobe_config *c)
 {
     int r = c->http[0] ? http_server_start(c->http) : 0;
-    if (r < 0)
+    if (c->http[0] && r == 0)
+        environ_note_served();
+    /* A child has its parent's address: that one answers there, and nothing is to be said. */
+    if (r < 0 && !(r == -EADDRINUSE && c->served))
         say("/debug/pprof/ is not served", c->http, r);
 }
 

@@ -56,6 +56,15 @@ uint64_t environ_exec_ns(void)
     return strtoull(end + 1, NULL, 10);
 }
 
+/* Tells children that somebody above them serves at the address that they inherit. */
+static char served_note[] = "STROBE_SERVED=1";
+static bool is_served;
+
+void environ_note_served(void)
+{
+    is_served = !environ_get("STROBE_SERVED");
+}
+
 static bool is_ours(const char *entry)
 {
     return strncmp(entry, "STROBE=", 7) == 0 || strncmp(entry, "STROBE_", 7) == 0;
@@ -179,7 +188,7 @@ void environ_measure(char *const envp[], size_t *pointers, size_t *bytes)
     for (; envp && envp[n]; n++)
         if (strncmp(envp[n], "LD_PRELOAD=", 11) == 0)
             *bytes = strlen(envp[n]);
-    *pointers = n + hidden_count + 3;
+    *pointers = n + hidden_count + 4;
     *bytes += sizeof "LD_PRELOAD=:" + strlen(rt.lib) + sizeof exec_note;
 }
 
@@ -196,6 +205,8 @@ void environ_restore(char *const envp[], char **out, char *text)
     for (size_t i = 0; i < hidden_count; i++)
         if (strncmp(hidden[i], EXEC_NOTE, sizeof EXEC_NOTE - 1) != 0)
             out[n++] = hidden[i];
+    if (is_served)
+        out[n++] = served_note;
     char *at = stpcpy(stpcpy(text, "LD_PRELOAD="), rt.lib);
     if (*theirs)
         at = stpcpy(stpcpy(at, ":"), theirs);

@@ -12,6 +12,7 @@
 #include "runtime/here.h"
 #include "runtime/modtable.h"
 #include "runtime/runtime.h"
+#include "runtime/thread_ask.h"
 
 #include <linux/perf_event.h>
 #include <sys/uio.h>
@@ -457,6 +458,8 @@ static void handle_tick(struct thread *t, const siginfo_t *si, const void *conte
 
 void runtime_handler(int sig, siginfo_t *si, void *context)
 {
+    if (thread_answer(si, context))
+        return;
     struct thread *t = find_thread(si);
     if (!t) {
         signals_forward(sig, si, context);

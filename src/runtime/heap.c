@@ -41,13 +41,14 @@ static void *map_private(uint64_t bytes)
  * its sites there: ours follow. */
 static struct heaptab *map_region(uint64_t *bytes)
 {
-    const char *path = environ_get("STROBE_RECORD");
-    long fd = path ? sigsafe_syscall4(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0) : -1;
+    int saved = errno;
+    int fd = runtime_open_segment(environ_get("STROBE_RECORD"), false);
+    errno = saved;
     long at = (long)shm_heap_offset(shm_process_index(rt.shm, rt.process)), p = -1;
     if (fd < 0)
         return NULL;
     if (sigsafe_syscall4(SYS_fallocate, fd, 0, at, HEAPTAB_GROW) == 0)
-        for (*bytes = HEAPTAB_BYTES; p < 0 && *bytes >= HEAPTAB_GROW; *bytes /= 2)
+        for (; p < 0 && *bytes >= HEAPTAB_GROW; *bytes /= 2)
             p = sigsafe_syscall6(SYS_mmap, 0, (long)*bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
                                  at);
     sigsafe_syscall1(SYS_close, fd);
@@ -58,7 +59,7 @@ static struct heaptab *map_region(uint64_t *bytes)
 static int map_table(void)
 {
     bool shared = rt.shm != NULL;
-    uint64_t bytes = HEAPTAB_BYTES;
+    uint64_t bytes = heap.rate < HEAP_RATE_LOOK_ALL ? HEAPTAB_BYTES : HEAPTAB_BYTES / 16;
     struct heaptab *t = shared ? map_region(&bytes) : map_private(bytes);
     if (!t)
         return -ENOMEM;
@@ -225,22 +226,6 @@ void *heap_take(size_t n, size_t alignment, bool zero)
     return p;
 }
 
-/* Before a site's numbers change: what they were at the last peak is kept, if that was since. */
-static void keep_peak(struct heaptab_site *s)
-{
-    uint64_t id = atomic_load_explicit(&heap.tab->peak_id, memory_order_relaxed);
-    if (atomic_load_explicit(&s->peak_id, memory_order_relaxed) == id)
-        return;
-    atomic_store(&s->peak_objects, s->n[HEAPTAB_ALLOC_OBJECTS] - s->n[HEAPTAB_FREE_OBJECTS]);
-    atomic_store(&s->peak_bytes, s->n[HEAPTAB_ALLOC_BYTES] - s->n[HEAPTAB_FREE_BYTES]);
-    atomic_store(&s->peak_id, id);
-}
-
-static void add(struct heaptab_site *s, enum heaptab_counter which, uint64_t n)
-{
-    atomic_fetch_add_explicit(&s->n[which], n, memory_order_relaxed);
-}
-
 static uint64_t weighted_objects(const struct heap_object *o)
 {
     return (uint64_t)((double)o->weight * HEAPTAB_ONE + 0.5);
@@ -251,21 +236,44 @@ static uint64_t weighted_bytes(const struct heap_object *o)
     return (uint64_t)((double)o->weight * (double)o->size + 0.5);
 }
 
+/* Before a site's numbers change: what they were at the last peak is kept, if that was since. */
+static void keep_peak(struct heaptab_site *s)
+{
+    uint64_t id = atomic_load_explicit(&heap.tab->peak_id, memory_order_relaxed);
+    if (atomic_load_explicit(&s->peak_id, memory_order_relaxed) == id)
+        return;
+    uint64_t objects, bytes;
+    heaptab_live(heap.tab, s, &objects, &bytes);
+    atomic_store_explicit(&s->peak_objects, objects, memory_order_relaxed);
+    atomic_store_explicit(&s->peak_bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&s->peak_id, id, memory_order_relaxed);
+}
+
+/* Adds an object to a site's counters, of which `first` is the first of the weighted pair and `raw`
+ * of the others. At rate 1 these are the same, and only one pair is kept. */
+static uint64_t count(struct heaptab_site *s, const struct heap_object *o,
+                      enum heaptab_counter first, enum heaptab_counter raw)
+{
+    heap_add(&s->n[raw], 1);
+    heap_add(&s->n[raw + 1], o->size);
+    if (heap.rate == 1)
+        return o->size;
+    uint64_t bytes = weighted_bytes(o);
+    heap_add(&s->n[first], weighted_objects(o));
+    heap_add(&s->n[first + 1], bytes);
+    return bytes;
+}
+
 static void count_alloc(const struct heap_object *o)
 {
     struct heaptab_site *s = sites_get(o->site);
-    uint64_t bytes = weighted_bytes(o);
     keep_peak(s);
-    add(s, HEAPTAB_ALLOC_OBJECTS, weighted_objects(o));
-    add(s, HEAPTAB_ALLOC_BYTES, bytes);
-    add(s, HEAPTAB_RAW_ALLOCS, 1);
-    add(s, HEAPTAB_RAW_ALLOC_BYTES, o->size);
-    uint64_t live = atomic_fetch_add_explicit(&heap.tab->live_bytes, bytes, memory_order_relaxed);
+    uint64_t bytes = count(s, o, HEAPTAB_ALLOC_OBJECTS, HEAPTAB_RAW_ALLOCS);
+    uint64_t live = heap_add(&heap.tab->live_bytes, bytes) + bytes;
     uint64_t peak = atomic_load_explicit(&heap.tab->peak_bytes, memory_order_relaxed);
-    live += bytes;
     while (live > peak && live < 1ull << 63)
         if (atomic_compare_exchange_weak(&heap.tab->peak_bytes, &peak, live)) {
-            atomic_fetch_add(&heap.tab->peak_id, 1);
+            heap_add(&heap.tab->peak_id, 1);
             break;
         }
 }
@@ -274,15 +282,11 @@ void heap_freed(const struct heap_object *o)
 {
     struct heap_thread *t = &heap_self;
     struct heaptab_site *s = sites_get(o->site);
-    uint64_t bytes = weighted_bytes(o), objects = weighted_objects(o);
     keep_peak(s);
-    add(s, HEAPTAB_FREE_OBJECTS, objects);
-    add(s, HEAPTAB_FREE_BYTES, bytes);
-    add(s, HEAPTAB_RAW_FREES, 1);
-    add(s, HEAPTAB_RAW_FREE_BYTES, o->size);
+    uint64_t bytes = count(s, o, HEAPTAB_FREE_OBJECTS, HEAPTAB_RAW_FREES);
     if ((uintptr_t)t->last == o->address && t->last_left == t->left)
-        add(s, HEAPTAB_TEMPORARY, objects);
-    atomic_fetch_sub_explicit(&heap.tab->live_bytes, bytes, memory_order_relaxed);
+        heap_add(&s->n[HEAPTAB_TEMPORARY], weighted_objects(o));
+    heap_add(&heap.tab->live_bytes, -bytes);
 }
 
 static void lose(void)

@@ -15,11 +15,35 @@
 #include "base/heaptab.h"
 #include "runtime/runtime.h"
 
+#include <sys/single_threaded.h>
+
 /* A sampled object's address has these bits zero: it begins a page, or it is a chunk that glibc has
  * mapped, which begins 16 bytes behind one. 1 in 128 others looks like that, too. */
 #define HEAP_MARK ((uintptr_t)0xfef)
 #define HEAP_RATE_LOOK_ALL                                                                         \
     32768 /* below this rate objects are not marked: every free is looked up */
+
+/* Adds to a counter that all threads share. A process with one thread needs no locked instruction;
+ * that there is only one does not change while it is in here. */
+static inline uint64_t heap_add(_Atomic uint64_t *to, uint64_t n)
+{
+    uint64_t old;
+    if (!__libc_single_threaded)
+        return atomic_fetch_add_explicit(to, n, memory_order_relaxed);
+    old = atomic_load_explicit(to, memory_order_relaxed);
+    atomic_store_explicit(to, old + n, memory_order_relaxed);
+    return old;
+}
+
+/* Takes a lock, or finds it taken. */
+static inline bool heap_try_lock(_Atomic uint32_t *lock)
+{
+    if (!__libc_single_threaded)
+        return !atomic_exchange_explicit(lock, 1, memory_order_acquire);
+    bool was_free = !atomic_load_explicit(lock, memory_order_relaxed);
+    atomic_store_explicit(lock, 1, memory_order_relaxed);
+    return was_free;
+}
 
 #define HEAP_HIDDEN    __attribute__((visibility("hidden")))
 #define HEAP_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -31,6 +55,7 @@ struct heap_thread {
     uintptr_t stack_hi; /* end of its stack; 0: not known yet */
     const void *last;   /* the object it sampled last, and `left` after that */
     uint64_t last_left;
+    bool other;    /* not the process's first thread */
     uint32_t busy; /* in here already: a signal handler's allocation passes */
 };
 
@@ -136,6 +161,8 @@ uint64_t sites_memory(void);
 /* Walks the calling thread's stack, from the frame on that our interposer returns to, and finds its
  * site. 0: there was no room. */
 uint32_t heap_site_here(uint64_t size, const void *caller);
+/* Counts the calling thread's stack, likewise, in a table of its own. */
+void heap_count_here(struct stacktab *to, const void *caller);
 void heap_stacks_forget(void);
 
 /* ---- heap_random.c ---- */

@@ -37,7 +37,7 @@ static uint64_t hash_of(uint64_t address)
 static struct shard *lock_shard(uint64_t hash)
 {
     struct shard *s = &shards[hash >> (64 - SHARD_BITS)];
-    for (uint32_t i = 0; atomic_exchange_explicit(&s->locked, 1, memory_order_acquire); i++)
+    for (uint32_t i = 0; !heap_try_lock(&s->locked); i++)
         if (i > SPINS)
             sigsafe_syscall0(SYS_sched_yield);
     return s;
@@ -88,16 +88,15 @@ static bool grow(struct shard *s)
     return true;
 }
 
-/* The slot of an address, or NULL. */
+/* The slot of an address, or the free one where it would be; NULL: there are none at all. */
 static struct slot *find(struct shard *s, uint64_t address)
 {
     if (!s->bits)
         return NULL;
-    uint32_t mask = (1u << s->bits) - 1;
-    for (uint32_t i = home(s, hash_of(address)); s->slots[i].address; i = (i + 1) & mask)
-        if (s->slots[i].address == address)
-            return &s->slots[i];
-    return NULL;
+    uint32_t mask = (1u << s->bits) - 1, i = home(s, hash_of(address));
+    while (s->slots[i].address && s->slots[i].address != address)
+        i = (i + 1) & mask;
+    return &s->slots[i];
 }
 
 static void read_slot(const struct slot *x, struct heap_object *o)
@@ -116,13 +115,16 @@ int live_put(const struct heap_object *o, struct heap_object *old)
                      .site = o->site,
                      .weight = o->weight};
     struct shard *s = lock_shard(hash_of(o->address));
-    struct slot *stale = find(s, o->address);
+    struct slot *at = find(s, o->address);
     int r = 0;
     old->address = 0;
-    if (stale) {
-        read_slot(stale, old);
-        *stale = x;
-    } else if ((s->bits && s->count < (3u << s->bits) / 4) || grow(s)) {
+    if (at && at->address) {
+        read_slot(at, old);
+        *at = x;
+    } else if (at && s->count < 1u << (s->bits - 1)) { /* half full: a search meets few others */
+        *at = x;
+        s->count++;
+    } else if (grow(s)) {
         insert(s, &x);
     } else {
         r = -ENOMEM;
@@ -150,12 +152,13 @@ bool live_take(uint64_t address, struct heap_object *was)
 {
     struct shard *s = lock_shard(hash_of(address));
     struct slot *x = find(s, address);
-    if (x) {
+    bool known = x && x->address;
+    if (known) {
         read_slot(x, was);
         close_gap(s, (uint32_t)(x - s->slots));
     }
     unlock(s);
-    return x != NULL;
+    return known;
 }
 
 void live_clear(void)

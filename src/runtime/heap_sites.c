@@ -25,7 +25,7 @@ static uint64_t mapped;
 
 static void lock(void)
 {
-    for (uint32_t i = 0; atomic_exchange_explicit(&locked, 1, memory_order_acquire); i++)
+    for (uint32_t i = 0; !heap_try_lock(&locked); i++)
         if (i > SPINS)
             sigsafe_syscall0(SYS_sched_yield);
 }

@@ -29,8 +29,7 @@ static struct scratch *take_scratch(const struct heap_thread *t)
     uint32_t first = (uint32_t)((uintptr_t)t >> 12);
     for (uint32_t i = 0; i < SCRATCHES; i++) {
         struct scratch *s = &scratches[(first + i) % SCRATCHES];
-        if (!atomic_load_explicit(&s->used, memory_order_relaxed) &&
-            !atomic_exchange_explicit(&s->used, 1, memory_order_acquire))
+        if (!atomic_load_explicit(&s->used, memory_order_relaxed) && heap_try_lock(&s->used))
             return s;
     }
     return NULL;
@@ -44,16 +43,18 @@ static void put_scratch(struct scratch *s)
 void heap_stacks_forget(void)
 {
     for (uint32_t i = 0; i < SCRATCHES; i++)
-        put_scratch(&scratches[i]);
+        if (atomic_load_explicit(&scratches[i].used, memory_order_relaxed)) /* touch no other */
+            put_scratch(&scratches[i]);
 }
 
 /* glibc keeps a thread's control block at the upper end of its stack. */
 static uintptr_t stack_end(struct heap_thread *t)
 {
-    if (!t->stack_hi)
-        t->stack_hi = runtime_tid() == rt.pid
-                          ? ((uintptr_t)__libc_stack_end + 4096) & ~(uintptr_t)4095
-                          : (uintptr_t)pthread_self();
+    if (!t->stack_hi) {
+        t->other = runtime_tid() != rt.pid;
+        t->stack_hi = t->other ? (uintptr_t)pthread_self()
+                               : ((uintptr_t)__libc_stack_end + 4096) & ~(uintptr_t)4095;
+    }
     return t->stack_hi;
 }
 
@@ -92,25 +93,50 @@ static uint32_t ours(const uint64_t *pcs, uint32_t depth, const void *caller)
     return 0;
 }
 
+/* The stack of the caller of our interposer, in a scratch buffer. */
+static void take_stack(struct heap_thread *t, struct scratch *s, const void *caller,
+                       struct heap_stack *stack)
+{
+    struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
+    stack->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
+    walk(t, s, &to);
+    uint32_t skip = ours(s->pcs, to.depth, caller);
+    stack->pcs = s->pcs + skip;
+    stack->depth = to.depth - skip;
+    stack->flags = to.end == UNWIND_ROOT    ? 0
+                   : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
+                                            : SHM_STACK_TRUNCATED;
+    stack->reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
+}
+
 uint32_t heap_site_here(uint64_t size, const void *caller)
 {
     struct heap_thread *t = &heap_self;
     struct scratch *s = take_scratch(t);
+    struct heap_stack stack;
     if (!s)
         return 0;
-    struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
-    struct heap_stack stack = {.epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed)};
-    walk(t, s, &to);
-    uint32_t skip = ours(s->pcs, to.depth, caller);
-    stack.pcs = s->pcs + skip;
-    stack.depth = to.depth - skip;
-    stack.flags = to.end == UNWIND_ROOT    ? 0
-                  : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
-                                           : SHM_STACK_TRUNCATED;
-    stack.reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
+    take_stack(t, s, caller, &stack);
+    stack.flags |= t->other ? SHM_STACK_OTHER : 0;
     if (stack.flags & SHM_STACK_TRUNCATED)
         atomic_fetch_add_explicit(&heap.tab->truncated, 1, memory_order_relaxed);
     uint32_t site = sites_find(&stack, size);
     put_scratch(s);
     return site;
+}
+
+void heap_count_here(struct stacktab *to, const void *caller)
+{
+    struct heap_thread *t = &heap_self;
+    struct scratch *s = take_scratch(t);
+    struct heap_stack stack;
+    if (!s)
+        return;
+    take_stack(t, s, caller, &stack);
+    struct stacktab_key key = {.depth = (uint16_t)stack.depth,
+                               .flags = (uint16_t)stack.flags,
+                               .reason = stack.reason,
+                               .epoch = stack.epoch};
+    stacktab_add(to, &key, stack.pcs, 1);
+    put_scratch(s);
 }

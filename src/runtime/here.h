@@ -5,13 +5,13 @@
 #ifndef RUNTIME_HERE_H
 #define RUNTIME_HERE_H
 
-#include "base/sigsafe.h"
 #include "unwind/unwind.h"
 
 static inline __attribute__((always_inline)) void here_registers(struct unwind_regs *regs)
 {
     uint64_t *r = regs->r;
-    sigsafe_zero(regs, sizeof *regs);
+    for (int i = 0; i < UNWIND_REGS; i++)
+        r[i] = 0;
 #if defined(__x86_64__)
     __asm__ volatile("mov %%rbx, %0\n\tmov %%rbp, %1\n\tmov %%rsp, %2\n\tmov %%r12, %3\n\t"
                      "mov %%r13, %4\n\tmov %%r14, %5\n\tmov %%r15, %6"

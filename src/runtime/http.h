@@ -26,6 +26,21 @@ struct http_answer {
 
 extern const char http_binary_type[];
 
+/* A parameter as Go's Atoi reads it, whose errors are dropped: what is no number is 0. */
+long http_number(const struct http_request *r, const char *name);
+
+/* Appends a file of /proc; nothing where it cannot be read. */
+void http_read_file(const char *path, struct buf *out);
+
+/* ---- http_vars.c ---- */
+void http_serve_vars(const struct http_request *r, struct http_answer *a);
+void http_serve_state(const struct http_request *r, struct http_answer *a);
+
+/* ---- http_threads.c ---- */
+void http_serve_threads(const struct http_request *r, struct http_answer *a);
+void http_serve_threadcreate(const struct http_request *r, struct http_answer *a);
+uint64_t http_count_creations(void);
+
 /* ---- http_heap.c ---- */
 void http_serve_heap(const struct http_request *r, struct http_answer *a);
 void http_serve_allocs(const struct http_request *r, struct http_answer *a);

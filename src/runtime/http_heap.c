@@ -20,16 +20,6 @@ static int append(void *ctx, const void *bytes, size_t size)
     return out->failed;
 }
 
-/* As Go's Atoi, whose errors are dropped: what is no number is 0. */
-static long number_of(const struct http_request *r, const char *name)
-{
-    char text[32], *end;
-    if (!http_parameter(r, name, text, sizeof text))
-        return 0;
-    long n = strtol(text, &end, 10);
-    return *end || end == text ? 0 : n;
-}
-
 static void write_binary(const struct heap_view *view, struct http_answer *a)
 {
     if (heap_write(view, append, &a->body) != 0)
@@ -52,7 +42,7 @@ static void begin_delta(const struct http_request *r, const char *text, struct h
         http_refuse(a, 400, "invalid value for \"seconds\" - must be a positive integer");
         return;
     }
-    if (number_of(r, "debug")) {
+    if (http_number(r, "debug")) {
         http_refuse(a, 400, "seconds and debug params are incompatible");
         return;
     }
@@ -75,7 +65,7 @@ static void begin_delta(const struct http_request *r, const char *text, struct h
 static void serve(const struct http_request *r, struct http_answer *a, bool allocs)
 {
     char text[32];
-    struct heap_view view = {.allocs = allocs, .at_peak = number_of(r, "peak") > 0};
+    struct heap_view view = {.allocs = allocs, .at_peak = http_number(r, "peak") > 0};
     if (!heap_is_on()) {
         http_refuse(a, 404,
                     "the heap is not profiled: it was turned off by STROBE or "
@@ -86,9 +76,9 @@ static void serve(const struct http_request *r, struct http_answer *a, bool allo
         begin_delta(r, text, a, allocs);
         return;
     }
-    if (!allocs && number_of(r, "gc") > 0)
+    if (!allocs && http_number(r, "gc") > 0)
         memstats_trim();
-    if (number_of(r, "debug")) {
+    if (http_number(r, "debug")) {
         heap_write_text(&view, &a->body);
         return;
     }

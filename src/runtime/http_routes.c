@@ -8,6 +8,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/thread_dump.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,9 +33,18 @@ void http_refuse(struct http_answer *a, int status, const char *why)
     buf_putc(&a->body, '\n');
 }
 
+long http_number(const struct http_request *r, const char *name)
+{
+    char text[32], *end;
+    if (!http_parameter(r, name, text, sizeof text))
+        return 0;
+    long n = strtol(text, &end, 10);
+    return *end || end == text ? 0 : n;
+}
+
 /* ---- cmdline ---- */
 
-static void read_whole(const char *path, struct buf *out)
+void http_read_file(const char *path, struct buf *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = 1;
@@ -50,7 +60,7 @@ static void read_whole(const char *path, struct buf *out)
 static void serve_cmdline(const struct http_request *r, struct http_answer *a)
 {
     (void)r;
-    read_whole("/proc/self/cmdline", &a->body);
+    http_read_file("/proc/self/cmdline", &a->body);
     if (a->body.len && !a->body.data[a->body.len - 1])
         a->body.len--;
 }
@@ -141,7 +151,7 @@ static void serve_symbol(const struct http_request *r, struct http_answer *a)
     size_t size = post ? r->body_size : strlen(r->query);
     struct buf maps;
     buf_init(&maps, &a->arena);
-    read_whole("/proc/self/maps", &maps);
+    http_read_file("/proc/self/maps", &maps);
     const char *lines = buf_cstr(&maps);
     buf_puts(&a->body, "num_symbols: 1\n");
     while (size) {
@@ -178,6 +188,10 @@ static const struct route routes[] = {
      "A sampling of all past memory allocations", heap_count, "?debug=1"},
     {"/debug/pprof/cmdline", serve_cmdline, false, "cmdline",
      "The command line invocation of the current program", NULL, ""},
+    {"/debug/pprof/goroutine", http_serve_threads, false, "goroutine",
+     "Stack traces of all current threads. Use debug=2 as a query parameter to export in the same "
+     "format as a Go program's unrecovered panic.",
+     thread_dumps_count, "?debug=1"},
     {"/debug/pprof/heap", http_serve_heap, false, "heap",
      "A sampling of memory allocations of live objects. You can specify the gc GET parameter to "
      "give free memory back to the system before taking the heap sample.",
@@ -187,6 +201,11 @@ static const struct route routes[] = {
      "profile file, use the strobe pprof command to investigate the profile.",
      NULL, ""},
     {.path = "/debug/pprof/symbol", .serve = serve_symbol, .post = true},
+    {"/debug/pprof/threadcreate", http_serve_threadcreate, false, "threadcreate",
+     "Stack traces that led to the creation of new OS threads", http_count_creations, "?debug=1"},
+    {.path = "/debug/strobe", .serve = http_serve_state},
+    {.path = "/debug/vars", .serve = http_serve_vars},
+    {.path = "/debug/pprof/threads", .serve = http_serve_threads},
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
 
@@ -205,7 +224,8 @@ static void serve_index(const struct http_request *r, struct http_answer *a)
             buf_printf(out, "<tr><td>%llu</td><td><a href='%s%s'>%s</a></td></tr>\n",
                        routes[i].count ? (unsigned long long)routes[i].count() : 0, routes[i].name,
                        routes[i].query, routes[i].name);
-    buf_puts(out, "</table>\n<br>\n<p>\nProfile Descriptions:\n<ul>\n");
+    buf_puts(out, "</table>\n<a href=\"goroutine?debug=2\">full thread stack "
+                  "dump</a>\n<br>\n<p>\nProfile Descriptions:\n<ul>\n");
     for (size_t i = 0; i < ROUTES; i++)
         if (routes[i].name)
             buf_printf(out, "<li><div class=profile-name>%s: </div> %s</li>\n", routes[i].name,

@@ -392,6 +392,35 @@ void runtime_exec_failed(struct shm_process *p)
 
 /* ---- the constructor ---- */
 
+/* Which file the segment is, to know it again. */
+static dev_t segment_dev;
+static ino_t segment_ino;
+
+/* The descriptor, or -1, closed: it is another file. */
+static int same_segment(int fd)
+{
+    struct stat st;
+    if (fd < 0 || !rt.shm ||
+        (fstat(fd, &st) == 0 && st.st_dev == segment_dev && st.st_ino == segment_ino))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* By its name in /proc, else by asking: another user may not open it, and /proc may be missing, or
+ * be that of another namespace, with other processes under the numbers. */
+int runtime_open_segment(const char *where, bool ask)
+{
+    struct door door;
+    char text[DOOR_TEXT];
+    if (!where || strlen(where) >= sizeof text)
+        return -EINVAL;
+    strcpy(text, where);
+    int can_ask = door_parse(&door, text);
+    int fd = ask ? -1 : same_segment(open(text, O_RDWR | O_CLOEXEC));
+    return fd < 0 && can_ask == 0 ? same_segment(door_ask(&door)) : fd;
+}
+
 /* Takes the descriptor. */
 static int map_segment(int fd)
 {
@@ -408,22 +437,16 @@ static int map_segment(int fd)
         munmap(p, sizeof(struct shm));
         return -EINVAL;
     }
+    segment_dev = st.st_dev;
+    segment_ino = st.st_ino;
     rt.shm = p;
     return 0;
 }
 
-/* By its name in /proc, else by asking: another user may not open it, and /proc may be missing, or
- * be that of another namespace, with other processes under the numbers. */
 static int map_recorder(const char *where)
 {
-    struct door door;
-    char text[DOOR_TEXT];
-    if (strlen(where) >= sizeof text)
-        return -EINVAL;
-    strcpy(text, where);
-    int can_ask = door_parse(&door, text);
-    int r = map_segment(open(text, O_RDWR | O_CLOEXEC));
-    return r < 0 && can_ask == 0 ? map_segment(door_ask(&door)) : r;
+    int r = map_segment(runtime_open_segment(where, false));
+    return r < 0 ? map_segment(runtime_open_segment(where, true)) : r;
 }
 
 static int begin_under_recorder(const struct strobe_config *c)

@@ -21,8 +21,11 @@ static int set_kinds(struct strobe_config *c, const char *v)
     static const struct {
         const char *name;
         uint32_t kinds;
-    } known[] = {{"cpu", CONFIG_CPU},       {"heap", CONFIG_HEAP}, {"allocs", CONFIG_ALLOCS},
-                 {"all", CONFIG_ALL_KINDS}, {"none", 0}};
+    } known[] = {{"cpu", CONFIG_CPU},
+                 {"heap", CONFIG_HEAP},
+                 {"allocs", CONFIG_ALLOCS},
+                 {"all", CONFIG_ALL_KINDS},
+                 {"none", 0}};
     c->kinds_given = true;
     if (!*v)
         return -EINVAL;
@@ -118,6 +121,13 @@ static int set_nothing(struct strobe_config *c, const char *v)
     return 0;
 }
 
+static int set_served(struct strobe_config *c, const char *v)
+{
+    (void)v;
+    c->served = true;
+    return 0;
+}
+
 static int set_max_cost(struct strobe_config *c, const char *v)
 {
     int ppm = taskclock_cost_parse(v);
@@ -144,6 +154,7 @@ static const struct option options[] = {
     {"STROBE_BACKEND", "auto", "sampling clock: auto, sigtrap, signal, timer, itimer", set_backend},
     {"STROBE_SEED", "0", "fixes every random choice, for tests; 0 is random", set_seed},
     {"STROBE_EXEC", "", "set by libstrobe for the next image of a process", set_nothing},
+    {"STROBE_SERVED", "", "set by libstrobe for children of a process that serves", set_served},
     {"STROBE_RECORD", "", "set by `strobe record` for the programs it runs", set_record},
 };
 

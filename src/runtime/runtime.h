@@ -238,6 +238,9 @@ int runtime_begin(enum sink sink);
 /* The exit hook: books what is still open, ends the slot or writes the profile. Once. `caller`:
  * where the hook returns to in the program, for the stack of what is booked. */
 void runtime_end(bool in_signal, const void *caller);
+/* The recorder's segment as a descriptor, by what the environment says of where it is; `ask`: not
+ * by its name. -1 or negative errno. */
+int runtime_open_segment(const char *where, bool ask);
 /* Ends sampling and goes on: strobe_cpu_stop. */
 void runtime_pause(const void *caller);
 void runtime_thread_end(struct thread *t);
@@ -273,6 +276,10 @@ const stack_t *threads_altstack(void);
 /* A thread that clone(2) makes: replaces its function and argument by ours, which sample it. NULL:
  * it is left alone. `stack` is where its stack ends. */
 struct thread *threads_adopt(int (**fn)(void *), void **arg, void *stack);
+/* From now on the stacks that make threads are counted. 0 or -ENOMEM. */
+int threads_count_creations(void);
+/* Those stacks, or NULL: they are not counted. */
+struct stacktab *threads_creations(void);
 /* Makes the key whose destructor ends a thread. */
 void threads_init(void);
 /* Held while profiling starts or stops, and while a thread begins or ends, so that each thread is
@@ -296,6 +303,8 @@ bool environ_can_load_fd(int fd);
 /* Without a recorder: the CPU time of this process that is in profiles of its images so far, for
  * the next image; 0: execve failed. */
 void environ_note_exec(uint64_t cpu_ns);
+/* This process serves at the address in its environment: children that inherit it need not. */
+void environ_note_served(void);
 /* What the image before noted, or 0. */
 uint64_t environ_exec_ns(void);
 /* A hidden variable's value, or NULL. */
@@ -311,7 +320,7 @@ enum config_kind {
 
 struct strobe_config {
     uint32_t kinds; /* enum config_kind */
-    bool kinds_given, out_given, heap_peak;
+    bool kinds_given, out_given, heap_peak, served;
     int hz;
     uint64_t heap_rate;
     enum shm_backend backend;

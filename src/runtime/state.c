@@ -97,13 +97,14 @@ static void begin_module_table(void)
 
 int runtime_map(void)
 {
-    if (!rt.threads)
+    bool cpu = rt.kinds & SHM_KIND_CPU; /* address space may be short: what is not needed waits */
+    if (!rt.threads && cpu)
         rt.threads = map_zeroed(sizeof(struct thread) * RUNTIME_THREADS);
-    if (!rt.last)
+    if (!rt.last && cpu)
         rt.last = map_zeroed(sizeof(struct last_stack) * RUNTIME_THREADS);
     if (!rt.modules)
         rt.modules = map_zeroed(sizeof(struct module) * RUNTIME_MODULES);
-    if (!rt.table && !rt.shm)
+    if (!rt.table && !rt.shm && cpu)
         rt.table = map_zeroed(sizeof(struct stacktab));
     if (!rt.cache) {
         void *memory = map_zeroed(unwind_cache_size());
@@ -115,5 +116,7 @@ int runtime_map(void)
         if (rt.cache && unwind_needs_modules(rt.cache))
             begin_module_table();
     }
-    return rt.threads && rt.last && rt.modules && rt.cache && (rt.table || rt.shm) ? 0 : -ENOMEM;
+    if (!rt.modules || !rt.cache)
+        return -ENOMEM;
+    return !cpu || (rt.threads && rt.last && (rt.table || rt.shm)) ? 0 : -ENOMEM;
 }

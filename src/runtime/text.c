@@ -105,3 +105,15 @@ void text_put_frames(struct text_names *t, struct buf *out, const uint64_t *pcs,
         buf_putc(out, '\n');
     }
 }
+
+void text_put_call(struct text_names *t, struct buf *out, uint64_t pc)
+{
+    char name[NAME_MAX_BYTES];
+    const char *file;
+    name_of(t, pc, name, &file);
+    char *plus = strrchr(name, '+');
+    buf_append(out, name, plus ? (size_t)(plus - name) : strlen(name));
+    if (!name[0])
+        buf_printf(out, "0x%llx", (unsigned long long)pc);
+    buf_printf(out, "(...)\n\t%s %s\n", file ? file : "?", plus ? plus : "+0x0");
+}

@@ -7,9 +7,11 @@
  * Threads with small stacks get an alternate one for our handler: the kernel alone writes up to 12
  * KB (AVX-512, AMX) before the first instruction of ours. */
 #include "base/sigsafe.h"
+#include "runtime/heap.h"
 #include "runtime/interpose.h"
 #include "runtime/runtime.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -184,6 +186,34 @@ struct thread *threads_adopt(int (**fn)(void *), void **arg, void *stack)
     return h->t;
 }
 
+/* ---- who makes threads ---- */
+
+static struct stacktab *creations;
+
+int threads_count_creations(void)
+{
+    int r = runtime_map();
+    long p = sigsafe_syscall6(SYS_mmap, 0, sizeof *creations, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (r < 0 || (p < 0 && p > -4096))
+        return -ENOMEM;
+    creations = (struct stacktab *)p;
+    return 0;
+}
+
+struct stacktab *threads_creations(void)
+{
+    return creations;
+}
+
+/* A thread was made, or not (`r`), by who called our interposer. */
+static int count_creation(int r, const void *caller)
+{
+    if (__builtin_expect(creations != NULL, 0) && r == 0)
+        heap_count_here(creations, caller);
+    return r;
+}
+
 /* ---- interposers ---- */
 
 INTERPOSE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
@@ -192,7 +222,7 @@ INTERPOSE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
     REAL(pthread_create, int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *));
     struct handover *h = hand_over(arg);
     if (!h)
-        return real(thread, attr, start, arg);
+        return count_creation(real(thread, attr, start, arg), __builtin_return_address(0));
     size_t size = 0;
     h->small_stack = attr && pthread_attr_getstacksize(attr, &size) == 0 && size < SMALL_STACK;
     h->start.posix = start;
@@ -200,7 +230,7 @@ INTERPOSE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
     int r = real(thread, attr, run_posix, h);
     if (r != 0)
         runtime_thread_release(t);
-    return r;
+    return count_creation(r, __builtin_return_address(0));
 }
 
 INTERPOSE int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
@@ -208,11 +238,11 @@ INTERPOSE int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
     REAL(thrd_create, int (*)(thrd_t *, thrd_start_t, void *));
     struct handover *h = hand_over(arg);
     if (!h)
-        return real(thread, start, arg);
+        return count_creation(real(thread, start, arg), __builtin_return_address(0));
     h->start.c11 = start;
     struct thread *t = h->t;
     int r = real(thread, run_c11, h);
     if (r != thrd_success)
         runtime_thread_release(t);
-    return r;
+    return count_creation(r, __builtin_return_address(0));
 }

@@ -5,8 +5,7 @@
 #
 # At rate 1 the numbers are the same. Otherwise an object of s bytes is seen with probability
 # q = 1 - exp(-(s+1)/rate) and weighs 1/q, so that N of them have the variance N (1-q)/q; the mean
-# of `runs` profiles must be within three standard errors. The sizes of a function's objects differ:
-# the mean one stands for all, with a tenth added to the error for that.
+# of `runs` profiles must be within three standard errors. All objects of a function have one size.
 FNR == NR {
     want[$1] = $column
     objects[$1] = column <= 3 ? $2 : $4
@@ -23,7 +22,7 @@ END {
     for (name in want) {
         estimate = got[name] / runs
         q = rate > 1 ? 1 - exp(-(mean[name] + 1) / rate) : 1
-        error = sqrt(objects[name] * (1 - q) / q / runs) * 1.1
+        error = sqrt(objects[name] * (1 - q) / q / runs)
         if (column == 3 || column == 5)
             error *= mean[name]
         off = estimate - want[name]

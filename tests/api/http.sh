@@ -59,6 +59,20 @@ same "without its slash" 301 "$code"
 header "Location: /debug/pprof/"
 get /debug/pprof/cmdline
 same "the command line" "sh -c" "$(tr '\0' ' ' <"$tmp/body" | head -1 | cut -c1-5)"
+get /debug/vars
+same "expvar" 200 "$code"
+header "Content-Type: application/json; charset=utf-8"
+if command -v python3 >/dev/null; then
+    check "expvar is JSON, with the command line and memory" python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+assert v["cmdline"][0] == "sh" and v["memstats"]["HeapAlloc"] > 0, v' "$tmp/body"
+    get /debug/strobe
+    check "so is what libstrobe says of itself" python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+assert v["threads"] == 1 and v["heap"]["rate_bytes"] == 524288 and v["cpu"] is None, v' "$tmp/body"
+fi
 get /debug/pprof/nosuch
 same "no such profile" "404 Unknown profile" "$code $(cat "$tmp/body")"
 header "X-Go-Pprof: 1"
@@ -146,6 +160,14 @@ code=$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$tmp/socket" http:/
 same "by a socket" 200 "$code"
 kill $program
 wait $program
+
+# A child inherits the address: its parent answers there, and the child says nothing of it.
+cat >"$tmp/parent.sh" <<'END'
+/bin/true
+sh -c '/bin/true; echo child' && echo parent
+END
+said=$(LD_PRELOAD=$library STROBE_HTTP=unix:$tmp/family sh "$tmp/parent.sh" 2>&1 | tr '\n' ' ')
+same "children with the same address" "child parent " "$said"
 
 # An address that is none is told of, and the program runs.
 LD_PRELOAD=$library STROBE_HTTP=nowhere:1:2 sh -c 'exit 4' 2>"$tmp/err"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Programs for the tests of heap profiles: heap MODE [N]. `truth` allocates known amounts from
- * known functions and prints them, one a line: function, objects and bytes allocated, objects and
- * bytes in use at the end. The other modes are the places where allocation profilers break; each
- * prints "ok" when its memory held what it put there. */
+ * known functions, objects of one size from each, and prints them, one function a line: its name,
+ * objects and bytes allocated, objects and bytes in use at the end. The other modes are the places
+ * where allocation profilers break; each prints "ok" when its memory held what it put there. */
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -81,11 +81,11 @@ static int truth(long n)
     static char text[100];
     long bytes = 0, live = 0, at = 0;
     for (long i = 0; i < n; i++) { /* every second one stays */
-        void *p = small((size_t)(16 + i % 4 * 100));
-        bytes += 16 + i % 4 * 100;
+        void *p = small(48);
+        bytes += 48;
         if (i % 2) {
             kept[at++] = p;
-            live += 16 + i % 4 * 100;
+            live += 48;
         } else {
             free(p);
         }
@@ -100,10 +100,10 @@ static int truth(long n)
     void *p = NULL;
     bytes = 0;
     for (long i = 1; i <= n / 10; i++) {
-        p = grown(p, (size_t)i * 10);
-        bytes += i * 10;
+        p = grown(p, 1000);
+        bytes += 1000;
     }
-    say("grown", n / 10, bytes, 1, n / 10 * 10);
+    say("grown", n / 10, bytes, 1, 1000);
     memset(text, 'x', sizeof text - 1);
     for (long i = 0; i < n / 10; i++)
         kept[at++] = duplicated(text);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * /debug/vars, in the form of Go's expvar: the command line and numbers of memory under the names
+ * of runtime.MemStats; and /debug/strobe, what libstrobe knows of itself: what it samples, what it
+ * lost, what it takes. */
+#include "base/sigsafe.h"
+#include "runtime/heap.h"
+#include "runtime/http.h"
+#include "runtime/memstats.h"
+#include "runtime/runtime.h"
+#include "runtime/thread_dump.h"
+
+#include <string.h>
+
+static const char json_type[] = "application/json; charset=utf-8";
+
+static void put_string(struct buf *out, const char *s, size_t n)
+{
+    buf_putc(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c < ' ' || c == 127)
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_putc(out, (char)c);
+    }
+    buf_putc(out, '"');
+}
+
+static void put_number(struct buf *out, const char *name, uint64_t value, const char *after)
+{
+    buf_printf(out, "\"%s\":%llu%s", name, (unsigned long long)value, after);
+}
+
+static void put_cmdline(struct buf *out)
+{
+    struct buf line;
+    buf_init(&line, out->arena);
+    http_read_file("/proc/self/cmdline", &line);
+    buf_puts(out, "\"cmdline\": [");
+    for (size_t at = 0; at < line.len;) {
+        size_t n = strnlen(line.data + at, line.len - at);
+        if (at)
+            buf_putc(out, ',');
+        put_string(out, line.data + at, n);
+        at += n + 1;
+    }
+    buf_puts(out, "]");
+}
+
+void http_serve_vars(const struct http_request *r, struct http_answer *a)
+{
+    (void)r;
+    struct memstats m;
+    struct buf *out = &a->body;
+    memstats_read(&m);
+    uint64_t idle = m.held > m.live ? m.held - m.live : 0;
+    a->type = json_type;
+    buf_puts(out, "{\n");
+    put_cmdline(out);
+    buf_puts(out, ",\n\"memstats\": {");
+    put_number(out, "Alloc", m.live, ",");
+    put_number(out, "TotalAlloc", m.alloc_bytes, ",");
+    put_number(out, "Sys", m.rss, ",");
+    put_number(out, "Mallocs", m.allocs, ",");
+    put_number(out, "Frees", m.frees, ",");
+    put_number(out, "HeapAlloc", m.live, ",");
+    put_number(out, "HeapSys", m.held, ",");
+    put_number(out, "HeapIdle", idle, ",");
+    put_number(out, "HeapInuse", m.live, ",");
+    put_number(out, "HeapObjects", m.allocs - m.frees, ",");
+    put_number(out, "BuckHashSys", m.own, ",");
+    put_number(out, "MaxRSS", m.peak_rss, "}\n}\n");
+}
+
+static void put_heap(struct buf *out)
+{
+    if (!heap_is_on()) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_putc(out, '{');
+    put_number(out, "rate_bytes", heap.rate, ",");
+    put_number(out, "sites", heap_count(), ",");
+    put_number(out, "lost", atomic_load(&heap.tab->lost), ",");
+    put_number(out, "truncated", atomic_load(&heap.tab->truncated), ",");
+    put_number(out, "live_bytes", atomic_load(&heap.tab->live_bytes), ",");
+    put_number(out, "peak_bytes", atomic_load(&heap.tab->peak_bytes), ",");
+    put_number(out, "memory_bytes", heap_memory(), "}");
+}
+
+static void put_cpu(struct buf *out)
+{
+    uint64_t samples = atomic_load(&rt.sampled_points), cost = atomic_load(&rt.cost_ns);
+    if (!runtime_is_sampling() || !(rt.kinds & SHM_KIND_CPU)) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_printf(out, "{\"backend\":\"%s\",", taskclock_backend_name(rt.clock.backend));
+    put_number(out, "hz", 1000000000 / rt.period_ns, ",");
+    put_number(out, "samples", samples, ",");
+    put_number(out, "lost", rt.table ? stacktab_lost(rt.table) : 0, ",");
+    put_number(out, "truncated", atomic_load(&rt.truncated_points), ",");
+    put_number(out, "threads_lost", atomic_load(&rt.threads_lost), ",");
+    put_number(out, "cost_ns", cost, ",");
+    put_number(out, "cost_ns_per_sample", samples ? cost / samples : 0, "}");
+}
+
+void http_serve_state(const struct http_request *r, struct http_answer *a)
+{
+    (void)r;
+    struct buf *out = &a->body;
+    a->type = json_type;
+    buf_puts(out, "{\n\"version\": \"" STROBE_VERSION "\",\n\"program\": ");
+    put_string(out, rt.exe, strlen(rt.exe));
+    buf_printf(out, ",\n\"pid\": %u,\n\"threads\": %llu,\n\"modules\": %u,\n\"cpu\": ", rt.pid,
+               (unsigned long long)thread_dumps_count(), atomic_load(&rt.module_count));
+    put_cpu(out);
+    buf_puts(out, ",\n\"heap\": ");
+    put_heap(out);
+    buf_puts(out, "\n}\n");
+}

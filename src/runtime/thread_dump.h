@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The stacks of all threads of this process, taken without stopping one; see thread_dump.c. */
+#ifndef RUNTIME_THREAD_DUMP_H
+#define RUNTIME_THREAD_DUMP_H
+
+#include "base/arena.h"
+#include "runtime/runtime.h"
+
+struct thread_dump {
+    uint32_t tid;
+    char name[16];
+    bool running;        /* on a processor, or ready for one */
+    const char *waiting; /* the system call it is blocked in, or another word */
+    uint32_t flags;      /* enum shm_sample_flags; with TRUNCATED there may be no frame at all */
+    uint32_t depth, epoch;
+    uint64_t *pcs; /* leaf first, in the arena */
+};
+
+struct thread_dumps {
+    struct thread_dump *list; /* by tid, in the arena */
+    uint32_t count;
+    uint32_t truncated; /* of them: stacks that were not found, or not to their root */
+};
+
+/* Takes them; the calling thread, if it is the server's, is not among them. 0 or -ENOMEM. */
+int thread_dumps_take(struct thread_dumps *d, struct arena *arena);
+/* How many threads there are. */
+uint64_t thread_dumps_count(void);
+
+#endif
