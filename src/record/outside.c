@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -220,8 +221,21 @@ static int attach_process(struct recorder *r, uint32_t i, struct err *e)
     return open_threads(r, pid, e);
 }
 
+/* The events of processes that have ended stay open, for their children may live on in them. Half
+ * of the descriptors are left to what the recorder does else. */
+static bool has_room(const struct outside *o)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) || o->rings.fd_count < limit.rlim_cur / 2;
+}
+
 int outside_follow(struct recorder *r, uint32_t pid, struct err *e)
 {
+    if (r->outside && !has_room(r->outside))
+        return err_set(e, -EMFILE,
+                       "%u events are open already, which is half of what may be: raise the limit "
+                       "with ulimit -n",
+                       r->outside->rings.fd_count);
     if (!r->outside) {
         char path[32];
         snprintf(path, sizeof path, "/proc/%u/exe", pid);
@@ -317,6 +331,7 @@ void outside_finish(struct recorder *r)
     perf_account_finish(&o->account, whole ? usage_ns(&r->result.usage) : perf_count(&o->rings),
                         whole);
     r->drain->points_killed += o->points + r->drain->points - before;
+    perf_release(&o->rings); /* binaries have to be opened now */
 }
 
 void outside_close(struct recorder *r)

@@ -252,6 +252,14 @@ void perf_disable(struct perf_rings *p)
         ioctl(p->fds[i], PERF_EVENT_IOC_DISABLE, 0);
 }
 
+void perf_release(struct perf_rings *p)
+{
+    while (p->fd_count)
+        close(p->fds[--p->fd_count]);
+    for (uint32_t i = 0; i < p->count; i++)
+        p->rings[i].fd = -1;
+}
+
 uint64_t perf_count(const struct perf_rings *p)
 {
     uint64_t sum = 0, one;

@@ -64,6 +64,8 @@ void perf_close(struct perf_rings *p);
 void perf_wait(struct perf_rings *p, int ms, const int *more, uint32_t more_count);
 /* Ends sampling; what was written can still be read. */
 void perf_disable(struct perf_rings *p);
+/* Gives the descriptors back, after perf_disable and the last perf_count; the rings stay. */
+void perf_release(struct perf_rings *p);
 /* CPU time of all threads while they were open, as the kernel counted it, in nanoseconds. */
 uint64_t perf_count(const struct perf_rings *p);
 
