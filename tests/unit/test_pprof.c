@@ -120,10 +120,41 @@ static void what_is_no_picture_of_dot_stays(void **state)
                         "<svg width=\"\" height=\"1\" viewBox=\"2\">");
 }
 
+static const char *only_focus(void *arg, const char *name)
+{
+    return strcmp(name, "f") ? NULL : (const char *)arg;
+}
+
+static void settings_become_an_address_and_come_back(void **state)
+{
+    struct settings s, again;
+    struct settings_params q = {0};
+    struct buf text;
+    struct err e;
+    settings_default(&s);
+    s.focus = "a b+c";
+    s.trim = false;
+    s.edgefraction = 1e-7;
+    settings_params_add(&q, &arena, "x", "2");
+    settings_params_add(&q, &arena, "x", "1");
+    settings_params_add(&q, &arena, "n", "5");
+    settings_params_add(&q, &arena, "f", "old");
+    assert_true(settings_to_url(&s, &q, &arena));
+    assert_false(settings_to_url(&s, &q, &arena));
+    buf_init(&text, &arena);
+    settings_params_encode(&q, &text);
+    assert_string_equal(buf_cstr(&text), "ef=1e-07&f=a+b%2Bc&trim=f&x=2&x=1");
+    settings_default(&again);
+    assert_int_equal(settings_from_url(&again, only_focus, (void *)"main", &e), 0);
+    assert_string_equal(again.focus, "main");
+    assert_true(again.trim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(options_are_set_by_text_and_read_back, begin, end),
+        cmocka_unit_test_setup_teardown(settings_become_an_address_and_come_back, begin, end),
         cmocka_unit_test_setup_teardown(a_value_that_does_not_fit_changes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_choice_is_found_by_its_own_name, begin, end),
         cmocka_unit_test_setup_teardown(a_picture_fills_its_window_and_moves, begin, end),

@@ -47,6 +47,18 @@ static void a_foreign_name_is_no_host_of_ours(void **state)
     assert_false(address_host_is_loopback("127.0.0.1:80:80"));
 }
 
+static void a_page_for_others_is_asked_for_by_name_or_number(void **state)
+{
+    assert_true(address_host_is("box:8080", "box"));
+    assert_true(address_host_is("Box", "box"));
+    assert_false(address_host_is("box.evil.example:8080", "box"));
+    assert_false(address_host_is("box:x", "box"));
+    assert_true(address_host_is_literal("10.0.0.1:8080"));
+    assert_true(address_host_is_literal("[2001:db8::1]:80"));
+    assert_false(address_host_is_literal("10.0.0.1.evil.example"));
+    assert_false(address_host_is_literal(""));
+}
+
 static void json_of_any_bytes_is_valid(void **state)
 {
     struct arena arena = {0};
@@ -113,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_loopback_addresses_are_listened_on),
         cmocka_unit_test(a_foreign_name_is_no_host_of_ours),
+        cmocka_unit_test(a_page_for_others_is_asked_for_by_name_or_number),
         cmocka_unit_test(json_of_any_bytes_is_valid),
         cmocka_unit_test(columns_stand_at_multiples_of_eight),
     };
