@@ -3,6 +3,7 @@
  * Turns a profile's flame (analyze/flame.h) into the bytes the page reads. Only forms change here;
  * what the numbers mean is decided in analyze. */
 #include "web/body.h"
+#include "analyze/refine.h"
 #include "web/columns.h"
 #include "web/labels.h"
 
@@ -159,6 +160,87 @@ static void write_tree(struct json *j, const struct flame *f, struct columns *c)
         weight[i] = (double)f->node_weight[i];
 }
 
+/* ---- the side before, of a difference ---- */
+
+static int64_t *value_of(struct profile *p, uint32_t sample, uint32_t type)
+{
+    return &p->values[(size_t)sample * p->sample_type_count + type];
+}
+
+/* The sample type that says how often a stack was met, or PROFILE_NONE. */
+static uint32_t find_count(const struct profile *p)
+{
+    for (uint32_t i = 0; i < p->sample_type_count; i++)
+        if (profile_str_is(profile_string(p, p->sample_types[i].unit), "count") &&
+            (profile_str_is(profile_string(p, p->sample_types[i].type), "samples") ||
+             profile_str_is(profile_string(p, p->sample_types[i].type), "sample")))
+            return i;
+    return PROFILE_NONE;
+}
+
+/* The functions of `p` counted with other values, in their order. */
+static void add_columns(struct profile *p, const struct body_options *o, const char *flat_name,
+                        const char *cum_name, struct columns *c)
+{
+    struct flame f;
+    struct flame_options all = o->flame;
+    all.node_limit = 1;
+    all.walk = FLAME_FROM_ROOT;
+    flame_build_walk(&f, p, &all);
+    double *flat = columns_f64(c, flat_name, f.function_count);
+    double *cum = columns_f64(c, cum_name, f.function_count);
+    for (uint32_t i = 0; i < f.function_count; i++) {
+        flat[i] = (double)f.functions[i].flat;
+        cum[i] = (double)f.functions[i].cum;
+    }
+    flame_free(&f);
+}
+
+/* Sampling makes of n hits n plus or minus sqrt(n) (report/diff.c). The variance of a stack of
+ * value v and n hits is v^2 / n; it is counted in parts of the total, so that sums fit. */
+static void write_noise(struct profile *p, const struct body_options *o, struct json *j,
+                        struct columns *c)
+{
+    uint32_t type = o->flame.type, count = find_count(p);
+    double parts = 1e9 / (o->total ? (double)o->total : 1);
+    if (count == PROFILE_NONE)
+        return;
+    for (uint32_t i = 0; i < p->sample_count; i++) {
+        double v = (double)*value_of(p, i, type) * parts, n = (double)*value_of(p, i, count);
+        double variance = n != 0 ? v * v / (n < 0 ? -n : n) : 0;
+        *value_of(p, i, type) = variance < 1e15 ? (int64_t)variance : (int64_t)1e15;
+    }
+    json_double(j, "variance_unit", 1 / (parts * parts));
+    add_columns(p, o, "function_flat_variance", "function_cum_variance", c);
+}
+
+static void write_sides(struct json *j, const struct profile *p, const struct body_options *o,
+                        struct columns *c)
+{
+    uint32_t type = o->flame.type;
+    int64_t before = 0, after = 0;
+    for (uint32_t i = 0; i < p->sample_count; i++) {
+        int64_t v = p->values[(size_t)i * p->sample_type_count + type];
+        *(refine_is_base(p, i) ? &before : &after) += v;
+    }
+    if (!before)
+        return;
+    json_object(j, "sides");
+    json_int(j, "before", -before);
+    json_int(j, "after", after);
+    struct profile side;
+    profile_copy(&side, p);
+    for (uint32_t i = 0; i < side.sample_count; i++)
+        if (!refine_is_base(&side, i))
+            *value_of(&side, i, type) = 0;
+    add_columns(&side, o, "function_flat_before", "function_cum_before", c);
+    profile_free(&side);
+    profile_copy(&side, p);
+    write_noise(&side, o, j, c);
+    profile_free(&side);
+    json_object_end(j);
+}
+
 void body_write(const struct profile *p, const struct body_options *o, struct buf *out)
 {
     struct flame f;
@@ -177,6 +259,8 @@ void body_write(const struct profile *p, const struct body_options *o, struct bu
     labels_write(&j, p, o->flame.type);
     write_names(&j, &f, &c);
     write_tree(&j, &f, &c);
+    if (f.node_weight)
+        write_sides(&j, p, o, &c);
     columns_describe(&c, &j);
     json_object_end(&j);
     columns_write(&c, &text, out);

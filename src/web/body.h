@@ -18,7 +18,12 @@
  *   function_name i32, function_flat f64, function_cum f64
  *   frame_function, frame_file, frame_module (strings), frame_line, frame_inlined (0, 1): i32
  *   node_parent i32, node_frame i32 (-1 a root that is no function, -2 left out), node_self i32 or
- * f64, and node_weight, of the same type, where values are negative */
+ * f64, and node_weight, of the same type, where values are negative
+ *
+ * Of a difference (samples with pprof::base) also "sides": {"before", "after": totals of both,
+ * "variance_unit": where samples are counted}, and by function function_flat_before and
+ * function_cum_before, as they were subtracted (negative), function_flat_variance and
+ * function_cum_variance, of the change by the noise of sampling, in variance_unit: all f64 */
 #ifndef WEB_BODY_H
 #define WEB_BODY_H
 

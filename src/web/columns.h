@@ -28,7 +28,7 @@ struct column {
     void *data; /* int32_t or double, in the arena of columns_init */
 };
 
-enum { COLUMNS_MAX = 16 };
+enum { COLUMNS_MAX = 24 };
 
 struct columns {
     struct arena *arena;

@@ -137,6 +137,14 @@ async function profilePages(file) {
   await shoot("web-nothing-left", at("?f=no.such.function"), one);
 }
 
+async function diffPages(before, after) {
+  const args = ["web", "-no_browser", `-diff_base=${before}`, after];
+  const url = await listen(args, /Serving web UI on (http:\S+)\n/);
+  await shoot("web-diff", `${url}/`, all);
+  await shoot("web-diff-top", `${url}/?view=top`, desktop);
+  await shoot("web-diff-graph", `${url}/?view=graph`, one);
+}
+
 async function emptyPages() {
   const link = await listen(
     ["serve", "--listen", "127.0.0.1:0", "--store", `sqlite:${join(dir, "empty.db")}`],
@@ -271,6 +279,9 @@ scrape_configs:
   const kept = join(dir, "strobe/suite");
   const recorded = readdirSync(kept).find((d) => /sqlite3\.short\.cpu/.test(d));
   await profilePages(join(kept, recorded, "profile.pb.gz"));
+  const two = readdirSync(kept).filter((d) => /sqlite3\.short\.cpu/.test(d));
+  const [before, after] = two.map((d) => join(kept, d, "profile.pb.gz"));
+  if (after) await diffPages(before, after);
   await chartPages(url, hash);
   await suitePages(url, hash);
   clearInterval(load);

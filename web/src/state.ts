@@ -4,7 +4,7 @@
 // and every change goes through `navigate`, which writes the URL. The rest is what is under the
 // pointer and what was loaded.
 
-import { batch, computed, signal } from "@preact/signals";
+import { batch, computed, signal, type ReadonlySignal } from "@preact/signals";
 import { findFunction, functionNameOf, type Profile } from "./data/profile.ts";
 import { fetchProfile, keptProfile, profileUrl, type Source, type Walk } from "./data/source.ts";
 import { makeGraph, type Graph } from "./flame/graph.ts";
@@ -26,9 +26,18 @@ export const pattern = computed(() => (query.value ? searchPattern(query.value) 
 export const chosenFunction = computed(() => route.value.selected);
 
 /** The merged tree, from the root or inverted; its functions are what Top shows. */
-export const profile = signal<Profile | undefined>(undefined);
-const callersProfile = signal<Profile | undefined>(undefined);
-const calleesProfile = signal<Profile | undefined>(undefined);
+const loaded = signal<(Profile | undefined)[]>([]);
+
+function loadedProfile(at: number): ReadonlySignal<Profile | undefined> {
+  return computed(() => {
+    const p = loaded.value[at];
+    return route.value.relative && p?.asShares ? p.asShares() : p;
+  });
+}
+
+export const profile = loadedProfile(0);
+const callersProfile = loadedProfile(1);
+const calleesProfile = loadedProfile(2);
 
 /** What the colours of boxes depend on. It changes less often than the route. */
 export const colouring = computed(() => `${route.value.theme} ${route.value.colour}`);
@@ -149,9 +158,7 @@ function wanted(r: Route, s: Source): string[] {
 
 function show(profiles: (Profile | undefined)[]): void {
   batch(() => {
-    profile.value = profiles[0];
-    callersProfile.value = profiles[1];
-    calleesProfile.value = profiles[2];
+    loaded.value = profiles;
     hovered.value = undefined;
     failure.value = "";
     loading.value = false;

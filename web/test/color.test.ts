@@ -40,6 +40,8 @@ function contrast(theme: Map<string, string>, a: string, b: string): number {
 const frames = [
   ...Array.from({ length: 12 }, (_, i) => `--m${i}`),
   ...Array.from({ length: 6 }, (_, i) => `--heat${i}`),
+  ...Array.from({ length: 5 }, (_, i) => [`--less${i + 1}`, `--more${i + 1}`]).flat(),
+  "--same",
   ...["root", "kernel", "libc", "unknown", "run"].map((n) => `--frame-${n}`),
 ];
 

@@ -30,6 +30,8 @@ export interface Facts {
   left_out: number;
   given: [string, string][]; // parameters, as the command line says them
   self_unit: number;
+  /** Of a difference: the totals of both sides. */
+  sides?: { before: number; after: number; variance_unit?: number };
   strings: string[];
 }
 

@@ -5,6 +5,7 @@
 
 import type { Body, Facts, SampleType } from "./columns.ts";
 import { layoutTree, type Tree } from "../flame/tree.ts";
+import { addSides, type Sides } from "./sides.ts";
 import { moduleGroup } from "./module.ts";
 
 export const ROOT_FRAME = -1;
@@ -26,6 +27,8 @@ export interface Profile {
   frameGroup: string[]; // what the frame is coloured by: module or package
   tree: Tree;
   merged?: Merged | undefined;
+  sides?: Sides | undefined; // of a difference
+  asShares?: () => Profile; // the same difference, of shares
 }
 
 /** Rows of lines and addresses are "ADDRESS FUNCTION FILE:LINE": the function of one. */
@@ -61,7 +64,7 @@ export function makeProfile(body: Body): Profile {
       facts.strings[frameFile[i]],
       facts.strings[frameModule[i]],
     );
-  return {
+  const p: Profile = {
     facts,
     sampleType: facts.sample_types[facts.type] ?? { type: "samples", unit: "count" },
     total: facts.total,
@@ -82,6 +85,7 @@ export function makeProfile(body: Body): Profile {
       body.has("node_weight") ? body.numbers("node_weight", facts.self_unit) : undefined,
     ),
   };
+  return addSides(p, body);
 }
 
 export function functionNameOf(p: Profile, fn: number): string {

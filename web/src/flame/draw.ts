@@ -110,7 +110,7 @@ function fillBoxes(b: Brush, s: Scene, labelled: Box[], marked: Box[]): void {
       ? ink.dim
       : box.count > 1
         ? ink.run
-        : inkOfFrame(ink, frame[box.node]);
+        : inkOfFrame(ink, frame[box.node], box.node);
     const left = Math.round(box.left * b.ratio);
     if (line < pixels.height) fillLine(pixels, line, left, rightEdge(b, box, left), colour);
     if (box.right - box.left >= MIN_LABEL) labelled.push({ ...box });

@@ -49,7 +49,7 @@ function drawWhole(
       ? palette.dim
       : box.count > 1
         ? palette.run
-        : colourOf(palette, p.tree.frame[box.node]);
+        : colourOf(palette, p.tree.frame[box.node], box.node);
     c.fillRect(box.left, box.depth * row, box.right - box.left, row);
     if (!hit) return;
     c.fillStyle = palette.accent;

@@ -5,6 +5,7 @@
 import { toneOf, type Tone } from "../data/module.ts";
 import type { ColourMode } from "../route.ts";
 import { LEFT_OUT_FRAME, ROOT_FRAME, type Profile } from "../data/profile.ts";
+import { changeStep } from "../data/sides.ts";
 import { inkOf } from "./pixels.ts";
 
 export interface Palette {
@@ -17,6 +18,7 @@ export interface Palette {
   accent: string;
   font: string;
   frame: string[]; // by frame
+  node?: string[]; // by node, in place of that: of a difference
   ink: Inks;
 }
 
@@ -30,6 +32,7 @@ export interface Inks {
   dimText: number;
   accent: number;
   frame: Uint32Array; // by frame
+  node?: Uint32Array; // by node, in place of that
 }
 
 export function cssName(tone: Tone): string {
@@ -98,7 +101,21 @@ function makePalette(p: Profile, mode: ColourMode, get: (name: string) => string
     font: `12px ${get("--mono")}`,
     frame: frameColours(p, mode, get),
   };
-  return { ...plain, ink: inksOf(plain) };
+  const { sides } = p;
+  if (!sides) return { ...plain, ink: inksOf(plain) };
+  const steps = new Map<number, string>();
+  for (let step = -5; step <= 5; step++) steps.set(step, get(changeName(step)));
+  const inks = new Map([...steps.values()].map((c) => [c, inkOf(c)]));
+  const node = Array.from(sides.nodeBefore, (before, i) =>
+    String(steps.get(changeStep(before, sides.nodeAfter[i]))),
+  );
+  const nodeInk = Uint32Array.from(node, (c) => inks.get(c) ?? 0);
+  return { ...plain, node, ink: { ...inksOf(plain), node: nodeInk } };
+}
+
+/** The variable of a step of change. */
+export function changeName(step: number): string {
+  return step === 0 ? "--same" : `--${step < 0 ? "less" : "more"}${Math.abs(step)}`;
 }
 
 function inksOf(colours: Omit<Palette, "ink">): Inks {
@@ -114,13 +131,15 @@ function inksOf(colours: Omit<Palette, "ink">): Inks {
   };
 }
 
-export function colourOf(palette: Palette, frame: number): string {
+export function colourOf(palette: Palette, frame: number, node: number): string {
+  if (palette.node) return palette.node[node];
   if (frame === ROOT_FRAME) return palette.root;
   if (frame === LEFT_OUT_FRAME) return palette.run;
   return palette.frame[frame];
 }
 
-export function inkOfFrame(inks: Inks, frame: number): number {
+export function inkOfFrame(inks: Inks, frame: number, node: number): number {
+  if (inks.node) return inks.node[node];
   if (frame === ROOT_FRAME) return inks.root;
   if (frame === LEFT_OUT_FRAME) return inks.run;
   return inks.frame[frame];

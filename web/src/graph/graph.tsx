@@ -165,7 +165,7 @@ function Area(props: { p: Profile; g: DrawnGraph; look: Signal<Look | undefined>
     e.preventDefault();
     e.stopPropagation();
   }
-  const marks = { chosen, matches: matchesOf(g), difference: g.nodes.some((n) => n.cum < 0) };
+  const marks = { chosen, matches: matchesOf(g), difference: p.sides !== undefined };
   return (
     <>
       <div

@@ -13,7 +13,7 @@ export function toneOfShare(value: number, total: number, difference: boolean): 
   let step = 0;
   while (step < HEAT_STEPS.length && share >= HEAT_STEPS[step]) step++;
   if (!difference) return `heat-${step}`;
-  return value === 0 ? "heat-0" : `${value < 0 ? "less" : "more"}-${step}`;
+  return value === 0 || step === 0 ? "heat-0" : `${value < 0 ? "less" : "more"}-${step}`;
 }
 
 function Texts(props: { texts: readonly Text[] }) {

@@ -5,6 +5,8 @@
 
 import { useComputed } from "@preact/signals";
 import { formatCount, formatIn, formatPercent } from "../data/format.ts";
+import { formatP } from "../data/change.ts";
+import { noiseP, type Sides } from "../data/sides.ts";
 import { toneOf } from "../data/module.ts";
 import { findFunction, functionNameOf, frameModuleName, type Profile } from "../data/profile.ts";
 import {
@@ -60,6 +62,30 @@ function Number2(props: { p: Profile; value: number; unit: string }) {
   );
 }
 
+/** What a function had before and after, by itself or with callees, and how sure the change is. */
+function SidesCells(props: { p: Profile; sides: Sides; fn: number; unit: string }) {
+  const { p, sides, fn, unit } = props;
+  const cum = route.value.sort === "cum";
+  const before = (cum ? sides.functionCum : sides.functionFlat)[fn];
+  const change = (cum ? p.functionCum : p.functionFlat)[fn];
+  const after = before + change;
+  const chance = noiseP(change, (cum ? sides.cumVariance : sides.flatVariance)?.[fn]);
+  const only = before === 0 && after > 0 ? "new" : after === 0 && before > 0 ? "gone" : "";
+  const shown = (v: number): string => formatIn(v, p.sampleType.unit, unit);
+  const tone = change > 0 ? "more" : change < 0 ? "less" : "same";
+  return (
+    <>
+      <td class="number">{shown(before)}</td>
+      <td class="number">{shown(after)}</td>
+      <td class={`number change-${tone}`}>{(change > 0 ? "+" : "") + shown(change)}</td>
+      <td class="number muted">
+        {only || (before > 0 ? `${change < 0 ? "−" : "+"}${formatPercent(change, before)}` : "")}
+      </td>
+      <td class="number muted">{formatP(chance).replace(/^p = /, "").replace(/^p /, "")}</td>
+    </>
+  );
+}
+
 function Row(props: { p: Profile; fn: number; unit: string; index: number; chosen: boolean }) {
   const { p, fn, unit, index, chosen } = props;
   const frame = p.functionFrame[fn];
@@ -82,8 +108,14 @@ function Row(props: { p: Profile; fn: number; unit: string; index: number; chose
       }}
       onPointerEnter={() => (hoveredFunction.value = fn)}
     >
-      <Number2 p={p} value={p.functionFlat[fn]} unit={unit} />
-      <Number2 p={p} value={p.functionCum[fn]} unit={unit} />
+      {p.sides ? (
+        <SidesCells p={p} sides={p.sides} fn={fn} unit={unit} />
+      ) : (
+        <>
+          <Number2 p={p} value={p.functionFlat[fn]} unit={unit} />
+          <Number2 p={p} value={p.functionCum[fn]} unit={unit} />
+        </>
+      )}
       <td class="name">
         <span class={`swatch tone-${tone}`} aria-hidden="true" />
         <span class="function" title={name}>
@@ -93,6 +125,38 @@ function Row(props: { p: Profile; fn: number; unit: string; index: number; chose
         <span class="muted module">{frameModuleName(p, frame)}</span>
       </td>
     </tr>
+  );
+}
+
+/** Before, after, change and p; sorted by the change of flat, or of cum. */
+function SidesHeads(props: { inUnit: string }) {
+  const cum = route.value.sort === "cum";
+  const what = cum ? "Cum" : "Flat";
+  return (
+    <>
+      <th scope="col" class="head number">
+        Before
+      </th>
+      <th scope="col" class="head number">
+        After
+      </th>
+      <th scope="colgroup" colSpan={2} class="number">
+        <button
+          type="button"
+          title={`Change of ${what.toLowerCase()}; a click takes ${cum ? "flat" : "cum"}`}
+          onClick={() => navigate({ sort: cum ? "flat" : "cum", reversed: false }, "replace")}
+        >
+          {`Change of ${what.toLowerCase()}${props.inUnit} ↓`}
+        </button>
+      </th>
+      <th
+        scope="col"
+        class="head number"
+        title="The chance that sampling alone makes such a change; two runs may differ by more"
+      >
+        p
+      </th>
+    </>
   );
 }
 
@@ -148,12 +212,19 @@ export function TopTable(props: { p: Profile }) {
             <col class="share" />
             <col class="value" />
             <col class="share" />
+            {p.sides && <col class="value" />}
             <col />
           </colgroup>
           <thead>
             <tr>
-              <SortHead sort="flat" label={`Flat${inUnit}`} numeric span={2} />
-              <SortHead sort="cum" label={`Cum${inUnit}`} numeric span={2} />
+              {p.sides ? (
+                <SidesHeads inUnit={inUnit} />
+              ) : (
+                <>
+                  <SortHead sort="flat" label={`Flat${inUnit}`} numeric span={2} />
+                  <SortHead sort="cum" label={`Cum${inUnit}`} numeric span={2} />
+                </>
+              )}
               <SortHead
                 sort="name"
                 label={`Function · ${formatCount(rows.length)}`}

@@ -19,6 +19,7 @@ const keys: [string, string][] = [
   ["r", "tree, and back to the flame graph"],
   ["g", "call graph, and back to the flame graph"],
   ["s", "source, and back to the flame graph; a shows its instructions"],
+  ["d", "a difference: of values, or of shares"],
   ["v", "invert: begin at the leaves"],
   ["o", "root at the top or at the bottom"],
   ["right click", "menu of the frame; Shift-F10 by the keyboard"],

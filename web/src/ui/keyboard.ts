@@ -10,6 +10,7 @@ import {
   invert,
   navigate,
   openCalls,
+  profile,
   query,
   route,
   search,
@@ -58,6 +59,9 @@ const actions: Record<string, () => void> = {
   r: () => navigate({ view: route.value.view === "tree" ? "flame" : "tree" }, "push"),
   g: () => navigate({ view: route.value.view === "graph" ? "flame" : "graph" }, "push"),
   s: () => navigate({ view: route.value.view === "source" ? "flame" : "source" }, "push"),
+  d: () => {
+    if (profile.value?.sides) navigate({ relative: !route.value.relative }, "push");
+  },
   a: () => navigate({ assembly: !route.value.assembly }, "push"),
   c: () => openCalls(),
   f: () => refineChosen("f"),

@@ -3,11 +3,12 @@
 // What the colours mean: the modules, packages or files that cost most by themselves, each a menu
 // of what can be done with all of it; or the steps of self cost.
 
-import { formatPercent } from "../data/format.ts";
+import { formatPercent, formatValue } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
 import { fileNamed, quotePattern } from "../data/pattern.ts";
 import type { Profile } from "../data/profile.ts";
-import { groupOf, HEAT_STEPS } from "../flame/palette.ts";
+import type { Sides } from "../data/sides.ts";
+import { changeName, groupOf, HEAT_STEPS } from "../flame/palette.ts";
 import type { ColourMode, RefinementKind } from "../route.ts";
 import { addRefinement, route } from "../state.ts";
 import { openMenuBelow } from "./menu.tsx";
@@ -110,8 +111,45 @@ export function HeatLegend(props: { of: string }) {
   );
 }
 
+const changeWords: Record<number, string> = {
+  [-5]: "gone",
+  [-3]: "less",
+  0: "same",
+  3: "more",
+  5: "new",
+};
+
+/** The totals of both sides of a difference, and what its colours say. */
+export function SidesLegend(props: { p: Profile; sides: Sides }) {
+  const { p, sides } = props;
+  const { unit } = p.sampleType;
+  const change = sides.after - sides.before;
+  const before = `${formatValue(sides.before, unit)}${sides.scale === 1 ? "" : " (scaled)"}`;
+  const part = sides.before > 0 ? ` (${formatPercent(change, sides.before)})` : "";
+  const sign = change > 0 ? "+" : "";
+  return (
+    <ul class="legend" aria-label="Colours: less, the same, more">
+      <li class="legend-item legend-sides">
+        {`${before} before, ${formatValue(sides.after, unit)} after: `}
+        {change === 0 ? "no change" : `${sign}${formatValue(change, unit)}${part}`}
+      </li>
+      {(route.value.view === "graph" ? [-3, 0, 3] : [-5, -3, 0, 3, 5]).map((step) => (
+        <li key={step} class="legend-item">
+          <span
+            class="swatch swatch-change"
+            style={{ background: `var(${changeName(step)})` }}
+            aria-hidden="true"
+          />
+          {changeWords[step] ?? ""}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 export function Legend(props: { p: Profile }) {
   const { p } = props;
+  if (p.sides) return <SidesLegend p={p} sides={p.sides} />;
   const mode = route.value.colour;
   if (mode === "self") return <HeatLegend of="self cost of the function" />;
   return (

@@ -252,7 +252,7 @@ export function Pills() {
         )}
       </ul>
       {p && <AddLabel p={p} />}
-      {p && (view === "flame" || view === "calls") ? (
+      {p && (p.sides || view === "flame" || view === "calls") ? (
         <Legend p={p} />
       ) : p && view === "graph" ? (
         <HeatLegend of="share with callees" />

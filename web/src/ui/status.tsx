@@ -17,6 +17,8 @@ import {
 } from "../data/profile.ts";
 
 interface Described {
+  sides?: { before: number; after: number } | undefined; // with callees, of a difference
+
   name: string;
   place: string;
   module: string;
@@ -34,6 +36,7 @@ function describeNode(p: Profile, node: number): Described {
     inlined: frame >= 0 && p.frameInlined[frame] === 1,
     self: p.tree.self[node],
     total: p.tree.total[node],
+    sides: p.sides && { before: p.sides.nodeBefore[node], after: p.sides.nodeAfter[node] },
   };
 }
 
@@ -46,6 +49,10 @@ function describeFunction(p: Profile, fn: number): Described {
     inlined: false,
     self: p.functionFlat[fn],
     total: p.functionCum[fn],
+    sides: p.sides && {
+      before: p.sides.functionCum[fn],
+      after: p.sides.functionCum[fn] + p.functionCum[fn],
+    },
   };
 }
 
@@ -92,6 +99,31 @@ function Amount(props: { p: Profile; label: string; value: number }) {
   );
 }
 
+/** "before 2.40s  after 3.02s  change +620ms" */
+function Change(props: { p: Profile; before: number; after: number }) {
+  const { p, before, after } = props;
+  const { unit } = p.sampleType;
+  const sign = after > before ? "+" : "";
+  return (
+    <>
+      {after === 0 && before > 0 && <span class="badge">only before</span>}
+      {before === 0 && after > 0 && <span class="badge">only after</span>}
+      <span class="amount">
+        <span class="muted">before </span>
+        {formatValue(before, unit)}
+      </span>
+      <span class="amount">
+        <span class="muted">after </span>
+        {formatValue(after, unit)}
+      </span>
+      <span class="amount" data-amount="change">
+        <span class="muted">change </span>
+        {sign + formatValue(after - before, unit)}
+      </span>
+    </>
+  );
+}
+
 /** "of 4.56s cpu in 10.02s; 3 samples lost" */
 function Whole(props: { p: Profile }) {
   const { p } = props;
@@ -129,8 +161,14 @@ export function StatusBar() {
         </span>
         <span class="muted module">{d.module}</span>
       </span>
-      {d.self !== undefined && <Amount p={p} label="self" value={d.self} />}
-      <Amount p={p} label="total" value={d.total} />
+      {d.sides ? (
+        <Change p={p} before={d.sides.before} after={d.sides.after} />
+      ) : (
+        <>
+          {d.self !== undefined && <Amount p={p} label="self" value={d.self} />}
+          <Amount p={p} label="total" value={d.total} />
+        </>
+      )}
       <Whole p={p} />
     </footer>
   );

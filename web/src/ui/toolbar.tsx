@@ -91,10 +91,22 @@ function Toggle(props: { label: string; sign: string; on: boolean; act: () => vo
 
 /** What the view can be told about its own looks; each is there only where it has an effect. */
 function ViewSwitches() {
-  const { view, upwards, inverted, colour } = route.value;
+  const { view, upwards, inverted, colour, relative } = route.value;
+  const sides = profile.value?.sides;
   return (
     <div class="switches view-switches">
-      {(view === "flame" || view === "calls") && (
+      {sides && (
+        <select
+          class="quiet"
+          aria-label="Difference"
+          value={relative ? "shares" : "values"}
+          onChange={(e) => navigate({ relative: e.currentTarget.value === "shares" }, "push")}
+        >
+          <option value="values">absolute</option>
+          <option value="shares">relative</option>
+        </select>
+      )}
+      {!sides && (view === "flame" || view === "calls") && (
         <select
           class="quiet"
           aria-label="Colour"
