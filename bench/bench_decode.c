@@ -197,7 +197,7 @@ int main(int argc, char **argv)
     print_table(wall, cpu, count, rounds, &in);
     arena_free(&in.arena);
     if (!file) {
-        unlink(in.path);
+        large_profile_remove(in.path);
         rmdir(dir);
     }
     return 0;

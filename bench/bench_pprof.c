@@ -3,12 +3,16 @@
  * bench_pprof [--short] [FILE.pb.gz]: what reports on a large profile cost, beside the real pprof's
  * on the same file ($PPROF names another command). A report is one row of the table below. Runs
  * stand one after the other (ours, theirs, ours …); figures are medians: CPU time of all threads,
- * peak memory, and the wall time until the first byte of output. Ratios are theirs ÷ ours. Without
- * FILE a profile is made up: 100,000 samples (--short: 10,000) of 30 to 60 frames each. */
+ * peak memory, and the wall time until the first byte of output; for the page until all of it and
+ * its data are there. Ratios are theirs ÷ ours. Without FILE a profile is made up: 50,000 samples
+ * (--short: 5,000) of 30 to 60 frames each, so that all of it takes minutes; what takes pprof
+ * longer than in proportion shows with a larger FILE only. */
 #include "large_profile.h"
+#include "page_get.h"
 
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,17 +30,20 @@ static const struct row {
     const char *name;
     const char *words[WORDS_MAX]; /* the command line after "pprof" */
     int files;                    /* how often the file is given */
+    bool page;                    /* served, and fetched */
 } rows[] = {
-    {"top", {"-top"}, 1},
-    {"tree", {"-tree"}, 1},
-    {"peek, one in a hundred", {"-peek=77$"}, 1},
-    {"traces", {"-traces"}, 1},
-    {"raw", {"-raw"}, 1},
-    {"tags", {"-tags"}, 1},
-    {"dot", {"-dot"}, 1},
-    {"proto", {"-proto"}, 1},
-    {"proto, merge of ten", {"-proto"}, FILES_MAX},
-    {"top, ours less itself", {"-top", "-base"}, 2},
+    {"top", {"-top"}, 1, false},
+    {"tree", {"-tree"}, 1, false},
+    {"peek, one in a hundred", {"-peek=77$"}, 1, false},
+    {"list, one in a hundred", {"-list=77$"}, 1, false},
+    {"traces", {"-traces"}, 1, false},
+    {"raw", {"-raw"}, 1, false},
+    {"tags", {"-tags"}, 1, false},
+    {"dot", {"-dot"}, 1, false},
+    {"proto", {"-proto"}, 1, false},
+    {"proto, merge of ten", {"-proto"}, FILES_MAX, false},
+    {"top, less itself", {"-top", "-base"}, 2, false},
+    {"flame graph, page and data", {"-no_browser"}, 1, true},
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -49,6 +56,7 @@ struct cost {
 struct tool {
     const char *argv[2]; /* the second may be NULL */
     const char *name;
+    const char *paths[3]; /* what the flame graph's page is made of; NULL behind the last */
 };
 
 extern char **environ;
@@ -66,15 +74,19 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static pid_t start(const struct tool *tool, const struct row *row, const char *file, int *output)
+/* `listen` is an option's text for a page, or NULL. */
+static pid_t start(const struct tool *tool, const struct row *row, const char *file,
+                   const char *listen, int *output)
 {
-    const char *argv[WORDS_MAX + FILES_MAX + 4];
+    const char *argv[WORDS_MAX + FILES_MAX + 5];
     int n = 0, pipes[2];
     posix_spawn_file_actions_t actions;
     pid_t pid;
     for (int i = 0; i < 2 && tool->argv[i]; i++)
         argv[n++] = tool->argv[i];
     argv[n++] = "-symbolize=none";
+    if (listen)
+        argv[n++] = listen;
     for (int i = 0; row->words[i]; i++)
         argv[n++] = row->words[i];
     for (int i = 0; i < row->files; i++)
@@ -93,19 +105,37 @@ static pid_t start(const struct tool *tool, const struct row *row, const char *f
     return pid;
 }
 
+/* Fetches the page once, and what it asks for. The server is ended afterwards. */
+static void fetch_page(const struct tool *tool, pid_t pid, uint16_t port)
+{
+    bool there = page_wait(port);
+    for (int i = 0; there && tool->paths[i]; i++)
+        there = page_get(port, tool->paths[i]) > 0;
+    kill(pid, SIGKILL);
+    if (!there)
+        die("the page cannot be fetched");
+}
+
 static struct cost measure(const struct tool *tool, const struct row *row, const char *file)
 {
     static char bytes[1 << 16];
+    char listen[64];
     struct cost c = {0};
     struct rusage u;
     int output, status;
+    uint16_t port = row->page ? page_free_port() : 0;
+    snprintf(listen, sizeof listen, "-http=localhost:%u", port);
     double begin = now();
-    pid_t pid = start(tool, row, file, &output);
-    while (read(output, bytes, sizeof bytes) > 0)
+    pid_t pid = start(tool, row, file, row->page ? listen : NULL, &output);
+    if (row->page) {
+        fetch_page(tool, pid, port);
+        c.first = now() - begin;
+    }
+    while (!row->page && read(output, bytes, sizeof bytes) > 0)
         if (c.first == 0)
             c.first = now() - begin;
     close(output);
-    if (wait4(pid, &status, 0, &u) != pid || status != 0) {
+    if (wait4(pid, &status, 0, &u) != pid || (status != 0 && !row->page)) {
         fprintf(stderr, "bench_pprof: %s failed at %s\n", tool->name, row->name);
         exit(1);
     }
@@ -176,18 +206,20 @@ int main(int argc, char **argv)
         die("no /proc/self/exe");
     strobe[n] = 0;
     strcat(dirname(strobe), "/../strobe"); /* build/bench/bench_pprof, build/strobe */
-    struct tool ours = {{strobe, "pprof"}, "strobe"}, theirs = {{pprof ? pprof : "pprof"}, "pprof"};
+    struct tool ours = {{strobe, "pprof"}, "strobe", {"/ui/flamegraph", "/api/profile"}};
+    struct tool theirs = {{pprof ? pprof : "pprof"}, "pprof", {"/ui/flamegraph"}};
     bool has_peer = pprof || system("command -v pprof >/dev/null") == 0;
     if (!file) {
         if (!mkdtemp(made))
             die("no temporary folder");
         strcat(made, "/p.pb.gz");
-        uint32_t samples = is_short ? 10000 : 100000;
+        uint32_t samples = is_short ? 5000 : 50000;
         large_profile_write(made, &(struct large_profile){samples, samples / 3, samples / 10});
     }
+    setenv("PPROF_TMPDIR", "/tmp", 0);
     run(&ours, has_peer ? &theirs : NULL, file ? file : made, is_short ? 1 : ROUNDS);
     if (!file) {
-        unlink(made);
+        large_profile_remove(made);
         rmdir(dirname(made));
     }
     return 0;

@@ -12,7 +12,9 @@ struct large_profile {
     uint32_t samples, locations, functions;
 };
 
-/* Writes it compressed; ends the program with a message when that fails. */
+/* Writes it compressed, and the source of its functions beside it (PATH.c), for `list`; ends the
+ * program with a message when that fails. */
 void large_profile_write(const char *path, const struct large_profile *size);
+void large_profile_remove(const char *path);
 
 #endif
