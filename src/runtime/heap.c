@@ -86,7 +86,8 @@ static void turn_on(void)
 {
     heap_self.left = heap_self.random = 0;
     heap.start_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
-    atomic_store(&heap.mask, heap.rate < HEAP_RATE_LOOK_ALL ? 0 : HEAP_MARK);
+    bool all = heap.rate < HEAP_RATE_LOOK_ALL || heap_always_look();
+    atomic_store(&heap.mask, all ? 0 : HEAP_MARK);
     atomic_store(&heap.on, 1);
 }
 

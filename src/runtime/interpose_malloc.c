@@ -94,12 +94,13 @@ static bool resolve(void)
     find("posix_memalign", &r->posix_memalign);
     find("aligned_alloc", &r->aligned_alloc);
     find("memalign", &r->memalign);
-    find_optional("sdallocx", &r->sdallocx);
-    find_optional("dallocx", &r->dallocx);
-    find_optional("rallocx", &r->rallocx);
     atomic_store_explicit(&resolved, RESOLVE_DONE, memory_order_release);
     if (!heap_is_on())
         atomic_store(&heap.mask, heap_always_look() ? 0 : ~(uintptr_t)0);
+    /* Last: dlsym allocates for the message that there is none, and can do so now. */
+    find_optional("sdallocx", &r->sdallocx);
+    find_optional("dallocx", &r->dallocx);
+    find_optional("rallocx", &r->rallocx);
     return true;
 }
 
