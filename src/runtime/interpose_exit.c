@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { SPINS = 10000, PATIENCE_NS = 1000000000 };
+
 INTERPOSE void _exit(int status)
 {
     REAL(_exit, void (*)(int));
@@ -35,11 +37,21 @@ INTERPOSE void quick_exit(int status)
     __builtin_unreachable();
 }
 
+/* A handler's thread may have to wait for a CPU for long; one that a debugger has stopped is given
+ * up. */
 void runtime_wait_for_handlers(void)
 {
-    for (int i = 0; i < 10000 && atomic_load(&rt.walkers); i++)
-        if (!(atomic_load(&rt.denied) & NEED_ARM))
-            sigsafe_syscall0(SYS_sched_yield);
+    bool may_ask = !(atomic_load(&rt.denied) & (NEED_ARM | NEED_CLOCK));
+    uint64_t until_ns = 0;
+    for (int i = 0; atomic_load(&rt.walkers) && (may_ask || i < SPINS); i++) {
+        if (!may_ask)
+            continue;
+        sigsafe_syscall0(SYS_sched_yield);
+        uint64_t now_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+        if (until_ns && now_ns > until_ns)
+            return;
+        until_ns = until_ns ? until_ns : now_ns + PATIENCE_NS;
+    }
 }
 
 /* A handler reads the unwind tables of modules: none may be unmapped under it. While dlclose is at
