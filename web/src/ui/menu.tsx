@@ -70,39 +70,41 @@ export function MenuLayer() {
   }, [menu]);
   if (!menu) return null;
   return (
-    <div
-      ref={list}
-      class="menu"
-      role="menu"
-      aria-label={menu.title}
-      onContextMenu={(e) => e.preventDefault()}
-      onKeyDown={(e) => {
-        e.stopPropagation();
-        if (e.key in steps) moveFocus(e.currentTarget, steps[e.key]);
-        else if (e.key === "Escape" || e.key === "Tab") close();
-        else return;
-        e.preventDefault();
-      }}
-    >
-      <div class="menu-title" aria-hidden="true">
-        {menu.title}
+    <nav class="menu-layer" aria-label="Menu">
+      <div
+        ref={list}
+        class="menu"
+        role="menu"
+        aria-label={menu.title}
+        onContextMenu={(e) => e.preventDefault()}
+        onKeyDown={(e) => {
+          e.stopPropagation();
+          if (e.key in steps) moveFocus(e.currentTarget, steps[e.key]);
+          else if (e.key === "Escape" || e.key === "Tab") close();
+          else return;
+          e.preventDefault();
+        }}
+      >
+        <div class="menu-title" aria-hidden="true">
+          {menu.title}
+        </div>
+        {menu.items.map((item) => (
+          <button
+            key={item.label}
+            type="button"
+            role="menuitem"
+            tabIndex={-1}
+            aria-label={item.label}
+            onClick={() => {
+              close();
+              item.act();
+            }}
+          >
+            <span>{item.label}</span>
+            {item.key && <kbd aria-hidden="true">{item.key}</kbd>}
+          </button>
+        ))}
       </div>
-      {menu.items.map((item) => (
-        <button
-          key={item.label}
-          type="button"
-          role="menuitem"
-          tabIndex={-1}
-          aria-label={item.label}
-          onClick={() => {
-            close();
-            item.act();
-          }}
-        >
-          <span>{item.label}</span>
-          {item.key && <kbd aria-hidden="true">{item.key}</kbd>}
-        </button>
-      ))}
-    </div>
+    </nav>
   );
 }

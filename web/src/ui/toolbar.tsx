@@ -14,6 +14,7 @@ import {
   route,
   search,
 } from "../state.ts";
+import { More } from "./more.tsx";
 import { stepMatch } from "../flame/actions.ts";
 import type { ColourMode, Theme, View } from "../route.ts";
 
@@ -211,6 +212,7 @@ export function Toolbar(props: { part?: boolean }) {
       <Views />
       <ViewSwitches />
       <Search />
+      <More />
     </>
   );
   if (props.part)

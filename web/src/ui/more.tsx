@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+//
+// The menu of what is seldom wanted: the plain reports, groups by label, settings that were saved
+// under a name (pprof's, in pprof's file), and the profile itself.
+
+import { request } from "../data/request.ts";
+import type { Profile } from "../data/profile.ts";
+import { routeFromQuery, routeToParams, type View } from "../route.ts";
+import { navigate, profile, route, source } from "../state.ts";
+import { openMenuBelow, type MenuItem } from "./menu.tsx";
+
+interface Config {
+  name: string;
+  query: string;
+  current: boolean;
+  user: boolean; // not pprof's defaults
+}
+
+/** Settings are kept by `strobe web`; the dashboard has none. */
+function hasConfigs(): boolean {
+  return source.peek()?.path === "/api/profile" && location.protocol !== "file:";
+}
+
+async function configs(): Promise<Config[]> {
+  if (!hasConfigs()) return [];
+  const answer = await request(`/api/configs?${routeToParams(route.peek()).toString()}`);
+  return (await answer.json()) as Config[];
+}
+
+async function post(what: "saveconfig" | "deleteconfig", name: string): Promise<void> {
+  const q = routeToParams(route.peek());
+  q.set("config", name);
+  const answer = await fetch(`/ui/${what}?${q.toString()}`, { method: "POST" });
+  if (!answer.ok) alert(await answer.text());
+}
+
+function configItems(list: readonly Config[]): MenuItem[] {
+  if (!hasConfigs()) return [];
+  const apply = list.map((c) => ({
+    label: `${c.current ? "✓ " : ""}Settings: ${c.name}`,
+    act: () => {
+      const { refine, options, sampleType, sort } = routeFromQuery(c.query);
+      navigate({ refine, options, sampleType, sort, zoom: "", at: "" }, "push");
+    },
+  }));
+  const save = {
+    label: "Save these settings as…",
+    act: () => {
+      const name = prompt("Name of these settings")?.trim();
+      if (name) void post("saveconfig", name);
+    },
+  };
+  const remove = list
+    .filter((c) => c.user)
+    .map(({ name }) => ({
+      label: `Delete settings ${name}`,
+      act: () => void post("deleteconfig", name),
+    }));
+  return [...apply, save, ...remove];
+}
+
+/** A label becomes the outermost frame of every stack; once more takes it away. */
+function groupItems(p: Profile): MenuItem[] {
+  const { tagroot, ...rest } = route.peek().options;
+  return p.facts.labels.map(({ key }) => ({
+    label: tagroot === key ? `✓ Grouped by ${key}` : `Group by ${key}`,
+    act: () => {
+      const options = tagroot === key ? rest : { ...rest, tagroot: key };
+      navigate({ options, zoom: "", at: "" }, "push");
+    },
+  }));
+}
+
+function viewItem(view: View, label: string): MenuItem {
+  return { label, act: () => navigate({ view }, "push") };
+}
+
+export function More() {
+  async function open(button: HTMLElement): Promise<void> {
+    const p = profile.peek();
+    const items: MenuItem[] = [viewItem("peek", "Peek"), viewItem("disasm", "Disassembly")];
+    if (p) items.push(...groupItems(p));
+    items.push(...configItems(await configs().catch(() => [])));
+    if (hasConfigs())
+      items.push({ label: "Download the profile", act: () => location.assign("/ui/download") });
+    openMenuBelow({ title: "View", items }, button);
+  }
+  return (
+    <button
+      type="button"
+      class="icon"
+      title="More views, groups, saved settings"
+      aria-label="More"
+      aria-haspopup="menu"
+      onClick={(e) => void open(e.currentTarget)}
+    >
+      ⋯
+    </button>
+  );
+}
