@@ -349,8 +349,6 @@ struct shm_process *runtime_exec_begin(const void *caller)
     heap_save();
     if (!runtime_is_sampling())
         return NULL;
-    if (rt.kinds & SHM_KIND_CPU)
-        signals_for_exec(true);
     uint32_t pid = runtime_pid();
     struct thread *self = pid == rt.pid ? current_thread() : NULL;
     if (pid == rt.pid) {
@@ -359,8 +357,12 @@ struct shm_process *runtime_exec_begin(const void *caller)
         if (self)
             runtime_disarm(self);
         itimer_stop(); /* it would go on in the new image */
-        book_self(self, caller, SHM_PSEUDO_EXEC);
     }
+    if (rt.kinds & SHM_KIND_CPU)
+        signals_for_exec(
+            true); /* not before: what is blocked then stays pending in the new image */
+    if (pid == rt.pid)
+        book_self(self, caller, SHM_PSEUDO_EXEC);
     if (!rt.shm && pid == rt.pid) {
         file_save(FILE_CPU);
         environ_note_exec(own_clock());
