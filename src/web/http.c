@@ -199,11 +199,23 @@ static void refuse_size(struct request *q)
     q->refused = true;
 }
 
-/* Whether the length that was announced, if one was, is within the limit. */
-static bool length_fits(const struct request *q)
+/* 0 when no length was announced. */
+static uint64_t announced_size(const struct request *q)
 {
     const char *text = http_header(&q->x, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return !text || strtoull(text, NULL, 10) <= q->server->options.body_limit;
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+/* What is read of a body that is refused. */
+static uint64_t drop_limit(const struct http_server *s)
+{
+    return 2 * (uint64_t)s->options.body_limit + (1u << 20);
+}
+
+/* Whether the client sends its body only when it is told to go on. */
+static bool waits(const struct request *q)
+{
+    return http_header(&q->x, MHD_HTTP_HEADER_EXPECT) != NULL;
 }
 
 static void take_body(struct request *q, const char *bytes, size_t size)
@@ -264,8 +276,9 @@ static void *open_request(void *arg, const char *uri, struct MHD_Connection *con
 
 /* libmicrohttpd calls this once with the headers, then with each piece of a body, then to get the
  * answer. What can be refused is refused by the headers; its body is read and dropped first, for a
- * client that still sends would not see the answer. Only one that announces too much is answered at
- * once, and one that sends more than that is cut off. */
+ * client that still sends would not see the answer. Answered at once is who waits for a word before
+ * a body that is too large, and who announces more than we would drop; one that sends more than
+ * that is cut off. */
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *body,
                               size_t *body_size, void **state)
@@ -280,14 +293,15 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
         q->x.method = method;
         q->x.takes_gzip = takes_gzip(connection);
         q->refused = refuse(s, &q->x);
-        if (length_fits(q))
-            return MHD_YES;
-        if (!q->refused)
+        uint64_t size = announced_size(q);
+        if (!q->refused && size > s->options.body_limit)
             refuse_size(q);
+        if (size <= s->options.body_limit || (size <= drop_limit(s) && !waits(q)))
+            return MHD_YES;
     } else if (*body_size) {
         take_body(q, body, *body_size);
         *body_size = 0;
-        return q->dropped > 2 * (uint64_t)s->options.body_limit + (1u << 20) ? MHD_NO : MHD_YES;
+        return q->dropped > drop_limit(s) ? MHD_NO : MHD_YES;
     }
     if (!q->refused)
         answer(q);
