@@ -30,13 +30,18 @@ agree()
         END {
             for (x in theirs) names[x]
             for (x in ours) names[x]
+            # The ticks that Go missed, threads being short, may have been of any function.
+            kept = m < n ? m / n : 1
             for (x in names) {
                 a = ours[x]; b = theirs[x]
                 if (a < 0.02 && b < 0.02) continue
                 p = (a * n + b * m) / (n + m)
                 allowed = 3 * sqrt(p * (1 - p) * (1 / n + 1 / m)) + 0.02
                 count++
-                if ((a - b) ^ 2 > allowed ^ 2) { print x, a, b, allowed; bad++ }
+                if (a < b * kept - allowed || a > b * kept + 1 - kept + allowed) {
+                    print x, a, b, allowed
+                    bad++
+                }
             }
             print count + 0, "functions,", n, "and", m, "samples"
             exit bad > count * 0.02 || count < 5
