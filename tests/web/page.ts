@@ -119,8 +119,11 @@ export class Flame {
   pill(kind: string): Locator {
     return this.page.locator(`[data-pill=${kind}] .pill-value`);
   }
+  /** A parameter of the address. The view is one, or stands in the path: /ui/top. */
   param(name: string): string | null {
-    return new URL(this.page.url()).searchParams.get(name);
+    const url = new URL(this.page.url());
+    const own = name === "view" ? /\/ui\/(\w+)$/.exec(url.pathname)?.[1] : undefined;
+    return url.searchParams.get(name) ?? own ?? null;
   }
 
   /** The middle of a row's box on the screen. */

@@ -20,6 +20,7 @@ for (const [path, name] of views)
   test(`${path} is the view ${name}`, async ({ open, page }) => {
     await open(CPU, path);
     await expect(page.locator('[aria-current="page"]')).toHaveText(name);
+    if (name === "Graph") await page.locator(".graph-node").first().waitFor();
   });
 
 test("parameters are refinements, and stay in the address from view to view", async ({

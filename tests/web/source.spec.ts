@@ -129,7 +129,7 @@ test("the keys lead to the source of what is chosen, the menu too", async ({ ope
 for (const report of ["peek", "disasm"])
   test(`${report} is what strobe prints`, async ({ open, page }) => {
     const flags = report === "peek" ? ["-lines"] : [];
-    const text = run(strobe, "pprof", ...flags, `-${report}=\\bspin\\b`, profile);
+    const text = run(strobe, "pprof", ...flags, `-${report}=(^|\\s)spin(\\s|$)`, profile);
     await open(profile, `?view=${report}&sel=spin`);
     await expect(page.locator("pre.report")).toContainText(text.trim().split("\n").at(-2) ?? "x");
     expect((await page.locator("pre.report").textContent())?.trim()).toBe(text.trim());

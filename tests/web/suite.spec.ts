@@ -38,12 +38,13 @@ test("Run profiling runs a program, and its run comes in", async ({ serve, page 
   await expect.poll(() => flame.param("run")).toContain("counter.short.cpu");
   await expect(page.locator(".facts")).toContainText("verified");
 
-  await page.getByRole("button", { name: "Graph", exact: true }).click();
+  const views = page.getByLabel("Views of the run");
+  await views.getByRole("button", { name: "Graph", exact: true }).click();
   await expect(page.getByRole("heading", { name: /resident memory at most \d/ })).toBeVisible();
 
-  await page.getByRole("button", { name: "Report", exact: true }).click();
+  await views.getByRole("button", { name: "Report", exact: true }).click();
   await expect(page.locator(".report pre")).toContainText("flat%");
-  await page.getByRole("button", { name: "Diagram", exact: true }).click();
+  await views.getByRole("button", { name: "Diagram", exact: true }).click();
   await expect(page.getByRole("region", { name: /^Call graph/ })).toHaveAttribute(
     "aria-busy",
     "false",
