@@ -89,7 +89,7 @@ struct module {
 struct runtime {
     _Atomic int sink;            /* enum sink */
     _Atomic int ended;           /* the exit hook ran: handlers do nothing any more */
-    uint32_t kinds;              /* enum shm_kind: the clocks run only for SHM_KIND_CPU */
+    _Atomic uint32_t kinds;      /* enum shm_kind: the clocks run only for SHM_KIND_CPU */
     _Atomic uint32_t denied;     /* enum runtime_need: what a sandbox forbids */
     uint32_t pid;                /* of the process that this state describes */
     _Atomic uint32_t server_tid; /* the thread of STROBE_HTTP, which is not sampled; 0: none */
