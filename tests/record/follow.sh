@@ -30,7 +30,8 @@ int main(int argc, char **argv)
 END
 gcc -O1 -static -o "$tmp/runner" "$tmp/runner.c" || exit 1
 
-# whole WHAT: the profile's time is the system's, and of that nearly all has a name.
+# whole WHAT: the profile's time is the system's. What passes before the first look has no name: a
+# tenth of a second on a machine that has much to do.
 whole()
 {
     sum=$(folded "$tmp/f.pb.gz" | awk '{ s += $NF } END { print s / 1e9 }')
@@ -38,7 +39,7 @@ whole()
         awk -v sum=$sum '/CPU time by the system/ { t = \$7 + \$10; print sum, t
             exit !(sum > t * 0.98 - 0.02 && sum < t * 1.02 + 0.02) }'"
     folded "$tmp/f.pb.gz" | awk '{ s += $NF } /^\[processes not recorded/ { n += $NF }
-        END { print n / s; exit n > s * 0.25 }' >"$tmp/part"
+        END { print n / s; exit n > s * 0.25 + 1e8 }' >"$tmp/part"
     same "$1: the first look comes soon" 0 "$?"
 }
 
