@@ -5,6 +5,7 @@
 #include "cli/cmd.h"
 #include "server/server.h"
 #include "server/state.h"
+#include "web/http.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -109,23 +110,12 @@ static void print_config(const struct config *c)
     arena_free(&arena);
 }
 
-/* Threads of the server inherit the mask, so that the signals wait for sigwait here. */
-static void block_ending_signals(sigset_t *set)
-{
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, set, NULL);
-}
-
 static int serve(const struct config *c, struct err *e)
 {
     struct server *server;
     sigset_t ending;
     int signal_number;
-    block_ending_signals(&ending);
+    http_block_ending_signals(&ending);
     int rc = server_start(&server, c, e);
     if (rc)
         return rc;

@@ -8,6 +8,7 @@
 #include "pprof/output.h"
 #include "pprof/pprof_internal.h"
 #include "web/configs.h"
+#include "web/http.h"
 #include "web/viewer.h"
 
 #include <errno.h>
@@ -61,17 +62,6 @@ static void open_browser(const char *url, const struct settings *settings, struc
         ui_error(buf_cstr(&address));
 }
 
-/* Threads of the server inherit the mask, so that the signals wait for sigwait. */
-static void block_ending_signals(sigset_t *set)
-{
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, set, NULL);
-}
-
 /* Whoever waits for pprof sees it end as it did: by the signal. */
 static void end_by(int number, const sigset_t *blocked)
 {
@@ -86,7 +76,7 @@ static int serve(const struct viewer_options *o, const struct request *r, struct
     sigset_t ending;
     struct viewer *viewer;
     int number;
-    block_ending_signals(&ending);
+    http_block_ending_signals(&ending);
     int rc = viewer_start(&viewer, o, e);
     if (rc)
         return rc;

@@ -367,6 +367,16 @@ int http_start(struct http_server **out, const struct http_options *o, struct er
     return 0;
 }
 
+void http_block_ending_signals(sigset_t *set)
+{
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
 const char *http_url(const struct http_server *s)
 {
     return s->url;

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -81,6 +82,11 @@ struct http_server;
  * program, and not by a page from elsewhere: by Sec-Fetch-Site, else by Referer. Origin is looked
  * at for all requests. */
 bool http_is_own_request(const struct http_exchange *x);
+
+/* For a program that serves until it is told to end: blocks SIGINT, SIGTERM and SIGHUP, which go
+ * into `set` for sigwait, and ignores SIGPIPE. To be called before http_start, whose threads
+ * inherit the mask. */
+void http_block_ending_signals(sigset_t *set);
 
 /* Listens and serves on threads of its own until http_stop. Errors: an address that is none, or not
  * of this machine alone (-EINVAL), in use (-EADDRINUSE), or what the system says. The options'
