@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Turns meson's testlog.json (one JSON object a line, one line a test) into lines "PASS name",
-# "FAIL name" or "SKIP name: reason". Strings in it hold their quotes escaped, so that the patterns
-# below match only the object's own keys.
+# "FAIL name: result" or "SKIP name: reason". A failed one is followed by lines "WHY text": what it
+# said was bad, or else its last lines. Strings in the log hold their quotes escaped, so that the
+# patterns below match only the object's own keys.
 function field(key,    start, rest) {
     start = index($0, "\"" key "\": \"")
     if (!start)
@@ -23,6 +24,21 @@ function reason(text,    n, lines) {
     return lines[n] == "" ? "no reason was given" : lines[n]
 }
 
+# What somebody wants to know first who sees only the end of a log.
+function print_why(text,    n, lines, i, said) {
+    gsub(/\\u001b\[[0-9;]*m/, "", text)
+    gsub(/\\"/, "\"", text)
+    n = split(text, lines, /\\n/)
+    for (i = 1; i <= n && said < 20; i++)
+        if (lines[i] ~ /^ *(BAD|Error|not ok)|\[  FAILED|ERROR|runtime error|error:|^ *[0-9]+\) /) {
+            print "WHY " substr(lines[i], 1, 300)
+            said++
+        }
+    for (i = n > 8 ? n - 8 : 1; i <= n && !said; i++)
+        if (lines[i] != "")
+            print "WHY " substr(lines[i], 1, 300)
+}
+
 {
     name = field("name")
     result = field("result")
@@ -30,6 +46,8 @@ function reason(text,    n, lines) {
         print "PASS " build " " name
     else if (result == "SKIP")
         print "SKIP " build " " name ": " reason(field("stdout") field("stderr"))
-    else
+    else {
         print "FAIL " build " " name ": " result
+        print_why(field("stdout") "\\n" field("stderr"))
+    }
 }

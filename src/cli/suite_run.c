@@ -96,9 +96,6 @@ static int take_option(struct args *a, int argc, char **argv, int *i)
 static int parse(struct session *s, int argc, char **argv)
 {
     struct args *a = &s->args;
-    struct tm t;
-    time_t now = time(NULL);
-    char stamp[32];
     *a = (struct args){.input = "short", .repeat = 1};
     a->names = arena_zarray(&s->a, (size_t)argc, sizeof *a->names);
     for (int i = 1; i < argc; i++) {
@@ -110,11 +107,7 @@ static int parse(struct session *s, int argc, char **argv)
         if (status)
             return status;
     }
-    if (!a->batch) {
-        strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &t));
-        a->batch = arena_strdup(&s->a, stamp);
-    }
-    if (!suite_batch_ok(a->batch))
+    if (a->batch && !suite_batch_ok(a->batch))
         return suite_verb_complain("--as '%s': use letters, digits, - and _, at most 64", a->batch);
     return 0;
 }
@@ -430,6 +423,8 @@ static int prepare(struct session *s, struct err *e)
         s->state = suite_state(&s->a, e);
         err = s->state ? 0 : -ENOENT;
     }
+    if (err == 0 && !s->args.batch)
+        s->args.batch = suite_batch_new(s->state, &s->a);
     return err;
 }
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- places and names ---- */
@@ -38,6 +39,30 @@ bool suite_batch_ok(const char *batch)
     while (isalnum((unsigned char)batch[n]) || batch[n] == '-' || batch[n] == '_')
         n++;
     return n && n <= 64 && !batch[n];
+}
+
+static bool batch_is_kept(const char *state, const char *batch)
+{
+    size_t n = strlen(batch);
+    bool kept = false;
+    DIR *dir = opendir(state);
+    for (struct dirent *d; dir && !kept && (d = readdir(dir));)
+        kept = !strncmp(d->d_name, batch, n) && d->d_name[n] == '.';
+    if (dir)
+        closedir(dir);
+    return kept;
+}
+
+const char *suite_batch_new(const char *state, struct arena *a)
+{
+    struct tm t;
+    time_t now = time(NULL);
+    char stamp[32];
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", localtime_r(&now, &t));
+    const char *name = arena_strdup(a, stamp);
+    for (int i = 2; batch_is_kept(state, name); i++)
+        name = arena_printf(a, "%s-%d", stamp, i);
+    return name;
 }
 
 const char *suite_run_id(const struct suite_run_name *n, struct arena *a)

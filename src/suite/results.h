@@ -22,6 +22,9 @@ const char *suite_state(struct arena *a, struct err *e);
 const char *suite_run_id(const struct suite_run_name *n, struct arena *a);
 /* What a batch may be called: letters, digits, - and _. */
 bool suite_batch_ok(const char *batch);
+/* A name for a batch that begins now: the local time as YYYYMMDD-HHMMSS, followed by -2, -3 … where
+ * one that is kept already began in this second. */
+const char *suite_batch_new(const char *state, struct arena *a);
 
 /* Makes the folder of a run and says where its profile goes. -EEXIST: there is such a run. */
 int suite_results_make(const char *state, const char *id, struct arena *a, const char **profile,

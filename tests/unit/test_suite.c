@@ -171,6 +171,23 @@ static void a_run_is_read_as_it_was_kept(void **state)
     assert_int_equal(list.count, 0); /* a batch is a whole name */
 }
 
+static void batches_of_one_second_differ(void **state)
+{
+    (void)state;
+    const char *profile, *first = suite_batch_new(folder, &arena);
+    struct err e = {0};
+    for (int i = 0; i < 3; i++) { /* a second may end in between: then there is no number */
+        struct suite_run_name n = {suite_batch_new(folder, &arena), "zstd", "short", "cpu", 1};
+        const char *id = suite_run_id(&n, &arena);
+        assert_true(suite_batch_ok(n.batch));
+        assert_int_equal(suite_results_make(folder, id, &arena, &profile, &e), 0);
+        if (!strncmp(n.batch, first, strlen(first)) && i) {
+            assert_int_equal(n.batch[strlen(first)], '-');
+            assert_int_equal(n.batch[strlen(first) + 1], '1' + i);
+        }
+    }
+}
+
 static void batches_have_plain_names(void **state)
 {
     assert_true(suite_batch_ok("20261121-120000"));
@@ -188,6 +205,7 @@ int main(void)
         cmocka_unit_test(variables_are_put_in),
         cmocka_unit_test(free_ports_differ),
         cmocka_unit_test(a_run_is_read_as_it_was_kept),
+        cmocka_unit_test(batches_of_one_second_differ),
         cmocka_unit_test(batches_have_plain_names),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
