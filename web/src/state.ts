@@ -6,6 +6,7 @@
 
 import { batch, computed, signal, type ReadonlySignal } from "@preact/signals";
 import { findFunction, functionNameOf, type Profile } from "./data/profile.ts";
+import { showWarnings } from "./data/warnings.ts";
 import { fetchProfile, keptProfile, profileUrl, type Source, type Walk } from "./data/source.ts";
 import { makeGraph, type Graph } from "./flame/graph.ts";
 import { searchPattern } from "./flame/search.ts";
@@ -156,8 +157,9 @@ function wanted(r: Route, s: Source): string[] {
   return walks.map((walk) => profileUrl(s, r, walk));
 }
 
-function show(profiles: (Profile | undefined)[]): void {
+function show(profiles: (Profile | undefined)[], urls: readonly string[]): void {
   batch(() => {
+    showWarnings("profile", urls);
     loaded.value = profiles;
     hovered.value = undefined;
     failure.value = "";
@@ -175,17 +177,18 @@ export async function load(): Promise<void> {
   asked = key;
   const ready = urls.map(keptProfile);
   if (ready.every((p) => p)) {
-    show(ready);
+    show(ready, urls);
     return;
   }
   loading.value = true;
   try {
     const profiles = await Promise.all(urls.map((url, i) => ready[i] ?? fetchProfile(url)));
-    if (asked === key) show(profiles);
+    if (asked === key) show(profiles, urls);
   } catch (e) {
     if (asked !== key) return;
     asked = "";
     batch(() => {
+      showWarnings("profile", urls);
       failure.value = e instanceof Error ? e.message : String(e);
       loading.value = false;
     });

@@ -6,6 +6,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { request } from "./request.ts";
+import { showWarnings } from "./warnings.ts";
 
 const KEPT = 12;
 
@@ -53,9 +54,13 @@ export function useForm<T>(url: string, read: (answer: Response) => Promise<T>):
       } catch (e) {
         put({ failure: e instanceof Error ? e.message : String(e), url, busy: false });
       }
+      if (current) showWarnings("form", [url]);
     };
     void load();
-    return () => (current = false);
+    return () => {
+      current = false;
+      showWarnings("form", []);
+    };
   }, [url]);
   return state.value;
 }

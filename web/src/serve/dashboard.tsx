@@ -12,6 +12,7 @@ import { pageKeys, useKeyboard } from "../ui/keyboard.ts";
 import { MenuLayer } from "../ui/menu.tsx";
 import { Notice } from "../ui/notice.tsx";
 import { Pills } from "../ui/pills.tsx";
+import { QuestionDialog } from "../ui/question.tsx";
 import { StatusBar } from "../ui/status.tsx";
 import { Switches, Toolbar } from "../ui/toolbar.tsx";
 import { Changed } from "./changed.tsx";
@@ -255,7 +256,7 @@ function Charted(props: { page: Page }) {
           <Changed />
           <Toolbar part />
           <Pills />
-          <View />
+              <View />
           <StatusBar />
         </>
       )}
@@ -319,6 +320,7 @@ export function Dashboard() {
       </div>
       <MenuLayer />
       <Help />
+      <QuestionDialog />
     </div>
   );
 }

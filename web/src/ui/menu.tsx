@@ -3,11 +3,14 @@
 // The menu at the pointer. There is at most one; it takes the keyboard and gives it back.
 
 import { signal } from "@preact/signals";
+import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 export interface MenuItem {
   label: string;
   key?: string; // that does the same
+  section?: string; // begins one, under this heading
+  disabled?: boolean;
   act: () => void;
 }
 
@@ -89,20 +92,28 @@ export function MenuLayer() {
           {menu.title}
         </div>
         {menu.items.map((item) => (
-          <button
-            key={item.label}
-            type="button"
-            role="menuitem"
-            tabIndex={-1}
-            aria-label={item.label}
-            onClick={() => {
-              close();
-              item.act();
-            }}
-          >
-            <span>{item.label}</span>
-            {item.key && <kbd aria-hidden="true">{item.key}</kbd>}
-          </button>
+          <Fragment key={item.label}>
+            {item.section && (
+              <div class="menu-section" aria-hidden="true">
+                {item.section}
+              </div>
+            )}
+            <button
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              aria-label={item.label}
+              aria-disabled={item.disabled}
+              onClick={() => {
+                if (item.disabled) return;
+                close();
+                item.act();
+              }}
+            >
+              <span>{item.label}</span>
+              {item.key && <kbd aria-hidden="true">{item.key}</kbd>}
+            </button>
+          </Fragment>
         ))}
       </div>
     </nav>

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The menu of what is seldom wanted: the plain reports, groups by label, settings that were saved
-// under a name (pprof's, in pprof's file), and the profile itself.
+// The menu of what is seldom wanted: the plain reports, pprof's Refine, groups by label, settings
+// that were saved under a name (pprof's Config, in pprof's file), and the profile itself.
 
 import { request } from "../data/request.ts";
 import type { Profile } from "../data/profile.ts";
 import { routeFromQuery, routeToParams, type View } from "../route.ts";
 import { navigate, profile, route, source } from "../state.ts";
 import { openMenuBelow, type MenuItem } from "./menu.tsx";
+import { ask } from "./question.tsx";
+import { refineItems } from "./refine_menu.ts";
 
 interface Config {
   name: string;
@@ -27,13 +29,33 @@ async function configs(): Promise<Config[]> {
   return (await answer.json()) as Config[];
 }
 
-async function post(what: "saveconfig" | "deleteconfig", name: string): Promise<void> {
+/** Resolves to "", or to what went wrong. */
+async function post(what: "saveconfig" | "deleteconfig", name: string): Promise<string> {
   const q = routeToParams(route.peek());
   q.set("config", name);
-  const answer = await fetch(`/ui/${what}?${q.toString()}`, { method: "POST" });
-  if (!answer.ok) alert(await answer.text());
+  try {
+    const answer = await fetch(`/ui/${what}?${q.toString()}`, { method: "POST" });
+    return answer.ok ? "" : (await answer.text()).trim();
+  } catch {
+    return "strobe no longer answers: is it still running?";
+  }
 }
 
+function saveAs(list: readonly Config[]): void {
+  const known = list.filter((c) => c.user).map((c) => c.name);
+  ask({
+    title: "Save these settings as",
+    field: { label: "Name of the settings", known },
+    confirm: "Save",
+    act: (name) => post("saveconfig", name),
+  });
+}
+
+function remove(name: string): void {
+  ask({ title: `Delete ${name}?`, confirm: "Delete", act: () => post("deleteconfig", name) });
+}
+
+/** pprof's menu Config. */
 function configItems(list: readonly Config[]): MenuItem[] {
   if (!hasConfigs()) return [];
   const apply = list.map((c) => ({
@@ -43,26 +65,18 @@ function configItems(list: readonly Config[]): MenuItem[] {
       navigate({ refine, options, sampleType, sort, zoom: "", at: "" }, "push");
     },
   }));
-  const save = {
-    label: "Save these settings as…",
-    act: () => {
-      const name = prompt("Name of these settings")?.trim();
-      if (name) void post("saveconfig", name);
-    },
-  };
-  const remove = list
+  const deletes = list
     .filter((c) => c.user)
-    .map(({ name }) => ({
-      label: `Delete settings ${name}`,
-      act: () => void post("deleteconfig", name),
-    }));
-  return [...apply, save, ...remove];
+    .map(({ name }) => ({ label: `Delete settings ${name}…`, act: () => remove(name) }));
+  const save = { label: "Save these settings as…", section: "Config", act: () => saveAs(list) };
+  return [save, ...apply, ...deletes];
 }
 
 /** A label becomes the outermost frame of every stack; once more takes it away. */
 function groupItems(p: Profile): MenuItem[] {
   const { tagroot, ...rest } = route.peek().options;
-  return p.facts.labels.map(({ key }) => ({
+  return p.facts.labels.map(({ key }, i) => ({
+    ...(i === 0 ? { section: "Labels" } : {}),
     label: tagroot === key ? `✓ Grouped by ${key}` : `Group by ${key}`,
     act: () => {
       const options = tagroot === key ? rest : { ...rest, tagroot: key };
@@ -79,10 +93,14 @@ export function More() {
   async function open(button: HTMLElement): Promise<void> {
     const p = profile.peek();
     const items: MenuItem[] = [viewItem("peek", "Peek"), viewItem("disasm", "Disassembly")];
-    if (p) items.push(...groupItems(p));
+    if (p) items.push(...refineItems(p), ...groupItems(p));
     items.push(...configItems(await configs().catch(() => [])));
     if (hasConfigs())
-      items.push({ label: "Download the profile", act: () => location.assign("/ui/download") });
+      items.push({
+        label: "Download the profile",
+        section: "Save",
+        act: () => location.assign("/ui/download"),
+      });
     openMenuBelow({ title: "View", items }, button);
   }
   return (

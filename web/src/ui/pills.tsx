@@ -22,6 +22,7 @@ import { searchAsPattern } from "../flame/actions.ts";
 import type { Graph } from "../flame/graph.ts";
 import { optionNames, refinementNames, type RefinementKind } from "../route.ts";
 import { HeatLegend, Legend } from "./legend.tsx";
+import { Warnings } from "./warnings.tsx";
 
 function Pill(props: { kind: string; id: string; value: string; onRemove: () => void }) {
   const { kind, id, value } = props;
@@ -212,14 +213,14 @@ function AddLabel(props: { p: Profile }) {
   );
 }
 
-export function Pills() {
+function PillRow() {
   const p = profile.value;
   const { refine, view } = route.value;
   const g = view === "flame" || view === "calls" ? activeGraph.value : undefined;
   const zoom = g && zoomed(g) ? zoomName(g) : "";
   const chosen = chosenFunction.value;
   return (
-    <section class="pills" aria-label="Refinements">
+    <section class="pills" data-view={view} aria-label="Refinements">
       <ul class="pill-list">
         <Settings p={p} />
         {refine.map((r) => {
@@ -263,5 +264,15 @@ export function Pills() {
       {zoom && g && <InView g={g} />}
       {p && refine.length > 0 && <Left p={p} />}
     </section>
+  );
+}
+
+/** With what the server says about them. */
+export function Pills() {
+  return (
+    <div class="refinements">
+      <PillRow />
+      <Warnings />
+    </div>
   );
 }
