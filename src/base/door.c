@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { WAIT_S = 2 };
+enum { WAIT_S = 2, KNOCK = '!' }; /* KNOCK follows the token of one that wants no answer */
 
 static socklen_t address_of(const struct door *d, struct sockaddr_un *to)
 {
@@ -60,16 +60,21 @@ union control {
     char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-void door_answer(const struct door *d, int socket, int segment)
+bool door_answer(const struct door *d, int socket, int segment)
 {
-    char token[DOOR_KEY + 1];
+    char token[DOOR_KEY + 2];
     struct sockaddr_un from;
+    bool knocked = false;
     for (int i = 0; i < 1000; i++) { /* the others next time */
         socklen_t size = sizeof from;
         ssize_t n = recvfrom(socket, token, sizeof token, 0, (struct sockaddr *)&from, &size);
         if (n < 0)
-            return;
-        if (n != DOOR_KEY || memcmp(token, d->token, DOOR_KEY) != 0)
+            break;
+        if (n < DOOR_KEY || memcmp(token, d->token, DOOR_KEY) != 0)
+            continue;
+        if (n == DOOR_KEY + 1 && token[DOOR_KEY] == KNOCK)
+            knocked = true;
+        if (n != DOOR_KEY)
             continue;
         union control control;
         char byte = 0;
@@ -88,6 +93,7 @@ void door_answer(const struct door *d, int socket, int segment)
         if (sendmsg(socket, &answer, MSG_NOSIGNAL) < 0)
             continue; /* it has gone */
     }
+    return knocked;
 }
 
 /* The descriptor in an answer from `at`, or -1. */
@@ -132,6 +138,20 @@ int door_ask(const struct door *d)
         fd = receive(s, &at, size);
     close(s);
     return fd < 0 ? -ENOENT : fd;
+}
+
+void door_knock(const struct door *d)
+{
+    struct sockaddr_un at;
+    char words[DOOR_KEY + 1];
+    socklen_t size = address_of(d, &at);
+    int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s < 0)
+        return;
+    memcpy(words, d->token, DOOR_KEY);
+    words[DOOR_KEY] = KNOCK;
+    sendto(s, words, sizeof words, MSG_NOSIGNAL, (struct sockaddr *)&at, size);
+    close(s);
 }
 
 int door_parse(struct door *d, char *text)

@@ -25,6 +25,7 @@
 enum root_role { ROLE_NONE, ROLE_CALL_MAIN, ROLE_THREAD_START, ROLE_CLONE };
 
 enum { SEEN = 4096 };
+static const uint64_t END_NS = 20000000; /* more than the end of a process takes, as a rule */
 
 struct seen_pc {
     const struct drain_image *image;
@@ -235,31 +236,47 @@ static uint64_t random_below(uint64_t limit, uint64_t seed)
     return r % limit;
 }
 
-/* The system's CPU time minus what the processes had measured in their exit hooks (or, killed, had
- * sampled): their ends, and programs that were not recorded. In whole points, at a random phase. */
-static void add_remainder(struct assembly *a)
+static void add_pseudo(struct assembly *a, uint32_t which, uint64_t points)
 {
-    struct recorder *r = a->r;
-    uint64_t period = (uint64_t)r->period_ns;
-    uint64_t known = a->d->cpu_ended_ns + a->d->points_killed * period;
-    uint64_t total = usage_ns(&r->result.usage);
-    uint64_t points =
-        total > known ? (total - known + random_below(period, r->options.seed)) / period : 0;
-    if (!points || r->options.pid_count)
-        return;
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
-    uint32_t location = profile_build_pseudo(
-        &a->build, pseudo[a->d->unrecorded || r->result.followed ? SHM_PSEUDO_UNRECORDED
-                          : a->d->sandboxed                      ? SHM_PSEUDO_SANDBOXED
-                                                                 : SHM_PSEUDO_EXIT]);
+    int64_t period = a->r->period_ns;
+    if (!points)
+        return;
+    uint32_t location = profile_build_pseudo(&a->build, pseudo[which]);
     struct profile_build_sample sample = {
         .locations = &location,
         .location_count = 1,
-        .values = {(int64_t)points, (int64_t)(points * period)},
+        .values = {(int64_t)points, (int64_t)points * period},
     };
     profile_build_add(&a->build, &sample);
     a->d->points += points;
-    if (a->d->unrecorded)
+}
+
+/* The system's CPU time minus what the processes had measured in their exit hooks (or, killed, had
+ * sampled): their ends, and programs that were not recorded. In whole points, at a random phase.
+ * What is the program's own is told from its children's by its clock; and children that used more
+ * than their ends can take have started programs that nobody announced. */
+static void add_remainder(struct assembly *a)
+{
+    struct recorder *r = a->r;
+    struct drain *d = a->d;
+    uint64_t period = (uint64_t)r->period_ns, phase = random_below(period, r->options.seed);
+    uint64_t known = d->cpu_ended_ns + d->points_killed * period;
+    uint64_t total = usage_ns(&r->result.usage);
+    if (total <= known || r->options.pid_count)
+        return;
+    uint64_t left = total - known;
+    uint64_t own =
+        r->root_ns > d->root_known_ns && d->root_known_ns ? r->root_ns - d->root_known_ns : 0;
+    own = own < left ? own : left;
+    uint64_t own_points = (own + phase) / period;
+    uint64_t points = (left + phase) / period - own_points; /* the children's */
+    bool unrecorded =
+        r->shm && (d->unrecorded || r->result.followed || left - own > d->ended * END_NS);
+    uint32_t end = d->sandboxed ? SHM_PSEUDO_SANDBOXED : SHM_PSEUDO_EXIT;
+    add_pseudo(a, end, own_points + (unrecorded ? 0 : points));
+    add_pseudo(a, SHM_PSEUDO_UNRECORDED, unrecorded ? points : 0);
+    if (unrecorded)
         r->result.unrecorded_ns = points * period;
 }
 

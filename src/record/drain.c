@@ -351,10 +351,14 @@ static void collect(struct drain *d, struct shm_process *p)
     if (state == SHM_EXECING && !(s->followed && s->settled == atomic_load(&p->image) + 1))
         d->unrecorded++;
     uint64_t others_ns = s->others * d->shm->period_ns;
-    if (at_end && state == SHM_ENDED)
+    if (at_end && state == SHM_ENDED) {
         d->cpu_ended_ns += at_end > others_ns ? at_end - others_ns : 0;
-    else
+        d->ended++;
+    } else {
         d->points_killed += booked > s->others ? booked - s->others : 0;
+    }
+    if (atomic_load(&p->pid) == d->root_pid)
+        d->root_known_ns += at_end && state == SHM_ENDED ? at_end : booked * d->shm->period_ns;
     s->others = 0;
 }
 

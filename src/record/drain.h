@@ -80,6 +80,9 @@ struct drain {
     uint64_t truncated_points, depth_points, reasons[16];
     /* of slots that were given back */
     uint64_t lost_points, threads_lost, cpu_ended_ns, points_killed, cost_ns;
+    uint32_t ended;         /* processes that came to their exit hooks */
+    uint32_t root_pid;      /* of the program, whose own part of those sums is root_known_ns */
+    uint64_t root_known_ns; /* 0: it was never recorded */
     uint32_t slowed, stride, sandboxed;
     uint32_t unrecorded;
     struct drain_slot *slots;  /* SHM_PROCESSES */

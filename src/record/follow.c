@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * A recorded program starts others, and some of them are static or Go's: `sh -c ./server`, a build
- * with a Go compiler in it. The library announces every execve in shared memory; where it does not
- * come to life behind it, and /proc says that the new image has no place for it, the process is
- * opened from outside, as one that runs already. What it used before the recorder looked is in the
- * remainder, [processes not recorded]. Where such a program starts one that has the library again,
- * that one speaks for itself (drain_is_recorded), and samples of it from outside are dropped. */
+ * with a Go compiler in it. The library announces every execve in shared memory, and what
+ * posix_spawn has started where the library cannot follow; it knocks when the image is such a one,
+ * so that we look within a millisecond. Where the library does not come to life behind it, and
+ * /proc says that the new image has no place for it, the process is opened from outside, as one
+ * that runs already. What it used before the recorder looked is in the remainder, [processes not
+ * recorded]. Where such a program starts one that has the library again, that one speaks for itself
+ * (drain_is_recorded), and samples of it from outside are dropped. */
 #include "record/follow.h"
 
 #include "record/drain.h"

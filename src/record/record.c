@@ -145,6 +145,7 @@ static void forward(int sig)
 
 /* A static or Go child is sampled from the next look on. */
 enum { LOOK_MS = 25 };
+static const uint64_t EXPECT_NS = 20000000; /* from the announcement to the end of its execve */
 
 static const int forwarded[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 static const int ignored[] = {SIGINT, SIGQUIT};
@@ -316,6 +317,7 @@ static int start_child(struct recorder *r, struct err *e)
                        error == ENOENT ? "not found, or its interpreter is not" : strerror(error));
     }
     r->pidfd = (int)syscall(SYS_pidfd_open, r->pid, 0);
+    r->drain->root_pid = (uint32_t)r->pid;
     return 0;
 }
 
@@ -350,8 +352,20 @@ int record_start(struct recorder *r, struct err *e)
 
 /* ---- run ---- */
 
+/* What the program itself used, without its children: to be asked before it is waited for. */
+static void note_root_usage(struct recorder *r)
+{
+    siginfo_t ended = {0};
+    struct timespec t;
+    clockid_t clock;
+    if (waitid(P_PID, (id_t)r->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid &&
+        clock_getcpuclockid(r->pid, &clock) == 0 && clock_gettime(clock, &t) == 0)
+        r->root_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static bool program_ended(struct recorder *r)
 {
+    note_root_usage(r);
     pid_t got = wait4(r->pid, &r->result.wait_status, WNOHANG, &r->result.usage);
     return got == r->pid || (got < 0 && errno == ECHILD);
 }
@@ -372,9 +386,11 @@ static void wait_and_drain(struct recorder *r, int ms)
         outside_wait(r, ms);
         return;
     }
-    poll(p, 2, ms > LOOK_MS ? LOOK_MS : ms);
-    if (r->door_fd >= 0)
-        door_answer(&r->door, r->door_fd, r->shm_fd);
+    uint64_t now_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    int look_ms = now_ns < r->expect_until_ns ? 1 : LOOK_MS;
+    poll(p, 2, ms > look_ms ? look_ms : ms);
+    if (r->door_fd >= 0 && door_answer(&r->door, r->door_fd, r->shm_fd))
+        r->expect_until_ns = now_ns + EXPECT_NS; /* somebody is about to execute a static program */
     follow_look(r);
     if (r->outside)
         outside_read(r);

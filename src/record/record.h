@@ -88,6 +88,8 @@ struct recorder {
     int pidfd;
     bool ended;
     uint64_t start_mono_ns;
+    uint64_t expect_until_ns; /* programs to be sampled from outside may begin: look often */
+    uint64_t root_ns;         /* CPU time of the program alone, to its end; 0: not known */
     int64_t start_time_ns;
     int64_t period_ns;
     struct record_progress progress;

@@ -8,6 +8,7 @@
 
 #include "base/sigsafe.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-enum { HIDDEN_MAX = 16 };
+enum { HIDDEN_MAX = 16, SEGMENTS_MAX = 64 };
 
 static char *hidden[HIDDEN_MAX]; /* "STROBE_HZ=100": the strings of the original environment */
 static size_t hidden_count;
@@ -158,25 +159,42 @@ static long open_program(const char *file)
     }
 }
 
-bool environ_can_load_fd(int fd)
+static bool has_interpreter(int fd, const Elf64_Ehdr *head)
 {
-    unsigned char head[20] = {0}, ours[20] = {0};
-    const unsigned char *own = (const unsigned char *)getauxval(AT_SYSINFO_EHDR);
-    long n = sigsafe_syscall4(SYS_pread64, fd, head, sizeof head, 0);
-    if (n < (long)sizeof head || memcmp(head, "\177ELF", 4) != 0 || !own)
-        return true; /* a script: its interpreter is as a rule; or nothing that we can judge */
-    memcpy(ours, own, sizeof ours);
-    return head[4] == ours[4] && memcmp(head + 18, ours + 18, 2) == 0; /* class, machine */
+    Elf64_Phdr segments[SEGMENTS_MAX];
+    if (head->e_phentsize != sizeof *segments || head->e_phnum > SEGMENTS_MAX)
+        return true;
+    long size = (long)(head->e_phnum * sizeof *segments);
+    if (sigsafe_syscall4(SYS_pread64, fd, segments, size, (long)head->e_phoff) != size)
+        return true;
+    for (int i = 0; i < head->e_phnum; i++)
+        if (segments[i].p_type == PT_INTERP)
+            return true;
+    return false;
 }
 
-bool environ_can_load(const char *file)
+enum environ_image environ_image_of_fd(int fd)
+{
+    Elf64_Ehdr head = {0};
+    unsigned char ours[20];
+    const unsigned char *own = (const unsigned char *)getauxval(AT_SYSINFO_EHDR);
+    long n = sigsafe_syscall4(SYS_pread64, fd, &head, sizeof head, 0);
+    if (n < (long)sizeof head || memcmp(&head, ELFMAG, SELFMAG) != 0 || !own)
+        return IMAGE_LOADS; /* a script: its interpreter does as a rule; or who knows */
+    memcpy(ours, own, sizeof ours);
+    if (head.e_ident[EI_CLASS] != ours[EI_CLASS] || memcmp(&head.e_machine, ours + 18, 2) != 0)
+        return IMAGE_FOREIGN;
+    return has_interpreter(fd, &head) ? IMAGE_LOADS : IMAGE_STATIC;
+}
+
+enum environ_image environ_image_of(const char *file)
 {
     long fd = open_program(file);
     if (fd < 0)
-        return true;
-    bool can = environ_can_load_fd((int)fd);
+        return IMAGE_LOADS;
+    enum environ_image image = environ_image_of_fd((int)fd);
     sigsafe_syscall1(SYS_close, fd);
-    return can;
+    return image;
 }
 
 void environ_measure(char *const envp[], size_t *pointers, size_t *bytes)

@@ -40,8 +40,9 @@ enum { ARGS_MAX = 1 << 17, PATH_BYTES = 4096 };
 INTERPOSE int execve(const char *path, char *const argv[], char *const envp[])
 {
     REAL(execve, int (*)(const char *, char *const[], char *const[]));
-    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
-    RESTORED_ENVIRONMENT(envp, env, environ_can_load(path));
+    enum environ_image image = environ_image_of(path);
+    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0), image);
+    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
     int r = real(path, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -50,8 +51,9 @@ INTERPOSE int execve(const char *path, char *const argv[], char *const envp[])
 INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 {
     REAL(fexecve, int (*)(int, char *const[], char *const[]));
-    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
-    RESTORED_ENVIRONMENT(envp, env, environ_can_load_fd(fd));
+    enum environ_image image = environ_image_of_fd(fd);
+    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0), image);
+    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
     int r = real(fd, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -60,8 +62,9 @@ INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 INTERPOSE int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     REAL(syscall, long (*)(long, ...));
-    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0));
-    RESTORED_ENVIRONMENT(envp, env, *path || environ_can_load_fd(fd));
+    enum environ_image image = *path ? IMAGE_LOADS : environ_image_of_fd(fd);
+    struct shm_process *p = runtime_exec_begin(__builtin_return_address(0), image);
+    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
     int r = (int)real(SYS_execveat, fd, path, argv, env, flags);
     runtime_exec_failed(p);
     return r;
@@ -72,10 +75,16 @@ INTERPOSE int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 {
     REAL(posix_spawn, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                               const posix_spawnattr_t *, char *const[], char *const[]));
-    RESTORED_ENVIRONMENT(envp, env, environ_can_load(path));
+    enum environ_image image = environ_image_of(path);
+    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
+    pid_t made;
     signals_for_exec(true);
-    int r = real(pid, path, actions, attr, argv, env);
+    int r = real(&made, path, actions, attr, argv, env);
     signals_for_exec(false);
+    if (r == 0)
+        runtime_spawned(made, image);
+    if (r == 0 && pid)
+        *pid = made;
     return r;
 }
 
@@ -84,10 +93,16 @@ INTERPOSE int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_
 {
     REAL(posix_spawnp, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                                const posix_spawnattr_t *, char *const[], char *const[]));
-    RESTORED_ENVIRONMENT(envp, env, environ_can_load(file));
+    enum environ_image image = environ_image_of(file);
+    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
+    pid_t made;
     signals_for_exec(true);
-    int r = real(pid, file, actions, attr, argv, env);
+    int r = real(&made, file, actions, attr, argv, env);
     signals_for_exec(false);
+    if (r == 0)
+        runtime_spawned(made, image);
+    if (r == 0 && pid)
+        *pid = made;
     return r;
 }
 

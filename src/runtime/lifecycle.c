@@ -344,7 +344,36 @@ void runtime_pause(const void *caller)
 
 /* ---- exec ---- */
 
-struct shm_process *runtime_exec_begin(const void *caller)
+/* The door of the recorder, which looks from time to time only; name[0] is 0: there is none. */
+static struct door door;
+
+static void knock(enum environ_image image)
+{
+    int saved = errno;
+    if (image != IMAGE_LOADS && door.name[0] && !(atomic_load(&rt.denied) & NEED_DOOR))
+        door_knock(&door);
+    errno = saved;
+}
+
+static struct shm_process *announce_exec(uint32_t pid, uint64_t cpu_ns)
+{
+    struct shm_process *p = pid == rt.pid ? rt.process : shm_process_claim(rt.shm, pid);
+    if (!p)
+        return NULL;
+    atomic_store(&p->cpu_at_exec_ns, cpu_ns);
+    atomic_store(&p->state, SHM_EXECING);
+    return p;
+}
+
+void runtime_spawned(pid_t pid, enum environ_image image)
+{
+    if (image == IMAGE_LOADS || !rt.shm || !runtime_is_sampling())
+        return;
+    announce_exec((uint32_t)pid, 0);
+    knock(image);
+}
+
+struct shm_process *runtime_exec_begin(const void *caller, enum environ_image image)
 {
     heap_save();
     if (!runtime_is_sampling())
@@ -369,12 +398,9 @@ struct shm_process *runtime_exec_begin(const void *caller)
     }
     if (!rt.shm)
         return NULL;
-    struct shm_process *p = pid == rt.pid ? rt.process : shm_process_claim(rt.shm, pid);
-    if (!p)
-        return NULL;
     /* A child of vfork has booked nothing yet. */
-    atomic_store(&p->cpu_at_exec_ns, pid == rt.pid ? own_clock() : 0);
-    atomic_store(&p->state, SHM_EXECING);
+    struct shm_process *p = announce_exec(pid, pid == rt.pid ? own_clock() : 0);
+    knock(image);
     return p;
 }
 
@@ -413,7 +439,6 @@ static int same_segment(int fd)
  * be that of another namespace, with other processes under the numbers. */
 int runtime_open_segment(const char *where, bool ask)
 {
-    struct door door;
     char text[DOOR_TEXT];
     if (!where || strlen(where) >= sizeof text)
         return -EINVAL;

@@ -30,6 +30,13 @@ enum sink {
     SINK_SHM,   /* `strobe record` drains and writes */
 };
 
+/* Can libstrobe be loaded into a program? */
+enum environ_image {
+    IMAGE_LOADS,
+    IMAGE_STATIC,  /* no; but programs that it starts may need our settings */
+    IMAGE_FOREIGN, /* no: another ELF class or machine, whose dynamic linker would complain */
+};
+
 /* What we need the kernel for; a sandbox may take it away (sandbox.c). */
 enum runtime_need {
     NEED_RETURN = 1, /* from a signal handler */
@@ -38,6 +45,7 @@ enum runtime_need {
     NEED_COPY = 8,   /* copies of stacks whose bounds are unknown */
     NEED_ARM = 16,   /* new clocks for threads, and their end */
     NEED_FILE = 32,  /* writing a profile */
+    NEED_DOOR = 64,  /* telling the recorder what it must sample itself */
 };
 
 /* A sampled thread. Fields without note belong to the thread itself and to the handler on it. */
@@ -247,7 +255,9 @@ void runtime_thread_end(struct thread *t);
 /* The same for a thread that libc does not know: nothing thread-local is touched. */
 void runtime_raw_thread_end(struct thread *t);
 /* The caller is about to execve: undone by runtime_exec_failed. */
-struct shm_process *runtime_exec_begin(const void *caller);
+struct shm_process *runtime_exec_begin(const void *caller, enum environ_image image);
+/* posix_spawn has made a process that executes `image`. */
+void runtime_spawned(pid_t pid, enum environ_image image);
 void runtime_exec_failed(struct shm_process *p);
 
 /* Whether samples are being taken in this process. */
@@ -296,10 +306,9 @@ void environ_hide(void);
 void environ_measure(char *const envp[], size_t *pointers, size_t *bytes);
 /* Writes envp with what children need put back. Safe after vfork. */
 void environ_restore(char *const envp[], char **out, char *text);
-/* Can libstrobe be loaded into this program? Where it is of another ELF class or machine the
- * dynamic linker would say so on its standard error. `file` as for execvp. Safe after vfork. */
-bool environ_can_load(const char *file);
-bool environ_can_load_fd(int fd);
+/* `file` as for execvp. Safe after vfork. */
+enum environ_image environ_image_of(const char *file);
+enum environ_image environ_image_of_fd(int fd);
 /* Without a recorder: the CPU time of this process that is in profiles of its images so far, for
  * the next image; 0: execve failed. */
 void environ_note_exec(uint64_t cpu_ns);

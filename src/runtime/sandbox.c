@@ -65,6 +65,8 @@ static const struct use {
     {SYS_lseek, 0, NEED_FILE, true},
     {SYS_ftruncate, 0, NEED_FILE, true},
     {SYS_fstat, 0, NEED_FILE, true},
+    {SYS_socket, 0, NEED_DOOR, true},
+    {SYS_sendto, 0, NEED_DOOR, true},
 };
 
 /* ---- classic BPF ---- */
