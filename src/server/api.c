@@ -30,17 +30,22 @@ void api_reply_error(struct http_exchange *x, int rc, const struct err *e)
     http_reply_error(x, api_status(rc), "%s", e->msg);
 }
 
-void api_open_json(struct http_exchange *x, struct json *j, struct buf *b)
+struct json *api_begin(struct http_exchange *x, struct api_object *a, int rc)
 {
-    buf_init(b, x->arena);
-    json_init(j, b);
-    json_object(j, NULL);
+    if (rc) {
+        api_reply_error(x, rc, &a->e);
+        return NULL;
+    }
+    buf_init(&a->b, x->arena);
+    json_init(&a->j, &a->b);
+    json_object(&a->j, NULL);
+    return &a->j;
 }
 
-void api_close_json(struct http_exchange *x, struct json *j, struct buf *b)
+void api_end(struct http_exchange *x, struct api_object *a)
 {
-    json_object_end(j);
-    api_reply_json(x, b);
+    json_object_end(&a->j);
+    api_reply_json(x, &a->b);
 }
 
 void api_reply_json(struct http_exchange *x, struct buf *b)

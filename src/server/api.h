@@ -27,9 +27,15 @@ struct server {
 int api_status(int rc);
 /* Answers with the status and sentence of an error. */
 void api_reply_error(struct http_exchange *x, int rc, const struct err *e);
-/* Begins an answer that is one JSON object, in the exchange's arena, and ends it: 200. */
-void api_open_json(struct http_exchange *x, struct json *j, struct buf *b);
-void api_close_json(struct http_exchange *x, struct json *j, struct buf *b);
+/* An answer that is one JSON object, in the exchange's arena. api_begin opens it, or, where `rc` is
+ * an error with its sentence in `e`, answers that and returns NULL; api_end answers 200. */
+struct api_object {
+    struct err e;
+    struct buf b;
+    struct json j;
+};
+struct json *api_begin(struct http_exchange *x, struct api_object *a, int rc);
+void api_end(struct http_exchange *x, struct api_object *a);
 /* Answers 200 with what was written. */
 void api_reply_json(struct http_exchange *x, struct buf *b);
 

@@ -42,35 +42,30 @@ void api_series(struct http_exchange *x)
     struct server *s = x->app;
     struct store_query q;
     struct store_series_list list;
-    struct err e = {0};
+    struct api_object a = {0};
     if (!api_read_query(x, true, &q))
         return;
-    int rc = store_list_series(s->store, &q, x->arena, &list, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
+    int rc = store_list_series(s->store, &q, x->arena, &list, &a.e);
+    struct json *j = api_begin(x, &a, rc);
+    if (!j)
         return;
-    }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_array(&j, "series");
+    json_array(j, "series");
     for (uint32_t i = 0; i < list.count; i++)
-        write_series(&j, &list.series[i]);
-    json_array_end(&j);
-    api_close_json(x, &j, &b);
+        write_series(j, &list.series[i]);
+    json_array_end(j);
+    api_end(x, &a);
 }
 
 /* {"KEY": ["name", …]} */
 static void reply_names(struct http_exchange *x, const char *key, const struct store_names *n)
 {
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_array(&j, key);
+    struct api_object a = {0};
+    struct json *j = api_begin(x, &a, 0);
+    json_array(j, key);
     for (uint32_t i = 0; i < n->count; i++)
-        json_cstr(&j, NULL, n->names[i]);
-    json_array_end(&j);
-    api_close_json(x, &j, &b);
+        json_cstr(j, NULL, n->names[i]);
+    json_array_end(j);
+    api_end(x, &a);
 }
 
 void api_labels(struct http_exchange *x)
@@ -135,23 +130,19 @@ void api_profiles(struct http_exchange *x)
     struct server *s = x->app;
     struct store_query q;
     struct store_profile_list list;
-    struct err e = {0};
+    struct api_object a = {0};
     uint32_t limit = 1000;
     if (!api_read_query(x, true, &q) || !api_read_count(x, "limit", 100000, &limit))
         return;
-    int rc = store_list_profiles(s->store, &q, limit, x->arena, &list, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
+    int rc = store_list_profiles(s->store, &q, limit, x->arena, &list, &a.e);
+    struct json *j = api_begin(x, &a, rc);
+    if (!j)
         return;
-    }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_array(&j, "profiles");
+    json_array(j, "profiles");
     for (uint32_t i = 0; i < list.count; i++)
-        write_profile(&j, &list.profiles[i]);
-    json_array_end(&j);
-    json_bool(&j, "more", list.more);
-    json_int(&j, "damaged", (int64_t)list.damaged);
-    api_close_json(x, &j, &b);
+        write_profile(j, &list.profiles[i]);
+    json_array_end(j);
+    json_bool(j, "more", list.more);
+    json_int(j, "damaged", (int64_t)list.damaged);
+    api_end(x, &a);
 }

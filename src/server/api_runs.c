@@ -96,7 +96,7 @@ void api_runs(struct http_exchange *x)
 {
     struct server *s = x->app;
     struct store_run_list list;
-    struct err e = {0};
+    struct api_object a = {0};
     struct store_run_query q = {.id = http_query(x, "id"),
                                 .program = http_query(x, "program"),
                                 .input = http_query(x, "input"),
@@ -106,25 +106,21 @@ void api_runs(struct http_exchange *x)
     q.limit = batch && *batch ? LIMIT_RUNS : 0;
     if (!api_read_count(x, "limit", LIMIT_RUNS, &q.limit) || !api_read_count(x, "brief", 1, &brief))
         return;
-    int rc = store_list_runs(s->store, &q, x->arena, &list, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
+    int rc = store_list_runs(s->store, &q, x->arena, &list, &a.e);
+    struct json *j = api_begin(x, &a, rc);
+    if (!j)
         return;
-    }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_array(&j, "runs");
+    json_array(j, "runs");
     for (uint32_t i = 0; i < list.count; i++) {
         const struct store_run *r = &list.runs[i];
         if (!is_of_batch(r, batch))
             continue;
-        open_run(&j, NULL, r);
-        json_text(&j, "metrics", brief ? without(r->metrics, "use", x->arena) : r->metrics);
-        json_object_end(&j);
+        open_run(j, NULL, r);
+        json_text(j, "metrics", brief ? without(r->metrics, "use", x->arena) : r->metrics);
+        json_object_end(j);
     }
-    json_array_end(&j);
-    api_close_json(x, &j, &b);
+    json_array_end(j);
+    api_end(x, &a);
 }
 
 /* ---- one run: its graph ---- */
@@ -281,24 +277,21 @@ static int write_details(struct json *j, struct server *s, const struct store_ru
     return rc;
 }
 
-static int write_run(struct http_exchange *x, const struct store_run *r, struct buf *b,
-                     struct err *e)
+static int write_run(struct http_exchange *x, const struct store_run *r, struct api_object *a)
 {
     struct yamldoc *doc = arena_zalloc(x->arena, sizeof *doc);
-    struct json j;
+    struct json *j = api_begin(x, a, 0);
     struct err ignored;
-    api_open_json(x, &j, b);
-    open_run(&j, "run", r);
-    json_text(&j, "metrics", without(r->metrics, "use", x->arena));
+    open_run(j, "run", r);
+    json_text(j, "metrics", without(r->metrics, "use", x->arena));
     yamldoc_init(doc, "metrics", x->arena);
     const struct yamldoc_node *metrics = NULL;
     if (!yamldoc_read(doc, r->metrics, strlen(r->metrics), &ignored))
         metrics = doc->root;
-    int rc = write_details(&j, x->app, r, x->arena, e);
-    write_phases(&j, metrics);
-    write_graph(&j, yamldoc_get(metrics, "use"), x->arena);
-    json_object_end(&j);
-    json_object_end(&j);
+    int rc = write_details(j, x->app, r, x->arena, &a->e);
+    write_phases(j, metrics);
+    write_graph(j, yamldoc_get(metrics, "use"), x->arena);
+    json_object_end(j);
     return rc;
 }
 
@@ -308,19 +301,18 @@ void api_run(struct http_exchange *x)
     struct server *s = x->app;
     struct store_run_list list;
     struct store_run_query q = {.id = x->path + strlen("/api/v1/runs/"), .limit = 1};
-    struct err e = {0};
-    struct buf b;
+    struct api_object a = {0};
     if (!*q.id) {
         http_reply_error(x, 404, "which run? /api/v1/runs lists them");
         return;
     }
-    int rc = store_list_runs(s->store, &q, x->arena, &list, &e);
+    int rc = store_list_runs(s->store, &q, x->arena, &list, &a.e);
     if (!rc && !list.count)
-        rc = err_set(&e, -ENOENT, "there is no run '%.200s'", q.id);
+        rc = err_set(&a.e, -ENOENT, "there is no run '%.200s'", q.id);
     if (!rc)
-        rc = write_run(x, &list.runs[0], &b, &e);
+        rc = write_run(x, &list.runs[0], &a);
     if (rc)
-        api_reply_error(x, rc, &e);
+        api_reply_error(x, rc, &a.e);
     else
-        api_reply_json(x, &b);
+        api_end(x, &a);
 }

@@ -8,14 +8,13 @@
 void api_targets(struct http_exchange *x)
 {
     struct server *s = x->app;
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_array(&j, "targets");
+    struct api_object a = {0};
+    struct json *j = api_begin(x, &a, 0);
+    json_array(j, "targets");
     if (s->scraper)
-        scrape_write_targets(s->scraper, &j);
-    json_array_end(&j);
-    api_close_json(x, &j, &b);
+        scrape_write_targets(s->scraper, j);
+    json_array_end(j);
+    api_end(x, &a);
 }
 
 static void write_limit(struct json *j, const char *key, int64_t ns)
@@ -53,18 +52,14 @@ void api_status_of_server(struct http_exchange *x)
 {
     struct server *s = x->app;
     struct store_stats stats;
-    struct err e = {0};
-    int rc = store_stats(s->store, &stats, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
+    struct api_object a = {0};
+    int rc = store_stats(s->store, &stats, &a.e);
+    struct json *j = api_begin(x, &a, rc);
+    if (!j)
         return;
-    }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_cstr(&j, "version", STROBE_VERSION);
-    json_cstr(&j, "url", http_url(s->http));
-    api_json_ms(&j, "started_ms", s->started_ns);
-    write_store(&j, &stats);
-    api_close_json(x, &j, &b);
+    json_cstr(j, "version", STROBE_VERSION);
+    json_cstr(j, "url", http_url(s->http));
+    api_json_ms(j, "started_ms", s->started_ns);
+    write_store(j, &stats);
+    api_end(x, &a);
 }

@@ -40,11 +40,10 @@ void api_suite(struct http_exchange *x)
 static void reply_current(struct http_exchange *x, int status)
 {
     struct server *s = x->app;
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    runner_write(s->runner, &j);
-    api_close_json(x, &j, &b);
+    struct api_object a = {0};
+    struct json *j = api_begin(x, &a, 0);
+    runner_write(s->runner, j);
+    api_end(x, &a);
     x->reply.status = status;
 }
 

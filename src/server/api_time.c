@@ -54,7 +54,7 @@ void api_timeline(struct http_exchange *x)
     struct server *s = x->app;
     struct store_query q;
     struct store_timeline t;
-    struct err e = {0};
+    struct api_object a = {0};
     if (!api_read_query(x, false, &q))
         return;
     const char *group = http_query(x, "group_by"), *total = http_query(x, "total");
@@ -63,25 +63,21 @@ void api_timeline(struct http_exchange *x)
                                        .total = total && !strcmp(total, "1")};
     if (!api_read_step(x, &o.step_ns))
         return;
-    int rc = store_timeline(s->store, &q, &o, x->arena, &t, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
+    int rc = store_timeline(s->store, &q, &o, x->arena, &t, &a.e);
+    struct json *j = api_begin(x, &a, rc);
+    if (!j)
         return;
-    }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_cstr(&j, "unit", t.unit ? t.unit : "");
-    json_cstr(&j, "mode", t.mode == STORE_LEVEL ? "level" : "rate");
-    api_json_ms(&j, "from_ms", t.from_ns);
-    api_json_ms(&j, "step_ms", t.step_ns);
-    json_int(&j, "buckets", t.buckets);
-    json_array(&j, "lines");
+    json_cstr(j, "unit", t.unit ? t.unit : "");
+    json_cstr(j, "mode", t.mode == STORE_LEVEL ? "level" : "rate");
+    api_json_ms(j, "from_ms", t.from_ns);
+    api_json_ms(j, "step_ms", t.step_ns);
+    json_int(j, "buckets", t.buckets);
+    json_array(j, "lines");
     for (uint32_t i = 0; i < t.line_count; i++)
-        write_line(&j, &t, &t.lines[i], !o.group_by && !o.total);
-    json_array_end(&j);
-    json_int(&j, "damaged", (int64_t)t.damaged);
-    api_close_json(x, &j, &b);
+        write_line(j, &t, &t.lines[i], !o.group_by && !o.total);
+    json_array_end(j);
+    json_int(j, "damaged", (int64_t)t.damaged);
+    api_end(x, &a);
 }
 
 static void write_ints(struct json *j, const char *key, const int64_t *values, uint32_t count)
@@ -182,7 +178,7 @@ void api_trend(struct http_exchange *x)
     struct server *s = x->app;
     struct store_query q;
     struct store_trend t;
-    struct err e = {0};
+    struct api_object a = {0};
     struct store_trend_options o = {.function = http_query(x, "function")};
     if (!o.function || !*o.function) {
         http_reply_error(x, 400, "whose trend? Give function, a name in full");
@@ -191,24 +187,20 @@ void api_trend(struct http_exchange *x)
     if (!api_read_query(x, false, &q) || !api_read_count(x, "last", LAST_MAX, &o.last) ||
         !api_read_step(x, &o.step_ns))
         return;
-    int rc = store_trend(s->store, &q, &o, x->arena, &t, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
+    int rc = store_trend(s->store, &q, &o, x->arena, &t, &a.e);
+    struct json *j = api_begin(x, &a, rc);
+    if (!j)
         return;
-    }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_array(&j, "points");
+    json_array(j, "points");
     for (uint32_t i = 0; i < t.count; i++) {
-        json_object(&j, NULL);
-        api_json_ms(&j, "time_ms", t.points[i].time_ns);
-        json_int(&j, "flat", t.points[i].flat);
-        json_int(&j, "cum", t.points[i].cum);
-        json_int(&j, "total", t.points[i].total);
-        json_object_end(&j);
+        json_object(j, NULL);
+        api_json_ms(j, "time_ms", t.points[i].time_ns);
+        json_int(j, "flat", t.points[i].flat);
+        json_int(j, "cum", t.points[i].cum);
+        json_int(j, "total", t.points[i].total);
+        json_object_end(j);
     }
-    json_array_end(&j);
-    json_int(&j, "damaged", (int64_t)t.damaged);
-    api_close_json(x, &j, &b);
+    json_array_end(j);
+    json_int(j, "damaged", (int64_t)t.damaged);
+    api_end(x, &a);
 }

@@ -146,9 +146,8 @@ void ingest_post_run(struct http_exchange *x)
         api_reply_error(x, err, &e);
         return;
     }
-    struct buf b;
-    struct json j;
-    api_open_json(x, &j, &b);
-    json_cstr(&j, "id", run.id);
-    api_close_json(x, &j, &b);
+    struct api_object a = {0};
+    struct json *j = api_begin(x, &a, 0);
+    json_cstr(j, "id", run.id);
+    api_end(x, &a);
 }
