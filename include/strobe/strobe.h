@@ -62,6 +62,54 @@ STROBE_API const char *strobe_last_error(void);
 /* The version of the library that is loaded; the header's is STROBE_VERSION. */
 STROBE_API const char *strobe_version(void);
 
+/* ---- labels ----
+ *
+ * Keys and values that say what the calling thread works at. Samples of CPU time and of the heap,
+ * and the thread in the list of threads, carry them: `strobe tags` adds up by them, and -tagfocus
+ * route=/search shows only that.
+ *
+ *     unsigned before = strobe_label_push("route", "/search");
+ *     search();
+ *     strobe_label_pop(before);
+ *
+ * Labels nest; the innermost value of a key counts. Threads made meanwhile begin with the labels of
+ * the thread that makes them. Unlike the functions above these may be called by any number of
+ * threads at once, and from signal handlers; they take no lock and allocate nothing. They are cheap
+ * (a look-up in a table), and a program that never calls them pays nothing.
+ *
+ * At most 32 labels and 1 KB of text at a time, values up to 255 bytes (longer ones are cut), and
+ * some 60,000 different sets of labels in a process's life: a value for each request is too much,
+ * one for each kind of request is what labels are for. A label that cannot be kept is left out, and
+ * the profile's comments say how often that was. */
+
+/* Adds a label to the calling thread, or changes its value; value NULL: takes it off. Returns what
+ * strobe_label_pop() is to be given. */
+STROBE_API unsigned strobe_label_push(const char *key, const char *value);
+
+/* Goes back to the labels as they were before that push. */
+STROBE_API void strobe_label_pop(unsigned before);
+
+/* All labels of the calling thread as one number, for another thread of this process that goes on
+ * with the same work: it calls strobe_labels_set() with it. 0: no labels. */
+STROBE_API unsigned strobe_labels_get(void);
+STROBE_API void strobe_labels_set(unsigned labels);
+
+/* The value that the calling thread has for a key, or NULL. It stays valid. */
+STROBE_API const char *strobe_label(const char *key);
+
+#if defined(__GNUC__) && !defined(__cplusplus)
+static inline void strobe_label_leave(const unsigned *before)
+{
+    strobe_label_pop(*before);
+}
+#define STROBE_LABEL_NAME2(line) strobe_label_at_##line
+#define STROBE_LABEL_NAME(line)  STROBE_LABEL_NAME2(line)
+/* A label until the end of the enclosing block, however that is left. */
+#define STROBE_LABEL(key, value)                                                                   \
+    __attribute__((cleanup(strobe_label_leave), unused)) const unsigned STROBE_LABEL_NAME(         \
+        __LINE__) = strobe_label_push(key, value)
+#endif
+
 #ifdef __cplusplus
 }
 #endif

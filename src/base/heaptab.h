@@ -23,9 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HEAPTAB_MAGIC 0x3162617470616568ull /* "heaptab1" */
+#define HEAPTAB_MAGIC 0x3262617470616568ull /* "heaptab2" */
 #define HEAPTAB_BYTES (64ull << 20)         /* of one process; touched as it is used */
-#define HEAPTAB_GROW  (64u << 10)          /* shared memory is allocated in steps of this */
+#define HEAPTAB_GROW  (64u << 10)           /* shared memory is allocated in steps of this */
 #define HEAPTAB_ONE   65536                 /* objects are counted in parts of 1/65536 */
 
 enum heaptab_counter {
@@ -47,7 +47,8 @@ struct heaptab_site {
     uint32_t image, epoch;  /* as in struct shm_record */
     uint16_t depth, flags;  /* enum shm_sample_flags */
     uint32_t reason;
-    uint64_t hash, size; /* size of its objects; where there are too many: at most this */
+    uint32_t labels, pad; /* as in struct shm_sample */
+    uint64_t hash, size;  /* size of its objects; where there are too many: at most this */
     _Atomic uint64_t n[HEAPTAB_COUNTERS];
     /* What was live at the peak `peak_id`, if that is not older than the site's last change: */
     _Atomic uint64_t peak_id, peak_objects, peak_bytes;

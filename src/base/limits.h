@@ -30,6 +30,10 @@
 #define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
 #define LIMIT_UNWIND_STEPS        65536 /* frames that one walk visits */
 
+#define LIMIT_LABELS              32   /* of a thread at once */
+#define LIMIT_LABELS_BYTES        1024 /* of their keys and values, with a byte behind each */
+#define LIMIT_LABEL_VALUE         255  /* bytes; longer ones are cut */
+
 #define LIMIT_HEAP_RATE_DEFAULT   524288 /* bytes allocated to a sample */
 #define LIMIT_HEAP_LIVE_BITS      24     /* 2^24 slots for sampled objects that are live */
 
@@ -61,6 +65,7 @@
 /* ---- recording ---- */
 #define LIMIT_RECORD_IMAGES       (1u << 20) /* executed or forked */
 #define LIMIT_RECORD_MODULES      (1u << 13) /* of one image */
+#define LIMIT_RECORD_LABELS       (1u << 20) /* sets of labels, of all images */
 #define LIMIT_RECORD_STACKS       (1u << 22) /* that differ, of all images */
 
 /* ---- configuration and definitions ---- */

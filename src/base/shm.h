@@ -33,7 +33,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC        0x31656d7362727473ull /* "strbsme1" */
-#define SHM_VERSION      3u
+#define SHM_VERSION      4u
 #define SHM_CHUNK_BYTES  (32u << 10)
 #define SHM_CHUNK_DATA   (SHM_CHUNK_BYTES - 64u)
 #define SHM_CHUNKS       512u  /* 16 MiB */
@@ -57,6 +57,8 @@ enum shm_record_type {
     SHM_SAMPLE = 1, /* struct shm_sample */
     SHM_MODULE,     /* struct shm_module */
     SHM_IMAGE,      /* struct shm_image: a process began, by fork or exec */
+    SHM_LABELS,     /* struct shm_labels */
+    SHM_RECORD_TYPES
 };
 
 /* Pseudo program counters: stacks may start (leaf first) with one of these. They are below any
@@ -104,7 +106,17 @@ struct shm_sample {
     uint16_t flags;  /* enum shm_sample_flags */
     uint16_t depth;
     uint32_t reason; /* why truncated: the unwinder's code */
-    uint64_t pcs[];  /* leaf first; callers as return address - 1 */
+    uint32_t labels; /* of the thread: the number of a set of this image, or one it was forked from;
+                        0: none */
+    uint32_t pad;
+    uint64_t pcs[]; /* leaf first; callers as return address - 1 */
+};
+
+/* A set of labels (base/labeltab.h) under the number that samples have of it. */
+struct shm_labels {
+    struct shm_record r;
+    uint32_t number, text_len;
+    char text[];
 };
 
 struct shm_module {
@@ -145,6 +157,7 @@ struct shm_process {
     _Atomic uint64_t cpu_at_end_ns;  /* process CPU clock when the exit hook ran, 0 = it did not */
     _Atomic uint64_t booked_points;  /* sum of weights written */
     _Atomic uint64_t lost_samples, lost_points; /* no chunk was free */
+    _Atomic uint64_t labels_lost;               /* sets that could not be kept */
     _Atomic uint32_t sandboxed;                 /* the program forbade sampling: it ended there */
     _Atomic uint32_t stride;  /* points to a sample: > 1 where the rate was lowered */
     _Atomic uint64_t cost_ns; /* CPU time of our own in the sampled threads */

@@ -20,8 +20,8 @@ static uint64_t mix(uint64_t h)
 
 static uint64_t hash_stack(const struct stacktab_key *key, const uint64_t *pcs)
 {
-    uint64_t h =
-        mix((uint64_t)key->epoch << 32 | key->reason) ^ ((uint64_t)key->depth << 16 | key->flags);
+    uint64_t h = mix((uint64_t)key->epoch << 32 | key->reason) ^
+                 ((uint64_t)key->labels << 32 | (uint64_t)key->depth << 16 | key->flags);
     for (uint32_t i = 0; i < key->depth; i++)
         h = (h ^ pcs[i]) * 0x9e3779b97f4a7c15ull + (h >> 29);
     h = mix(h);

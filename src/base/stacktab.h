@@ -18,6 +18,7 @@
 struct stacktab_key {
     uint16_t depth, flags; /* flags: enum shm_sample_flags */
     uint32_t reason, epoch;
+    uint32_t labels; /* of the thread, in the owner's numbers; 0: none */
 };
 
 struct stacktab_entry {

@@ -24,7 +24,7 @@
 /* What a location is, as far as its place in rooted stacks proves it; named in name_roots. */
 enum root_role { ROLE_NONE, ROLE_CALL_MAIN, ROLE_THREAD_START, ROLE_CLONE };
 
-enum { SEEN = 4096 };
+enum { SEEN = 4096, LABELS_MAX = LIMIT_LABELS + 3 /* exe, pid, bytes */ };
 static const uint64_t END_NS = 20000000; /* more than the end of a process takes, as a rule */
 
 struct seen_pc {
@@ -154,29 +154,39 @@ static void note_roots(struct assembly *a, const struct drain_stack *s, const ui
     }
 }
 
-static uint32_t labels_of(struct assembly *a, const struct drain_image *m,
-                          struct profile_label labels[2])
+/* Writes the labels of the program's own, and those that tell processes apart. */
+static uint32_t labels_of(struct assembly *a, const struct drain_image *m, uint32_t set,
+                          struct profile_label *labels)
 {
     char pid[16];
+    uint32_t count = 0;
+    size_t at = 0;
+    struct label_text l;
+    const struct drain_labels *own = drain_find_labels(a->d, (uint32_t)(m - a->d->images), set);
+    while (own && labelset_next(own->text, own->size, &at, &l))
+        labels[count++] = (struct profile_label){.key = profile_intern_cstr(a->p, l.key),
+                                                 .str = profile_intern_cstr(a->p, l.value)};
     if (!a->labels)
-        return 0;
+        return count;
     const char *slash = memrchr(m->exe, '/', m->exe_len);
     const char *exe = slash ? slash + 1 : m->exe;
     int n = snprintf(pid, sizeof pid, "%u", m->pid);
-    labels[0] = (struct profile_label){
+    labels[count++] = (struct profile_label){
         .key = a->key_exe, .str = profile_intern(a->p, exe, (size_t)(m->exe + m->exe_len - exe))};
-    labels[1] =
+    labels[count++] =
         (struct profile_label){.key = a->key_pid, .str = profile_intern(a->p, pid, (size_t)n)};
-    return 2;
+    return count;
 }
 
 static void add_image(struct assembly *a, const struct drain_image *m)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[2];
-    uint32_t label_count = labels_of(a, m, labels);
+    struct profile_label labels[LABELS_MAX];
+    uint32_t set = 0, label_count = labels_of(a, m, set, labels);
     for (uint32_t i = 0; i < m->stack_count; i++) {
         const struct drain_stack *s = &m->stacks[i];
+        if (s->labels != set)
+            label_count = labels_of(a, m, set = s->labels, labels);
         for (uint32_t k = 0; k < s->depth; k++)
             locations[k] = location_of(a, m, s->pcs[k], s->epoch);
         note_roots(a, s, locations);
@@ -372,6 +382,9 @@ static void add_comments(struct assembly *a)
     if (x->cost_ns && cpu_s > 0)
         profile_build_comment(b, "# cost of sampling: %.3f s, %.2f %% of the CPU time",
                               (double)x->cost_ns / 1e9, (double)x->cost_ns / 1e7 / cpu_s);
+    if (a->d->labels_lost)
+        profile_build_comment(b, "%llu times a label could not be kept: there are too many",
+                              (unsigned long long)a->d->labels_lost);
     if (a->d->malformed)
         profile_build_comment(b, "# %llu records were damaged",
                               (unsigned long long)a->d->malformed);
@@ -463,10 +476,10 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
 static void add_site(struct assembly *a, const struct drain_site *s, bool peak)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[3];
+    struct profile_label labels[LABELS_MAX];
     const struct drain_image *m = &a->d->images[s->image];
     const struct heaptab_values *v = peak ? &s->peak : &s->now;
-    uint32_t label_count = labels_of(a, m, labels);
+    uint32_t label_count = labels_of(a, m, s->labels, labels);
     labels[label_count++] =
         (struct profile_label){.key = profile_intern_cstr(a->p, "bytes"),
                                .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)};

@@ -30,6 +30,7 @@ void drain_init(struct drain *d, struct shm *s)
     d->segment_fd = -1;
     arena_init(&d->arena);
     map_init(&d->image_map, &d->arena, 64);
+    map_init(&d->label_map, &d->arena, 16);
     d->slots = arena_zarray(&d->arena, SHM_PROCESSES, sizeof *d->slots);
     d->consumed = arena_zarray(&d->arena, SHM_CHUNKS, sizeof *d->consumed);
     d->record = arena_alloc(&d->arena, SHM_CHUNK_DATA);
@@ -158,6 +159,55 @@ static bool read_module(struct drain *d, const struct shm_record *r, uint32_t i)
     return true;
 }
 
+/* ---- labels ---- */
+
+static uint64_t hash_label(uint32_t image, uint32_t number)
+{
+    return hash_mix(hash_mix(2, image), number);
+}
+
+static const struct drain_labels *find_labels(const struct drain *d, uint32_t image,
+                                              uint32_t number)
+{
+    struct map_probe at = map_find(&d->label_map, hash_label(image, number));
+    for (uint32_t i; (i = map_next(&d->label_map, &at)) != MAP_NONE;)
+        if (d->labels[i].image == image && d->labels[i].number == number)
+            return &d->labels[i];
+    return NULL;
+}
+
+/* What a forked child has not told anew is its parent's, and is older than the fork. */
+const struct drain_labels *drain_find_labels(const struct drain *d, uint32_t image, uint32_t number)
+{
+    const struct drain_labels *l = NULL;
+    for (int depth = 0; d->shm && number && image != DRAIN_NONE && !l && depth < 1000; depth++) {
+        l = find_labels(d, image, number);
+        image = d->images[image].parent;
+    }
+    return l;
+}
+
+static bool read_labels(struct drain *d, const struct shm_record *r, uint32_t i)
+{
+    const struct shm_labels *s = (const struct shm_labels *)r;
+    if (r->size < sizeof *s || s->text_len > r->size - sizeof *s ||
+        !labelset_check(s->text, s->text_len))
+        return false;
+    if (find_labels(d, i, s->number))
+        return true;
+    if (d->label_count >= LIMIT_RECORD_LABELS) {
+        d->labels_lost++;
+        return true;
+    }
+    d->labels = grow(d, d->labels, d->label_count, &d->label_cap, sizeof *d->labels);
+    char *text = arena_alloc(&d->arena, s->text_len + 1);
+    memcpy(text, s->text, s->text_len);
+    map_put(&d->label_map, hash_label(i, s->number), d->label_count);
+    d->labels[d->label_count++] =
+        (struct drain_labels){.image = i, .number = s->number, .size = s->text_len, .text = text};
+    return true;
+}
+
 /* ---- samples ---- */
 
 static uint64_t hash_stack(const struct drain_stack *s)
@@ -166,13 +216,13 @@ static uint64_t hash_stack(const struct drain_stack *s)
         hash_mix((uint64_t)s->depth << 17 | (uint64_t)s->flags << 1 | s->other_thread, s->epoch);
     for (uint32_t i = 0; i < s->depth; i++)
         h = hash_mix(h, s->pcs[i]);
-    return hash_mix(h, s->reason);
+    return hash_mix(h, (uint64_t)s->labels << 32 | s->reason);
 }
 
 static bool same_stack(const struct drain_stack *a, const struct drain_stack *b)
 {
     return a->depth == b->depth && a->flags == b->flags && a->epoch == b->epoch &&
-           a->reason == b->reason && a->other_thread == b->other_thread &&
+           a->reason == b->reason && a->labels == b->labels && a->other_thread == b->other_thread &&
            memcmp(a->pcs, b->pcs, b->depth * sizeof *b->pcs) == 0;
 }
 
@@ -228,6 +278,7 @@ static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
                                 .depth = s->depth,
                                 .flags = s->flags,
                                 .reason = s->reason,
+                                .labels = s->labels,
                                 .epoch = r->epoch,
                                 .other_thread = s->tid != d->images[i].pid};
     d->samples += drain_add_stack(d, i, &stack) != DRAIN_NONE;
@@ -238,7 +289,7 @@ static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
 
 static bool read_record(struct drain *d, const struct shm_record *r)
 {
-    if (r->process >= SHM_PROCESSES || r->type < SHM_SAMPLE || r->type > SHM_IMAGE)
+    if (r->process >= SHM_PROCESSES || r->type < SHM_SAMPLE || r->type >= SHM_RECORD_TYPES)
         return false;
     uint32_t i = drain_image_of(d, r->process, r->image);
     if (i == DRAIN_NONE)
@@ -246,6 +297,7 @@ static bool read_record(struct drain *d, const struct shm_record *r)
     switch (r->type) {
     case SHM_SAMPLE: return read_sample(d, r, i);
     case SHM_MODULE: return read_module(d, r, i);
+    case SHM_LABELS: return read_labels(d, r, i);
     default: return read_image(d, r, i);
     }
 }
@@ -343,6 +395,7 @@ static void collect(struct drain *d, struct shm_process *p)
     d->lost_points += atomic_exchange(&p->lost_points, 0);
     d->threads_lost += atomic_exchange(&p->threads_lost, 0);
     d->cost_ns += atomic_exchange(&p->cost_ns, 0);
+    d->labels_lost += atomic_exchange(&p->labels_lost, 0);
     d->sandboxed += atomic_exchange(&p->sandboxed, 0) != 0;
     uint32_t stride = atomic_exchange(&p->stride, 0);
     d->slowed += stride > 1;

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/heaptab.h"
+#include "base/labeltab.h"
 #include "base/map.h"
 #include "base/shm.h"
 
@@ -30,7 +31,15 @@ struct drain_stack {
     uint64_t hash;
     const uint64_t *pcs;
     uint32_t depth, flags, reason, epoch;
+    uint32_t labels;   /* the number of a set: drain_find_labels */
     bool other_thread; /* not the process's first thread */
+};
+
+/* A set of labels (base/labeltab.h). */
+struct drain_labels {
+    uint32_t image, number; /* index of the image, and its number there */
+    uint32_t size;
+    const char *text;
 };
 
 /* One executable image in one process. */
@@ -51,7 +60,7 @@ struct drain_image {
 /* A stack and size that an image allocated. */
 struct drain_site {
     uint32_t image; /* index */
-    uint32_t epoch, depth, flags, reason;
+    uint32_t epoch, depth, flags, reason, labels;
     const uint64_t *pcs;
     struct heaptab_values now, peak; /* at the end; with what was in use at the process's peak */
 };
@@ -74,6 +83,10 @@ struct drain {
     struct drain_image *images;
     uint32_t image_count, image_cap;
     struct map image_map;
+    struct drain_labels *labels;
+    uint32_t label_count, label_cap;
+    struct map label_map;
+    uint64_t labels_lost; /* sets that were not kept, there or here */
 
     uint64_t samples, points, malformed;
     uint32_t stack_count; /* of all images */
@@ -104,6 +117,10 @@ uint32_t drain_image_of(struct drain *d, uint32_t slot, uint32_t image);
 void drain_heap(struct drain *d, uint32_t slot);
 /* The image's index, or DRAIN_NONE. */
 uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image);
+/* The set that has this number in an image, or in one that it was forked from, as far as parents
+ * are known; NULL: none. */
+const struct drain_labels *drain_find_labels(const struct drain *d, uint32_t image,
+                                             uint32_t number);
 
 /* The next slot from `from` on whose process executes a program that has not come to life in it,
  * and is not settled; DRAIN_NONE: there is none. */

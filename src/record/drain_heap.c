@@ -24,7 +24,8 @@ static void keep_site(struct drain *d, uint32_t slot, const struct heaptab *t,
                               .epoch = s->epoch,
                               .depth = depth,
                               .flags = s->flags,
-                              .reason = s->reason};
+                              .reason = s->reason,
+                              .labels = s->labels};
     heaptab_read(t, s, false, &site.now);
     heaptab_read(t, s, true, &site.peak);
     if (site.image == DRAIN_NONE || !site.now.raw_allocs)

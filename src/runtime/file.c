@@ -9,6 +9,7 @@
 #include "base/sigsafe.h"
 #include "runtime/encode.h"
 #include "runtime/heap.h"
+#include "runtime/labels.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +137,7 @@ static int write_to_file(void *ctx, const void *bytes, size_t size)
 static void add_stacks(struct profile_build *b)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
+    struct profile_label labels[LIMIT_LABELS];
     for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++) {
         struct stacktab_entry *e = &rt.table->entries[i];
         if (!atomic_load_explicit(&e->ready, memory_order_acquire))
@@ -148,6 +150,8 @@ static void add_stacks(struct profile_build *b)
             .locations = locations,
             .location_count = e->key.depth,
             .values = {(int64_t)weight, (int64_t)(weight * rt.period_ns)},
+            .labels = labels,
+            .label_count = labels_fill(b->p, e->key.labels, labels),
         };
         profile_build_add(b, &s);
     }
@@ -178,6 +182,9 @@ static void add_comments(struct profile_build *b)
         (double)(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - rt.process_origin_ns) / 1e9);
     if (atomic_load(&rt.cost_ns))
         profile_build_comment(b, "# cost of sampling: %.3f s", (double)rt.cost_ns / 1e9);
+    if (labels_lost())
+        profile_build_comment(b, "%llu times a label could not be kept: there are too many",
+                              (unsigned long long)labels_lost());
     if (atomic_load(&rt.threads_lost))
         profile_build_comment(b, "%llu threads could not be sampled",
                               (unsigned long long)atomic_load(&rt.threads_lost));

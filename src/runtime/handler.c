@@ -10,6 +10,7 @@
  * with another, only raises the weight of the next sample (docs/architecture.md, "Sampling"). */
 #include "base/sigsafe.h"
 #include "runtime/here.h"
+#include "runtime/labels.h"
 #include "runtime/modtable.h"
 #include "runtime/runtime.h"
 #include "runtime/thread_ask.h"
@@ -138,22 +139,24 @@ static void commit_sample(struct shm_chunk *c, uint32_t tid, uint64_t points,
     s->flags = key->flags;
     s->depth = key->depth;
     s->reason = key->reason;
+    s->labels = key->labels;
     atomic_fetch_add_explicit(&rt.process->booked_points, points, memory_order_relaxed);
     shm_chunk_put(rt.shm, c, s->r.size);
 }
 
-void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes)
+bool runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes)
 {
     if (!rt.shm)
-        return;
+        return false;
     struct shm_chunk *c = shm_chunk_take(rt.shm, (head_bytes + tail_bytes + 7) & ~7u, rt.pid);
     if (!c)
-        return;
+        return false;
     fill_record(r, head_bytes + tail_bytes, r->type);
     unsigned char *at = c->data + atomic_load_explicit(&c->committed, memory_order_relaxed);
     sigsafe_copy(at, r, head_bytes);
     sigsafe_copy(at + head_bytes, tail, tail_bytes);
     shm_chunk_put(rt.shm, c, r->size);
+    return true;
 }
 
 /* ---- walking ---- */
@@ -204,6 +207,7 @@ static void walk(struct thread *t, const struct unwind_regs *regs, struct scratc
 {
     struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
     key->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
+    key->labels = labels_of(t->tid);
     walk_known(t, regs, s, &to);
     if ((to.end == UNWIND_TRUNCATED || (to.flags & UNWIND_APPROXIMATE)) &&
         modtable_scan((char *)s->stack, sizeof s->stack))
@@ -274,6 +278,7 @@ bool runtime_sample_last(struct thread *t, uint64_t points)
 void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint32_t depth)
 {
     struct stacktab_key key = {.depth = (uint16_t)depth,
+                               .labels = labels_of(tid),
                                .epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed)};
     write_sample(tid, points, &key, pcs);
 }

@@ -148,7 +148,7 @@ uint64_t live_memory(void);
 /* A stack as it was walked. */
 struct heap_stack {
     const uint64_t *pcs;
-    uint32_t depth, flags, reason, epoch;
+    uint32_t depth, flags, reason, epoch, labels;
 };
 /* The site of a stack and size, made if it is new; its number, or 0: there is no room. */
 uint32_t sites_find(const struct heap_stack *s, uint64_t size);

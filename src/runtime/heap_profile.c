@@ -7,6 +7,7 @@
 
 #include "base/sigsafe.h"
 #include "runtime/encode.h"
+#include "runtime/labels.h"
 #include "runtime/memstats.h"
 #include "runtime/text.h"
 
@@ -76,15 +77,16 @@ static void add_site(struct profile_build *b, const struct heaptab_site *s,
                      const struct heaptab_values *v, const struct heap_base *base)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label label = {.key = profile_intern_cstr(b->p, "bytes"),
-                                  .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)};
+    struct profile_label labels[1 + LIMIT_LABELS] = {
+        {.key = profile_intern_cstr(b->p, "bytes"),
+         .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)}};
     struct profile_build_sample sample = {
         .locations = locations,
         .location_count = s->depth,
         .values = {(int64_t)v->alloc_objects, (int64_t)v->alloc_bytes, (int64_t)v->inuse_objects,
                    (int64_t)v->inuse_bytes},
-        .labels = &label,
-        .label_count = 1,
+        .labels = labels,
+        .label_count = 1 + labels_fill(b->p, s->labels, labels + 1),
     };
     if (base)
         take_off(sample.values, base);

@@ -49,7 +49,7 @@ static uint64_t mix(uint64_t h, uint64_t x)
 /* Four sums side by side, so that a frame need not wait for the one before. */
 static uint64_t hash_stack(const struct heap_stack *s, uint64_t size)
 {
-    uint64_t a = s->depth, b = s->flags, c = s->epoch, d = size;
+    uint64_t a = s->depth, b = (uint64_t)s->labels << 32 | s->flags, c = s->epoch, d = size;
     uint32_t i = 0;
     for (; i + 4 <= s->depth; i += 4) {
         a = mix(a, s->pcs[i]);
@@ -121,6 +121,7 @@ static uint32_t append(const struct heap_stack *s, uint64_t hash, uint64_t size)
     to->epoch = s->epoch;
     to->flags = (uint16_t)s->flags;
     to->reason = s->reason;
+    to->labels = s->labels;
     to->hash = hash;
     to->size = size;
     /* What was live at any peak before now: nothing. */

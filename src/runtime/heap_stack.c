@@ -7,6 +7,7 @@
 
 #include "base/sigsafe.h"
 #include "runtime/here.h"
+#include "runtime/labels.h"
 
 #include <pthread.h>
 #include <sys/uio.h>
@@ -106,6 +107,7 @@ static void take_stack(struct heap_thread *t, struct scratch *s, const void *cal
     stack->flags = to.end == UNWIND_ROOT    ? 0
                    : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
                                             : SHM_STACK_TRUNCATED;
+    stack->labels = labels_here();
     stack->reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
 }
 
@@ -136,6 +138,7 @@ void heap_count_here(struct stacktab *to, const void *caller)
     struct stacktab_key key = {.depth = (uint16_t)stack.depth,
                                .flags = (uint16_t)stack.flags,
                                .reason = stack.reason,
+                               .labels = stack.labels,
                                .epoch = stack.epoch};
     stacktab_add(to, &key, stack.pcs, 1);
     put_scratch(s);

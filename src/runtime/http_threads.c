@@ -4,10 +4,12 @@
  * groups equal ones as Go does; debug=2 is one block a thread, in the form of a Go traceback, with
  * the thread's id, name and what it waits in. The binary profile has the thread's name and state as
  * labels. */
+#include "base/gotext.h"
 #include "base/sigsafe.h"
 #include "runtime/encode.h"
 #include "runtime/heap.h"
 #include "runtime/http.h"
+#include "runtime/labels.h"
 #include "runtime/text.h"
 #include "runtime/thread_dump.h"
 
@@ -15,7 +17,7 @@
 
 static bool same_stack(const struct thread_dump *a, const struct thread_dump *b)
 {
-    return a->depth == b->depth && a->epoch == b->epoch &&
+    return a->depth == b->depth && a->epoch == b->epoch && a->labels == b->labels &&
            (!a->depth || !memcmp(a->pcs, b->pcs, a->depth * sizeof *a->pcs));
 }
 
@@ -24,7 +26,7 @@ static bool same_stack(const struct thread_dump *a, const struct thread_dump *b)
 static void add_thread(struct profile_build *b, const struct thread_dump *t)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[2] = {
+    struct profile_label labels[2 + LIMIT_LABELS] = {
         {.key = profile_intern_cstr(b->p, "state"), .str = profile_intern_cstr(b->p, t->waiting)},
         {.key = profile_intern_cstr(b->p, "thread"), .str = profile_intern_cstr(b->p, t->name)}};
     for (uint32_t i = 0; i < t->depth; i++)
@@ -33,7 +35,7 @@ static void add_thread(struct profile_build *b, const struct thread_dump *t)
                                      .location_count = t->depth,
                                      .values = {1},
                                      .labels = labels,
-                                     .label_count = 2};
+                                     .label_count = 2 + labels_fill(b->p, t->labels, labels + 2)};
     profile_build_add(b, &s);
 }
 
@@ -97,12 +99,34 @@ static uint32_t find_groups(const struct thread_dumps *d, struct group *groups)
     return n;
 }
 
+/* Each label in Go's form: `"key":"value"`, or, as in a traceback, `key: "value"`. */
+static void put_labels(struct buf *out, uint32_t set, bool traceback)
+{
+    size_t size = 0, at = 0;
+    struct label_text l;
+    const char *text = set ? labels_text(set, &size) : NULL;
+    for (bool first = true; text && labelset_next(text, size, &at, &l); first = false) {
+        buf_puts(out, first && !traceback ? "" : ", ");
+        if (traceback)
+            buf_puts(out, l.key);
+        else
+            gotext_quote(out, l.key, strlen(l.key));
+        buf_puts(out, traceback ? ": " : ":");
+        gotext_quote(out, l.value, strlen(l.value));
+    }
+}
+
 /* What stands behind the "@", and the frames. */
 static void put_stack(struct text_names *names, struct buf *out, const struct thread_dump *t)
 {
     for (uint32_t k = 0; k < t->depth; k++)
         buf_printf(out, " 0x%llx", (unsigned long long)t->pcs[k] + (k > 0));
     buf_putc(out, '\n');
+    if (t->labels) {
+        buf_puts(out, "# labels: {");
+        put_labels(out, t->labels, false);
+        buf_puts(out, "}\n");
+    }
     text_put_frames(names, out, t->pcs, t->depth);
     buf_putc(out, '\n');
 }
@@ -133,8 +157,10 @@ static void write_each(const struct thread_dumps *d, struct buf *out)
     text_begin(&names, out->arena);
     for (uint32_t i = 0; i < d->count; i++) {
         const struct thread_dump *t = &d->list[i];
-        buf_printf(out, "%sgoroutine %u [%s] {thread: \"%s\"}:\n", i ? "\n" : "", t->tid,
-                   t->waiting, t->name);
+        buf_printf(out, "%sgoroutine %u [%s] {thread: ", i ? "\n" : "", t->tid, t->waiting);
+        gotext_quote(out, t->name, strlen(t->name));
+        put_labels(out, t->labels, true);
+        buf_puts(out, "}:\n");
         for (uint32_t k = 0; k < t->depth; k++)
             text_put_call(&names, out, t->pcs[k]);
         if (t->flags & SHM_STACK_TRUNCATED)
@@ -196,6 +222,7 @@ static struct thread_dump *list_creations(const struct stacktab *t, struct arena
         list[(*count)++] = (struct thread_dump){.depth = e->key.depth,
                                                 .epoch = e->key.epoch,
                                                 .flags = e->key.flags,
+                                                .labels = e->key.labels,
                                                 .pcs = (uint64_t *)t->words + e->first};
     }
     return *weights ? list : NULL;
@@ -225,9 +252,12 @@ static void write_creations(const struct thread_dump *list, uint32_t count, cons
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t k = 0; k < list[i].depth; k++)
             locations[k] = encode_location(&b, list[i].pcs[k], list[i].epoch);
+        struct profile_label labels[LIMIT_LABELS];
         struct profile_build_sample s = {.locations = locations,
                                          .location_count = list[i].depth,
-                                         .values = {(int64_t)weights[i]}};
+                                         .values = {(int64_t)weights[i]},
+                                         .labels = labels,
+                                         .label_count = labels_fill(b.p, list[i].labels, labels)};
         profile_build_add(&b, &s);
     }
     encode_names(&b);

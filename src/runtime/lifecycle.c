@@ -13,6 +13,7 @@
 #include "runtime/file.h"
 #include "runtime/heap.h"
 #include "runtime/http.h"
+#include "runtime/labels.h"
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -147,8 +148,10 @@ void runtime_forked(void)
     if (runtime_pid() == rt.pid)
         return;
     http_server_forget();
+    threads_forget();
     if (!runtime_is_sampling()) {
         rt.pid = runtime_pid();
+        labels_forked();
         forked_heap();
         return;
     }
@@ -157,9 +160,9 @@ void runtime_forked(void)
     uint32_t parent = rt.process ? shm_process_index(rt.shm, rt.process) : 0, image = rt.image;
     drop_threads();
     runtime_handlers_forget();
-    threads_forget();
     runtime_set_self(NULL);
     rt.pid = runtime_pid();
+    labels_forked();
     atomic_store(&rt.sampled_points, 0);
     atomic_store(&rt.truncated_points, 0);
     atomic_store(&rt.depth_points, 0);
@@ -521,6 +524,7 @@ __attribute__((constructor)) static void start(void)
     if (options_read(&config) == 0) {
         pthread_atfork(NULL, NULL, runtime_forked);
         threads_init();
+        labels_init(); /* keys end in the order in which they were made: labels last */
         if (config.record[0])
             begin_under_recorder(&config);
         else

@@ -174,8 +174,9 @@ void runtime_sample_here(struct thread *t, uint64_t points, const void *caller,
 void runtime_sample_thread_end(struct thread *t, uint64_t points);
 /* Writes a stack given by its program counters. */
 void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint32_t depth);
-/* Appends a record (r.process, r.image, r.epoch are filled in here) followed by `tail`. */
-void runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes);
+/* Appends a record (r.process, r.image, r.epoch are filled in here) followed by `tail`; false:
+ * there was no room. */
+bool runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes);
 
 /* Where the calling thread's alternate signal stack lies; size 0: it has none. */
 void runtime_note_altstack(struct thread *t, const void *base, size_t size);

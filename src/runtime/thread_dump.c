@@ -11,6 +11,7 @@
 #include "runtime/thread_dump.h"
 
 #include "base/sigsafe.h"
+#include "runtime/labels.h"
 #include "runtime/thread_ask.h"
 
 #include <errno.h>
@@ -251,6 +252,7 @@ static void take(struct work *w, struct thread_dump *t)
     size_t n = read_file(t->tid, "comm", t->name, sizeof t->name);
     if (n && t->name[n - 1] == '\n')
         t->name[n - 1] = 0;
+    t->labels = labels_of(t->tid);
     for (int i = 0; i < TRIES; i++) {
         if (take_blocked(w, t))
             return;

@@ -13,6 +13,7 @@ struct thread_dump {
     bool running;        /* on a processor, or ready for one */
     const char *waiting; /* the system call it is blocked in, or another word */
     uint32_t flags;      /* enum shm_sample_flags; with TRUNCATED there may be no frame at all */
+    uint32_t labels;     /* the number of its set: labels.h */
     uint32_t depth, epoch;
     uint64_t *pcs; /* leaf first, in the arena */
 };

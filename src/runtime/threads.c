@@ -9,6 +9,7 @@
 #include "base/sigsafe.h"
 #include "runtime/heap.h"
 #include "runtime/interpose.h"
+#include "runtime/labels.h"
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include <sys/mman.h>
 #include <threads.h>
 
-enum { SMALL_STACK = 64 << 10, ALTSTACK = 48 << 10, GUARD = 4096 };
+enum { SMALL_STACK = 64 << 10, ALTSTACK = 48 << 10, GUARD = 4096, PLAIN_HANDOVERS = 1024 };
 
 static pthread_key_t key;
 static bool key_made;
@@ -35,11 +36,6 @@ void threads_lock(void)
 void threads_unlock(void)
 {
     pthread_mutex_unlock(&lock);
-}
-
-void threads_forget(void)
-{
-    pthread_mutex_init(&lock, NULL);
 }
 
 static void free_altstack(void)
@@ -87,7 +83,9 @@ const stack_t *threads_altstack(void)
 
 /* What the new thread takes over from its creator, which waits for nothing: freed by the thread. */
 struct handover {
-    struct thread *t;
+    _Atomic uint32_t *used; /* of a plain one, or NULL */
+    struct thread *t;       /* NULL: it is not sampled */
+    uint32_t labels;
     union {
         void *(*posix)(void *);
         int (*c11)(void *);
@@ -97,10 +95,42 @@ struct handover {
     bool blocked; /* the creator believes to have blocked our signal */
 };
 
-/* Handovers live in the thread entry's own slot of a static table: no allocation. */
+/* Handovers live in the thread entry's own slot of a static table: no allocation. Those of threads
+ * that are not sampled, but inherit labels, are taken from a few that begin soon. */
 static struct handover handovers[RUNTIME_THREADS];
+static struct handover plain[PLAIN_HANDOVERS];
+static _Atomic uint32_t plain_used[PLAIN_HANDOVERS];
 
-static struct handover *hand_over(void *arg)
+static struct handover *hand_over_labels(void *arg)
+{
+    uint32_t labels = labels_here();
+    for (uint32_t i = 0; labels && i < PLAIN_HANDOVERS; i++)
+        if (!atomic_load_explicit(&plain_used[i], memory_order_relaxed) &&
+            !atomic_exchange_explicit(&plain_used[i], 1, memory_order_acquire)) {
+            plain[i] = (struct handover){.used = &plain_used[i], .labels = labels, .arg = arg};
+            return &plain[i];
+        }
+    return NULL;
+}
+
+void threads_forget(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    for (uint32_t i = 0; i < PLAIN_HANDOVERS; i++)
+        if (atomic_load_explicit(&plain_used[i], memory_order_relaxed)) /* touch no other */
+            atomic_store_explicit(&plain_used[i], 0, memory_order_relaxed);
+}
+
+static void give_back(struct handover *h)
+{
+    if (h->t)
+        runtime_thread_release(h->t);
+    else
+        atomic_store_explicit(h->used, 0, memory_order_release);
+}
+
+/* NULL: its thread is not sampled, or cannot be. */
+static struct handover *hand_over_sampled(void *arg)
 {
     if (!key_made || !(rt.kinds & SHM_KIND_CPU) ||
         atomic_load_explicit(&rt.sink, memory_order_acquire) == SINK_OFF ||
@@ -110,8 +140,15 @@ static struct handover *hand_over(void *arg)
     if (!t)
         return NULL;
     struct handover *h = &handovers[t - rt.threads];
-    *h = (struct handover){.t = t, .arg = arg, .blocked = signals_believed_blocked()};
+    *h = (struct handover){
+        .t = t, .labels = labels_here(), .arg = arg, .blocked = signals_believed_blocked()};
     return h;
+}
+
+static struct handover *hand_over(void *arg)
+{
+    struct handover *h = hand_over_sampled(arg);
+    return h ? h : hand_over_labels(arg);
 }
 
 /* Under the lock. Profiling may have stopped since the handover, or stopped and started again; then
@@ -137,6 +174,11 @@ static void arm_self(struct handover *h)
 static struct handover begin_thread(struct handover *h)
 {
     struct handover mine = *h;
+    labels_begin_thread(mine.labels);
+    if (!mine.t) {
+        give_back(h);
+        return mine;
+    }
     if (mine.small_stack)
         give_altstack();
     signals_begin_thread(mine.blocked);
@@ -164,18 +206,21 @@ static int run_c11(void *p)
 static int run_raw(void *p)
 {
     struct handover h = *(struct handover *)p;
+    struct label_slot *labels = labels_begin_raw(runtime_tid(), h.labels);
     bool armed = atomic_load(&rt.sink) != SINK_OFF && runtime_arm(h.t, runtime_tid(), 0);
     if (!armed)
         runtime_thread_release(h.t);
     int r = h.start.c11(h.arg);
     if (armed)
         runtime_raw_thread_end(h.t);
+    if (labels)
+        label_slots_give_back(labels);
     return r;
 }
 
 struct thread *threads_adopt(int (**fn)(void *), void **arg, void *stack)
 {
-    struct handover *h = hand_over(*arg);
+    struct handover *h = hand_over_sampled(*arg);
     if (!h)
         return NULL;
     h->start.c11 = *fn;
@@ -226,10 +271,10 @@ INTERPOSE int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
     size_t size = 0;
     h->small_stack = attr && pthread_attr_getstacksize(attr, &size) == 0 && size < SMALL_STACK;
     h->start.posix = start;
-    struct thread *t = h->t;
+    struct handover mine = *h; /* which the thread may have given back already */
     int r = real(thread, attr, run_posix, h);
     if (r != 0)
-        runtime_thread_release(t);
+        give_back(&mine);
     return count_creation(r, __builtin_return_address(0));
 }
 
@@ -240,9 +285,9 @@ INTERPOSE int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
     if (!h)
         return count_creation(real(thread, start, arg), __builtin_return_address(0));
     h->start.c11 = start;
-    struct thread *t = h->t;
+    struct handover mine = *h;
     int r = real(thread, run_c11, h);
     if (r != thrd_success)
-        runtime_thread_release(t);
+        give_back(&mine);
     return count_creation(r, __builtin_return_address(0));
 }

@@ -402,7 +402,7 @@ static void damaged_heads_are_counted(void **state)
         s.r.size = sizes[i];
         expect_malformed(&s, sizeof s);
     }
-    const uint16_t types[] = {0, SHM_IMAGE + 1, UINT16_MAX};
+    const uint16_t types[] = {0, SHM_RECORD_TYPES, UINT16_MAX};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         s = good;
         s.r.type = types[i];
