@@ -6,6 +6,7 @@
 #include "pprof/fetch.h"
 #include "pprof/perf_data.h"
 #include "pprof/pprof_internal.h"
+#include "pprof/read_ahead.h"
 #include "pprof/symbolz.h"
 
 #include "analyze/refine.h"
@@ -30,14 +31,15 @@ static void cut_to_pprof(struct err *e)
         at[-1] = 0;
 }
 
-static int read_one(struct profile *p, const struct source *s, const char *name, struct err *e)
+static int read_one(struct profile *p, const struct source *s, struct read_ahead *ahead,
+                    const char *name, struct err *e)
 {
     struct stat st;
     if ((s->exact || strcmp(name, "-")) && stat(name, &st))
         return err_set(e, -errno, "%s: stat %s: %s", name, name, gotext_errno(errno));
     if (strcmp(name, "-") && perf_data_is(name))
         return perf_data_read(p, s, name, e);
-    int rc = profile_read_file(p, name, e);
+    int rc = read_ahead_get(ahead, p, name, e);
     if (rc && s->exact)
         cut_to_pprof(e);
     return rc;
@@ -133,12 +135,19 @@ static int merge(struct profile **profiles, uint32_t count, struct err *e)
     return rc;
 }
 
+/* A file of the chunk that is read. */
+struct member {
+    struct fetch fetch;
+    struct read_ahead ahead;
+    struct profile *p; /* begun to be read, and not handed on */
+};
+
 struct group {
     const struct source *source;
     char **files;
     int count;
-    struct fetch *fetches; /* of the chunk that is read */
-    int read_count;        /* of those that could be read */
+    struct member *members; /* of the chunk that is read */
+    int read_count;         /* of those that could be read */
     bool any_remote;
     struct symbolz *origins;
 };
@@ -151,28 +160,42 @@ static int chunk_size(const struct group *g, int first)
 /* Begins to fetch those files of the chunk at `first` that are on servers. */
 static void begin_chunk(struct group *g, int first)
 {
-    g->fetches = calloc((size_t)chunk_size(g, first) + 1, sizeof *g->fetches);
-    if (!g->fetches) {
+    g->members = calloc((size_t)chunk_size(g, first) + 1, sizeof *g->members);
+    if (!g->members) {
         ui_error("out of memory fetching profiles");
         exit(2);
     }
     for (int i = 0; i < chunk_size(g, first); i++)
-        fetch_begin(&g->fetches[i], g->source, g->files[first + i]);
+        fetch_begin(&g->members[i].fetch, g->source, g->files[first + i]);
+}
+
+/* Begins to read a file; when its turn comes, it is there. */
+static void begin_member(struct group *g, int first, int i)
+{
+    struct member *m = &g->members[i];
+    const char *name = g->files[first + i];
+    if (m->p || m->fetch.url || (!g->source->exact && !strcmp(name, "-")))
+        return;
+    m->p = new_profile();
+    read_ahead_begin(&m->ahead, m->p, name);
 }
 
 /* One file of the chunk; NULL, after a message, if it cannot be read. */
 static struct profile *read_member(struct group *g, int first, int i)
 {
-    struct fetch *f = &g->fetches[i];
+    struct member *m = &g->members[i];
+    struct fetch *f = &m->fetch;
     const char *name = g->files[first + i];
-    struct profile *p = new_profile();
+    struct profile *p = m->p ? m->p : new_profile();
     struct err e = {0};
-    int rc = f->url ? read_fetched(p, g->source, f, name, &e) : read_one(p, g->source, name, &e);
+    int rc = f->url ? read_fetched(p, g->source, f, name, &e)
+                    : read_one(p, g->source, &m->ahead, name, &e);
+    read_ahead_end(&m->ahead);
+    m->p = NULL;
     rc = check_format(p, rc, g->source, name, &e);
     if (rc) {
         ui_error(e.msg);
-        free(p);
-        p = NULL;
+        drop_profile(&p);
     } else {
         binaries_locate(p, g->source);
         if (f->url)
@@ -184,31 +207,144 @@ static struct profile *read_member(struct group *g, int first, int i)
     return p;
 }
 
+/* ---- the sum of a chunk ---- */
+
+/* Profiles that agree are added up as they come, so that few are in memory at a time. Where one
+ * does not agree with those before it, what to make of any of them depends on all: they are kept,
+ * and read once more if they are gone. */
+struct pile {
+    struct profile *kept[CHUNK + 1];
+    uint32_t count;
+    struct profile_sum *sum; /* of the first `count`; or NULL, and they are in `kept` */
+    struct profile *total;   /* where it goes */
+    const char *names[CHUNK + 1];
+    bool keep_all;
+};
+
+static void drop_sum(struct pile *pile)
+{
+    profile_sum_drop(&pile->sum);
+    drop_profile(&pile->total);
+}
+
+static void drop_kept(struct pile *pile)
+{
+    for (uint32_t i = 0; i < pile->count; i++)
+        drop_profile(&pile->kept[i]);
+}
+
+/* Where there were no names, profiles are still there. */
+static int read_again(struct pile *pile, const struct source *s, struct err *e)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < pile->count && !rc; i++) {
+        if (pile->kept[i])
+            continue;
+        pile->kept[i] = new_profile();
+        rc = profile_read_file(pile->kept[i], pile->names[i], e);
+        if (!rc)
+            binaries_locate(pile->kept[i], s);
+    }
+    return rc;
+}
+
+/* The sum of the two in `kept`. -EAGAIN: they do not agree. */
+static int begin_sum(struct pile *pile, struct err *e)
+{
+    pile->total = new_profile();
+    int rc = profile_sum_start(&pile->sum, pile->total, pile->kept[0], e);
+    if (!rc)
+        rc = profile_sum_add(pile->sum, pile->kept[1], e);
+    if (rc)
+        drop_sum(pile);
+    for (uint32_t i = 0; i < 2 && !rc; i++)
+        if (pile->names[i])
+            drop_profile(&pile->kept[i]);
+    return rc;
+}
+
+/* `name` is the file that `p` can be read from again, or NULL. */
+static int add_to_pile(struct pile *pile, struct profile *p, const char *name,
+                       const struct source *s, struct err *e)
+{
+    int rc = pile->sum ? profile_sum_add(pile->sum, p, e) : 0;
+    pile->names[pile->count] = name;
+    pile->kept[pile->count] = p;
+    if (pile->sum && rc == -EAGAIN) {
+        drop_sum(pile);
+        pile->keep_all = true;
+        pile->count++;
+        return read_again(pile, s, e);
+    }
+    if (pile->sum && name)
+        drop_profile(&pile->kept[pile->count]);
+    pile->count++;
+    if (!rc && !pile->sum && !pile->keep_all && pile->count == 2) {
+        rc = begin_sum(pile, e);
+        pile->keep_all = rc == -EAGAIN;
+        rc = pile->keep_all ? 0 : rc;
+    }
+    return rc;
+}
+
+/* Leaves the sum as the only one of the pile. */
+static int finish_pile(struct pile *pile, struct err *e)
+{
+    int rc = 0;
+    if (!pile->sum) {
+        rc = merge(pile->kept, pile->count, e);
+    } else {
+        rc = profile_sum_finish(&pile->sum, e);
+        drop_kept(pile);
+        pile->kept[0] = pile->total;
+        pile->total = NULL;
+    }
+    pile->names[0] = NULL;
+    pile->count = pile->count > 0;
+    return rc;
+}
+
+/* Only what stays as it is can be read twice. */
+static const char *name_to_read_again(const struct group *g, int first, int i)
+{
+    struct stat st;
+    const char *name = g->files[first + i];
+    bool is_file = !g->members[i].fetch.url && strcmp(name, "-") && !stat(name, &st) &&
+                   S_ISREG(st.st_mode) && !perf_data_is(name);
+    return is_file ? name : NULL;
+}
+
 /* Reads and merges files; those that cannot be read are told of and left out. The first chunk was
  * begun by the caller. */
 static int read_all(struct profile **out, struct group *g, struct err *e)
 {
-    struct profile *chunk[CHUNK + 1] = {NULL};
-    uint32_t held = 0;
+    struct pile pile = {.count = 0};
     int rc = 0;
     for (int first = 0; first < g->count && !rc; first += CHUNK) {
         int size = chunk_size(g, first);
         if (first)
             begin_chunk(g, first);
         for (int i = 0; i < size; i++) {
+            for (int next = i; next <= i + READ_AHEAD_FILES && next < size && size > 1; next++)
+                begin_member(g, first, next);
             struct profile *p = read_member(g, first, i);
-            if (p)
-                chunk[held++] = p;
+            if (p && !rc)
+                rc = add_to_pile(&pile, p, name_to_read_again(g, first, i), g->source, e);
+            else
+                drop_profile(&p);
         }
-        free(g->fetches);
+        free(g->members);
         /* The first of a chunk is what earlier ones were merged into. */
-        if (held)
-            rc = merge(chunk, held, e);
-        held = held > 0;
+        if (!rc)
+            rc = finish_pile(&pile, e);
     }
-    if (!rc && held && !chunk[0]->sample_type_count)
+    if (rc) {
+        drop_sum(&pile);
+        drop_kept(&pile);
+    }
+    if (!rc && pile.count && !pile.kept[0]->sample_type_count)
         rc = err_set(e, -EINVAL, "profiles have empty common sample type list");
-    *out = chunk[0];
+    *out = pile.kept[0];
     return rc;
 }
 
@@ -232,10 +368,12 @@ static int read_both(struct reading *r, struct profile **p, struct profile **bas
     struct err base_error = {0};
     begin_chunk(&sources, 0);
     begin_chunk(&bases, 0);
+    if (bases.count)
+        begin_member(&bases, 0, 0);
     int rc = read_all(p, &sources, e);
     int base_rc = read_all(base, &bases, &base_error);
     if (!bases.count)
-        free(bases.fetches);
+        free(bases.members);
     r->any_remote = sources.any_remote || bases.any_remote;
     if (rc)
         return err_prefix(e, "problem fetching source profiles");

@@ -8,6 +8,7 @@
 #include "profile/merge_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* An array of the result that grows: in an arena of its own, so that what it outgrew is freed. */
 struct column {
@@ -31,6 +32,14 @@ struct merger {
     uint32_t *to_string, *to_mapping, *to_function, *to_location;
     struct profile_label *sorted;
     uint64_t sorted_cap;
+
+    struct map comments; /* of the result */
+    uint32_t comment_room;
+
+    /* What the source is likely to have next: what follows in the result on what it had last.
+     * Profiles of one program are written in the same order, and to look there first costs little.
+     */
+    uint32_t next_string, next_function, next_location, next_sample;
 };
 
 /* ---- columns ---- */
@@ -88,8 +97,15 @@ static uint32_t map_string(struct merger *m, uint32_t s)
 {
     if (s == 0)
         return 0;
-    if (m->to_string[s] == PROFILE_NONE)
-        m->to_string[s] = merge_string(m->out, m->view->src->strings[s]);
+    if (m->to_string[s] == PROFILE_NONE) {
+        struct profile_str text = m->view->src->strings[s];
+        uint32_t next = m->next_string;
+        if (text.len == 0 || next >= m->out->string_count ||
+            !profile_str_equal(m->out->strings[next], text))
+            next = merge_string(m->out, text);
+        m->to_string[s] = next;
+        m->next_string = next + 1;
+    }
     return m->to_string[s];
 }
 
@@ -135,6 +151,12 @@ static uint32_t map_mapping(struct merger *m, uint32_t i)
     return m->to_mapping[i] = out->mapping_count++;
 }
 
+static bool functions_equal(const struct profile_function *a, const struct profile_function *b)
+{
+    return a->name == b->name && a->system_name == b->system_name && a->file == b->file &&
+           a->start_line == b->start_line;
+}
+
 static uint32_t map_function(struct merger *m, uint32_t i)
 {
     struct profile *out = m->out;
@@ -147,16 +169,18 @@ static uint32_t map_function(struct merger *m, uint32_t i)
     f.system_name = map_string(m, f.system_name);
     f.file = map_string(m, f.file);
     f.id = (uint64_t)out->function_count + 1;
+    uint32_t k = m->next_function++;
+    if (k < out->function_count && functions_equal(&out->functions[k], &f))
+        return m->to_function[i] = k;
     uint64_t hash = hash_mix(hash_mix(0, (uint64_t)f.name << 32 | f.system_name), f.file);
     hash = hash_mix(hash, (uint64_t)f.start_line);
     struct map_probe at = map_find(&m->functions, hash);
-    uint32_t k;
-    while ((k = map_next(&m->functions, &at)) != MAP_NONE) {
-        const struct profile_function *g = &out->functions[k];
-        if (g->name == f.name && g->system_name == f.system_name && g->file == f.file &&
-            g->start_line == f.start_line)
-            return m->to_function[i] = k;
-    }
+    while ((k = map_next(&m->functions, &at)) != MAP_NONE &&
+           !functions_equal(&out->functions[k], &f))
+        continue;
+    m->next_function = (k == MAP_NONE ? out->function_count : k) + 1;
+    if (k != MAP_NONE)
+        return m->to_function[i] = k;
     out->functions =
         column_room(&m->col_functions, out->function_count, (uint64_t)out->function_count + 1);
     out->functions[out->function_count] = f;
@@ -211,22 +235,30 @@ static struct profile_location translate_location(struct merger *m, uint32_t i)
     return l;
 }
 
+/* Whether location k of the result is `l`, whose lines lie in the result as well. */
+static bool is_location(const struct profile *out, uint32_t k, const struct profile_location *l)
+{
+    const struct profile_location *o = &out->locations[k];
+    return relative(out, o) == relative(out, l) && o->mapping == l->mapping &&
+           o->is_folded == l->is_folded && o->line_count == l->line_count &&
+           lines_equal(out->lines + o->line_first, out->lines + l->line_first, l->line_count);
+}
+
 static uint32_t map_new_location(struct merger *m, uint32_t i)
 {
     struct profile *out = m->out;
     struct profile_location l = translate_location(m, i);
-    const struct profile_line *lines = out->lines + l.line_first;
+    uint32_t k = m->next_location++;
+    if (k < out->location_count && is_location(out, k, &l))
+        return m->to_location[i] = k;
     uint64_t hash = hash_mix(hash_mix(l.is_folded, relative(out, &l)), l.mapping);
-    hash = lines_hash(hash, lines, l.line_count);
+    hash = lines_hash(hash, out->lines + l.line_first, l.line_count);
     struct map_probe at = map_find(&m->locations, hash);
-    uint32_t k;
-    while ((k = map_next(&m->locations, &at)) != MAP_NONE) {
-        const struct profile_location *o = &out->locations[k];
-        if (relative(out, o) == relative(out, &l) && o->mapping == l.mapping &&
-            o->is_folded == l.is_folded && o->line_count == l.line_count &&
-            lines_equal(out->lines + o->line_first, lines, l.line_count))
-            return m->to_location[i] = k;
-    }
+    while ((k = map_next(&m->locations, &at)) != MAP_NONE && !is_location(out, k, &l))
+        continue;
+    m->next_location = (k == MAP_NONE ? out->location_count : k) + 1;
+    if (k != MAP_NONE)
+        return m->to_location[i] = k;
     out->locations =
         column_room(&m->col_locations, out->location_count, (uint64_t)out->location_count + 1);
     out->locations[out->location_count] = l;
@@ -311,25 +343,19 @@ static bool labels_equal(const struct profile_label *a, const struct profile_lab
     return true;
 }
 
-/* The sample that equals the one just appended behind the last, or MAP_NONE. */
-static uint32_t find_sample(const struct merger *m, uint64_t hash, uint64_t refs, uint64_t labels)
+/* Whether sample i equals the one just appended behind the last. */
+static bool is_sample(const struct profile *out, uint32_t i, uint64_t refs, uint64_t labels)
 {
-    const struct profile *out = m->out;
-    struct map_probe at = map_find(&m->samples, hash);
-    uint32_t i;
-    while ((i = map_next(&m->samples, &at)) != MAP_NONE) {
-        uint64_t first = profile_loc_first(out, i), label_first = profile_label_first(out, i);
-        if (out->sample_loc_end[i] - first == refs &&
-            out->sample_label_end[i] - label_first == labels &&
-            memcmp(out->loc_refs + first, out->loc_refs + out->loc_ref_count,
-                   refs * sizeof *out->loc_refs) == 0 &&
-            labels_equal(out->labels + label_first, out->labels + out->label_count, labels))
-            return i;
-    }
-    return MAP_NONE;
+    uint64_t first = profile_loc_first(out, i), label_first = profile_label_first(out, i);
+    return out->sample_loc_end[i] - first == refs &&
+           out->sample_label_end[i] - label_first == labels &&
+           memcmp(out->loc_refs + first, out->loc_refs + out->loc_ref_count,
+                  refs * sizeof *out->loc_refs) == 0 &&
+           labels_equal(out->labels + label_first, out->labels + out->label_count, labels);
 }
 
-static int keep_sample(struct merger *m, uint64_t hash, uint64_t refs, uint64_t labels)
+static int keep_sample(struct merger *m, uint64_t hash, uint64_t refs, uint64_t labels,
+                       const int64_t *values)
 {
     struct profile *out = m->out;
     uint64_t n = out->sample_count, types = out->sample_type_count;
@@ -341,6 +367,7 @@ static int keep_sample(struct merger *m, uint64_t hash, uint64_t refs, uint64_t 
     out->sample_label_end = column_room(&m->col_label_end, n, n + 1);
     out->sample_loc_end[n] = out->loc_ref_count += refs;
     out->sample_label_end[n] = out->label_count += labels;
+    memcpy(out->values + n * types, values, types * sizeof *values);
     map_put(&m->samples, hash, out->sample_count++);
     return 0;
 }
@@ -361,14 +388,16 @@ static int add_sample(struct merger *m, uint32_t i)
     if (!merge_values(m->view, i, values) || all_zero(values, types))
         return 0;
     uint64_t refs = append_stack(m, i), labels = append_labels(m, i);
-    uint64_t hash = sample_hash(out, refs, labels);
-    uint32_t same = find_sample(m, hash, refs, labels);
-    if (same == MAP_NONE) {
-        int rc = keep_sample(m, hash, refs, labels);
-        if (rc == 0)
-            memcpy(out->values + (uint64_t)(out->sample_count - 1) * types, values,
-                   types * sizeof *values);
-        return rc;
+    uint32_t same = m->next_sample++;
+    if (same >= out->sample_count || !is_sample(out, same, refs, labels)) {
+        uint64_t hash = sample_hash(out, refs, labels);
+        struct map_probe at = map_find(&m->samples, hash);
+        while ((same = map_next(&m->samples, &at)) != MAP_NONE &&
+               !is_sample(out, same, refs, labels))
+            continue;
+        m->next_sample = (same == MAP_NONE ? out->sample_count : same) + 1;
+        if (same == MAP_NONE)
+            return keep_sample(m, hash, refs, labels, values);
     }
     int64_t *sum = out->values + (uint64_t)same * types;
     for (uint32_t t = 0; t < types; t++)
@@ -389,6 +418,8 @@ static int add_source(struct merger *m, const struct merge_view *view)
     const struct profile *src = view->src;
     int rc = 0;
     m->view = view;
+    m->next_string = m->next_function = m->next_location = m->next_sample = 0;
+    merge_header_add(m->out, view, &m->comments, &m->comment_room);
     arena_init(&m->source_scratch);
     m->sorted_cap = 0;
     m->to_string = nothing_yet(m, src->string_count);
@@ -434,6 +465,16 @@ static void start_merger(struct merger *m, struct profile *out, const struct pro
     map_init(&m->functions, &m->scratch, first->function_count);
     map_init(&m->locations, &m->scratch, first->location_count);
     map_init(&m->samples, &m->scratch, first->sample_count);
+    map_init(&m->comments, &m->scratch, 0);
+}
+
+/* `out` gets the sum, or nothing after an error. */
+static void end_merger(struct merger *m, int rc)
+{
+    columns_each(m, rc == 0 ? adopt_column : free_column);
+    arena_free(&m->scratch);
+    if (rc != 0)
+        profile_free(m->out);
 }
 
 /* pprof's Merge of profiles that agree. */
@@ -442,7 +483,7 @@ static int merge_views(struct profile *out, const struct merge_view *views, uint
 {
     struct merger m;
     profile_init(out);
-    int rc = merge_headers(out, views, count, e);
+    int rc = merge_header_start(out, views, count, e);
     if (rc != 0) {
         profile_free(out);
         return rc;
@@ -450,10 +491,7 @@ static int merge_views(struct profile *out, const struct merge_view *views, uint
     start_merger(&m, out, views[0].src, e);
     for (uint32_t k = 0; rc == 0 && k < count; k++)
         rc = add_source(&m, &views[k]);
-    columns_each(&m, rc == 0 ? adopt_column : free_column);
-    arena_free(&m.scratch);
-    if (rc != 0)
-        profile_free(out);
+    end_merger(&m, rc);
     return rc;
 }
 
@@ -492,4 +530,70 @@ int profile_merge(struct profile *out, struct profile *const *in, uint32_t count
     }
     arena_free(&scratch);
     return rc;
+}
+
+/* ---- sources that come one by one ---- */
+
+struct profile_sum {
+    struct merger merger;
+};
+
+/* Adds what is known to be alike. */
+static int sum_one(struct profile_sum *s, const struct profile *p, struct err *e)
+{
+    struct arena scratch;
+    struct merge_view view = {0};
+    arena_init(&scratch);
+    merge_alike_view(&view, p, &scratch);
+    s->merger.e = e;
+    int rc = add_source(&s->merger, &view);
+    arena_free(&scratch);
+    return rc;
+}
+
+int profile_sum_start(struct profile_sum **sum, struct profile *out, const struct profile *first,
+                      struct err *e)
+{
+    struct arena scratch;
+    struct merge_view view = {0};
+    struct profile_sum *s = merge_is_alike(first, first) ? malloc(sizeof *s) : NULL;
+    profile_init(out);
+    *sum = s;
+    if (!s)
+        return -EAGAIN;
+    arena_init(&scratch);
+    merge_alike_view(&view, first, &scratch);
+    merge_header_start(out, &view, 1, e);
+    start_merger(&s->merger, out, first, e);
+    arena_free(&scratch);
+    int rc = sum_one(s, first, e);
+    if (rc != 0)
+        profile_sum_drop(sum);
+    return rc;
+}
+
+int profile_sum_add(struct profile_sum *s, const struct profile *p, struct err *e)
+{
+    return merge_is_alike(s->merger.out, p) ? sum_one(s, p, e) : -EAGAIN;
+}
+
+int profile_sum_finish(struct profile_sum **sum, struct err *e)
+{
+    struct profile *out = (*sum)->merger.out;
+    struct arena scratch;
+    end_merger(&(*sum)->merger, 0);
+    free(*sum);
+    *sum = NULL;
+    arena_init(&scratch);
+    int rc = drop_cancelled(out, &scratch, e);
+    arena_free(&scratch);
+    return rc;
+}
+
+void profile_sum_drop(struct profile_sum **sum)
+{
+    if (*sum)
+        end_merger(&(*sum)->merger, -ECANCELED);
+    free(*sum);
+    *sum = NULL;
 }

@@ -222,30 +222,24 @@ static int check_period_types(const struct merge_view *views, uint32_t count, st
     return 0;
 }
 
-static void add_comments(struct profile *out, const struct profile *p, bool *seen, uint32_t room)
+static void add_comments(struct profile *out, const struct profile *p, struct map *seen,
+                         uint32_t *room)
 {
     for (uint32_t i = 0; i < p->comment_count; i++) {
-        uint32_t s = merge_string(out, p->strings[p->comments[i]]);
-        if (s < room && !seen[s]) {
-            seen[s] = true;
-            out->comments[out->comment_count++] = s;
+        uint32_t s = merge_string(out, p->strings[p->comments[i]]), same;
+        struct map_probe at = map_find(seen, hash_mix(0, s));
+        while ((same = map_next(seen, &at)) != MAP_NONE && same != s)
+            continue;
+        if (same != MAP_NONE)
+            continue;
+        if (out->comment_count == *room) {
+            size_t size = *room * sizeof *out->comments;
+            out->comments = arena_grow(&out->arena, out->comments, size, 2 * size + 64);
+            *room = (uint32_t)((2 * size + 64) / sizeof *out->comments);
         }
+        map_put(seen, hash_mix(0, s), s);
+        out->comments[out->comment_count++] = s;
     }
-}
-
-static void merge_comments(struct profile *out, const struct merge_view *views, uint32_t count)
-{
-    uint64_t total = 0;
-    for (uint32_t k = 0; k < count; k++)
-        total += views[k].src->comment_count;
-    uint32_t room = out->string_count + (uint32_t)total; /* string numbers stay below this */
-    struct arena scratch;
-    arena_init(&scratch);
-    out->comments = arena_array(&out->arena, total, sizeof *out->comments);
-    bool *seen = arena_zarray(&scratch, room, sizeof *seen);
-    for (uint32_t k = 0; k < count; k++)
-        add_comments(out, views[k].src, seen, room);
-    arena_free(&scratch);
 }
 
 static void merge_sample_types(struct profile *out, const struct merge_view *v)
@@ -257,31 +251,62 @@ static void merge_sample_types(struct profile *out, const struct merge_view *v)
             merge_string(out, type_name(v->src, v->type_index[i])), merge_string(out, v->unit[i])};
 }
 
-int merge_headers(struct profile *out, const struct merge_view *views, uint32_t count,
-                  struct err *e)
+int merge_header_start(struct profile *out, const struct merge_view *views, uint32_t count,
+                       struct err *e)
 {
     const struct profile *first = views[0].src;
     int rc = check_period_types(views, count, e);
     if (rc != 0)
         return rc;
-    for (uint32_t k = 0; k < count; k++) {
-        const struct profile *p = views[k].src;
-        if (out->time_nanos == 0 || p->time_nanos < out->time_nanos)
-            out->time_nanos = p->time_nanos;
-        out->duration_nanos =
-            (int64_t)((uint64_t)out->duration_nanos + (uint64_t)p->duration_nanos);
-        if (out->period == 0 || out->period < views[k].period)
-            out->period = views[k].period;
-        if (out->default_sample_type == 0)
-            out->default_sample_type = merge_string(out, views[k].default_sample_type);
-        if (out->doc_url == 0)
-            out->doc_url = merge_string(out, p->strings[p->doc_url]);
-    }
     out->drop_frames = merge_string(out, first->strings[first->drop_frames]);
     out->keep_frames = merge_string(out, first->strings[first->keep_frames]);
     out->period_type.type = merge_string(out, first->strings[first->period_type.type]);
     out->period_type.unit = merge_string(out, views[0].period_unit);
     merge_sample_types(out, &views[0]);
-    merge_comments(out, views, count);
     return 0;
+}
+
+void merge_header_add(struct profile *out, const struct merge_view *view, struct map *seen,
+                      uint32_t *room)
+{
+    const struct profile *p = view->src;
+    if (out->time_nanos == 0 || p->time_nanos < out->time_nanos)
+        out->time_nanos = p->time_nanos;
+    out->duration_nanos = (int64_t)((uint64_t)out->duration_nanos + (uint64_t)p->duration_nanos);
+    if (out->period == 0 || out->period < view->period)
+        out->period = view->period;
+    if (out->default_sample_type == 0)
+        out->default_sample_type = merge_string(out, view->default_sample_type);
+    if (out->doc_url == 0)
+        out->doc_url = merge_string(out, p->strings[p->doc_url]);
+    add_comments(out, p, seen, room);
+}
+
+/* ---- sources that come one by one ---- */
+
+static bool same_string(const struct profile *a, uint32_t i, const struct profile *b, uint32_t k)
+{
+    return profile_str_equal(a->strings[i], b->strings[k]);
+}
+
+bool merge_is_alike(const struct profile *sum, const struct profile *p)
+{
+    uint32_t n = sum->sample_type_count;
+    if (p->sample_type_count != n || n == 0 || n > LIMIT_PROFILE_SAMPLE_TYPES ||
+        !same_string(sum, sum->period_type.type, p, p->period_type.type) ||
+        !same_string(sum, sum->period_type.unit, p, p->period_type.unit))
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (!same_string(sum, sum->sample_types[i].type, p, p->sample_types[i].type) ||
+            !same_string(sum, sum->sample_types[i].unit, p, p->sample_types[i].unit) ||
+            find_type(p, type_name(p, i)) != i)
+            return false;
+    return true;
+}
+
+void merge_alike_view(struct merge_view *v, const struct profile *src, struct arena *scratch)
+{
+    merge_plain_view(v, src, scratch);
+    struct unit unit = unit_find(v->period_unit);
+    v->period = to_int64(unit_convert(v->period, unit, unit));
 }

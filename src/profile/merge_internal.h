@@ -29,9 +29,22 @@ int merge_make_views(struct merge_view *views, struct profile *const *in, uint32
 /* The view of a source as it is. */
 void merge_plain_view(struct merge_view *view, const struct profile *src, struct arena *scratch);
 
-/* Writes the header of the result; `out` is empty. Sources that cannot be added up are an error. */
-int merge_headers(struct profile *out, const struct merge_view *views, uint32_t count,
-                  struct err *e);
+/* Writes what of the result's header is the first one's; `out` is empty. Sources that cannot be
+ * added up are an error. */
+int merge_header_start(struct profile *out, const struct merge_view *views, uint32_t count,
+                       struct err *e);
+
+/* Adds the header of one source. `seen` has the comments of `out`, `room` is that of their array.
+ */
+void merge_header_add(struct profile *out, const struct merge_view *view, struct map *seen,
+                      uint32_t *room);
+
+/* Whether a profile has the sum's sample types, in its order and units, each once, and its period
+ * type: then its view does not depend on what other sources there are. */
+bool merge_is_alike(const struct profile *sum, const struct profile *p);
+
+/* The view of a source like others: what merge_make_views makes of it among them. */
+void merge_alike_view(struct merge_view *view, const struct profile *src, struct arena *scratch);
 
 /* The values of sample i of a view. false: pprof drops the sample when it scales it. */
 bool merge_values(const struct merge_view *view, uint32_t i, int64_t *out);

@@ -114,7 +114,7 @@ struct profile {
     struct profile_label *labels;
     uint64_t label_count;
 
-    bool is_foreign; /* read from a format that google/pprof does not read */
+    bool is_foreign;                 /* read from a format that google/pprof does not read */
     struct profile_interns *interns; /* private to profile_intern */
 };
 
@@ -178,6 +178,20 @@ int profile_check(const struct profile *p, struct err *e);
  * 128 sources in groups of 128, then each group's sum to the sum so far; a caller with so many does
  * the same and holds 128 in memory.) */
 int profile_merge(struct profile *out, struct profile *const *in, uint32_t count, struct err *e);
+
+/* The same sum made of sources one by one, so that each can be freed when it is added. That is
+ * possible for profiles with the same sample types in one order and unit, and the same period type:
+ * -EAGAIN says that `first`, or `p`, is none of those, or that memory is out, and that
+ * profile_merge has to be asked, with all of them. `out` need not be initialised, and is the sum
+ * when it is finished; until then it stays where it is and is not looked at. After another error it
+ * is empty, and the sum can only be dropped; *sum is NULL after start has failed, finish and drop.
+ */
+struct profile_sum;
+int profile_sum_start(struct profile_sum **sum, struct profile *out, const struct profile *first,
+                      struct err *e);
+int profile_sum_add(struct profile_sum *sum, const struct profile *p, struct err *e);
+int profile_sum_finish(struct profile_sum **sum, struct err *e);
+void profile_sum_drop(struct profile_sum **sum);
 
 /* An independent copy in the uninitialised `out`; ids and numbers of strings stay. */
 void profile_copy(struct profile *out, const struct profile *p);

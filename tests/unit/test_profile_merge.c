@@ -4,6 +4,7 @@
  * real pprof is tests/golden/pprof_oracle.sh. */
 #include "profile_support.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -251,6 +252,73 @@ static void merging_adds_up_and_does_not_mind_the_order(void **state)
     }
 }
 
+static void assert_same_bytes(const struct profile *a, const struct profile *b)
+{
+    struct arena arena;
+    struct buf x, y;
+    arena_init(&arena);
+    buf_init(&x, &arena);
+    buf_init(&y, &arena);
+    assert_int_equal(profile_encode(a, &x), 0);
+    assert_int_equal(profile_encode(b, &y), 0);
+    assert_int_equal(x.len, y.len);
+    assert_memory_equal(x.data, y.data, x.len);
+    arena_free(&arena);
+}
+
+static void one_by_one_gives_what_all_at_once_gives(void **state)
+{
+    (void)state;
+    struct profile in[5], out, all;
+    struct profile *list[5];
+    struct profile_sum *sum;
+    struct err e;
+    for (uint32_t i = 0; i < 5; i++) {
+        profile_random(&in[i], (struct random_profile){11, 50, 20, 8, 2, i == 4});
+        for (uint64_t k = i; k < in[i].loc_ref_count; k += 7)
+            in[i].loc_refs[k] = 0;
+        list[i] = &in[i];
+    }
+    for (uint32_t i = 0; i < in[1].sample_count * in[1].sample_type_count; i++)
+        in[1].values[i] = -in[0].values[i]; /* cancels out */
+    assert_int_equal(profile_sum_start(&sum, &out, &in[0], &e), 0);
+    for (uint32_t i = 1; i < 5; i++)
+        assert_int_equal(profile_sum_add(sum, &in[i], &e), 0);
+    assert_int_equal(profile_sum_finish(&sum, &e), 0);
+    assert_null(sum);
+    assert_int_equal(profile_check(&out, &e), 0);
+    assert_int_equal(profile_merge(&all, list, 5, &e), 0);
+    assert_same_bytes(&out, &all);
+    profile_free(&out);
+    profile_free(&all);
+    for (uint32_t i = 0; i < 5; i++)
+        profile_free(&in[i]);
+}
+
+static void only_what_agrees_is_added_one_by_one(void **state)
+{
+    (void)state;
+    struct profile a, b, out;
+    struct profile_sum *sum;
+    struct err e;
+    make_small(&a, 0x400000, 5, "nanoseconds", 10);
+    make_small(&b, 0x400000, 5, "milliseconds", 32);
+    assert_int_equal(profile_sum_start(&sum, &out, &a, &e), 0);
+    assert_int_equal(profile_sum_add(sum, &b, &e), -EAGAIN);
+    assert_int_equal(profile_sum_add(sum, &a, &e), 0);
+    assert_int_equal(profile_sum_finish(&sum, &e), 0);
+    assert_int_equal(out.values[0], 20);
+    profile_free(&out);
+    assert_int_equal(profile_sum_start(&sum, &out, &a, &e), 0);
+    profile_sum_drop(&sum);
+    assert_int_equal(out.sample_count, 0);
+    a.sample_type_count = 0;
+    assert_int_equal(profile_sum_start(&sum, &out, &a, &e), -EAGAIN);
+    assert_null(sum);
+    profile_free(&a);
+    profile_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +329,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_added_is_refused_in_pprofs_words),
         cmocka_unit_test(one_profile_is_copied_with_its_ids),
         cmocka_unit_test(merging_adds_up_and_does_not_mind_the_order),
+        cmocka_unit_test(one_by_one_gives_what_all_at_once_gives),
+        cmocka_unit_test(only_what_agrees_is_added_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
