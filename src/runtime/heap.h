@@ -57,6 +57,7 @@ struct heap_thread {
     uint64_t last_left;
     bool other;    /* not the process's first thread */
     uint32_t busy; /* in here already: a signal handler's allocation passes */
+    uint32_t debugging; /* the same of debug_malloc.c, which lies behind */
 };
 
 extern HEAP_HIDDEN __thread struct heap_thread heap_self __attribute__((tls_model("initial-exec")));
@@ -73,6 +74,7 @@ struct heap_real {
     void (*sdallocx)(void *, size_t, int); /* these three: jemalloc's, or NULL */
     void (*dallocx)(void *, int);
     void *(*rallocx)(void *, size_t, int);
+    size_t (*usable_size)(void *);
 };
 
 struct heap_state {
@@ -81,6 +83,7 @@ struct heap_state {
     _Atomic uintptr_t mask;
     _Atomic int on;
     uint64_t rate;
+    bool is_glibc;           /* the allocator behind us is glibc's */
     bool write_peak;         /* files have what was in use at the peak */
     _Atomic uint64_t *alive; /* a word that is 0 in every child process */
     struct heaptab *tab;
@@ -164,6 +167,10 @@ uint32_t heap_site_here(uint64_t size, const void *caller);
 /* Counts the calling thread's stack, likewise, in a table of its own. */
 void heap_count_here(struct stacktab *to, const void *caller);
 void heap_stacks_forget(void);
+/* Walks from `regs`, or, NULL, from the first frame on above the caller that is not ours. Writes
+ * the leaf-most frames, at most `max`; how many. */
+uint32_t heap_walk(const struct unwind_regs *regs, bool (*is_ours)(uint64_t pc), uint64_t *pcs,
+                   uint32_t max);
 
 /* ---- heap_random.c ---- */
 

@@ -73,16 +73,22 @@ static struct unwind_bounds copy_bounds(uint64_t sp, struct scratch *s)
     return (struct unwind_bounds){.lo = sp, .hi = sp + got, .copy = s->copy};
 }
 
-static void walk(struct heap_thread *t, struct scratch *s, struct unwind_trace *to)
+static void walk_from(const struct unwind_regs *regs, struct heap_thread *t, struct scratch *s,
+                      struct unwind_trace *to)
 {
-    struct unwind_regs regs;
-    here_registers(&regs);
-    uint64_t sp = regs.r[UNWIND_SP];
+    uint64_t sp = regs->r[UNWIND_SP];
     uintptr_t hi = stack_end(t);
     struct unwind_bounds b = {.lo = sp - RED_ZONE, .hi = hi};
     if (sp >= hi || hi - sp >= 1ull << 32)
         b = copy_bounds(sp - RED_ZONE, s);
-    unwind_walk(rt.cache, &regs, &b, to);
+    unwind_walk(rt.cache, regs, &b, to);
+}
+
+static void walk(struct heap_thread *t, struct scratch *s, struct unwind_trace *to)
+{
+    struct unwind_regs regs;
+    here_registers(&regs);
+    walk_from(&regs, t, s, to);
 }
 
 /* The frames down to the interposer that returns to `caller`; 0 where it is not found. */
@@ -142,4 +148,25 @@ void heap_count_here(struct stacktab *to, const void *caller)
                                .epoch = stack.epoch};
     stacktab_add(to, &key, stack.pcs, 1);
     put_scratch(s);
+}
+
+uint32_t heap_walk(const struct unwind_regs *regs, bool (*is_ours)(uint64_t pc), uint64_t *pcs,
+                   uint32_t max)
+{
+    struct heap_thread *t = &heap_self;
+    struct scratch *s = take_scratch(t);
+    if (!s)
+        return 0;
+    struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
+    if (regs)
+        walk_from(regs, t, s, &to);
+    else
+        walk(t, s, &to);
+    uint32_t skip = 0, n = 0;
+    while (!regs && skip < to.depth && is_ours(s->pcs[skip]))
+        skip++;
+    for (; n < max && skip + n < to.depth; n++)
+        pcs[n] = s->pcs[skip + n];
+    put_scratch(s);
+    return n;
 }

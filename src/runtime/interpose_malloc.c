@@ -9,6 +9,7 @@
  *
  * The first call may come before anything works, from the dynamic linker itself. Until the
  * functions behind us are known, memory comes from a static buffer, and is never given back. */
+#include "runtime/debug.h"
 #include "runtime/heap.h"
 #include "runtime/interpose.h"
 #include "unwind/rawmem.h"
@@ -27,6 +28,7 @@ void free_aligned_sized(void *p, size_t alignment, size_t n);
 void sdallocx(void *p, size_t n, int flags);
 void dallocx(void *p, int flags);
 void *rallocx(void *p, size_t n, int flags);
+extern void *__libc_malloc(size_t);
 
 #define CALLER __builtin_return_address(0)
 #define SLOW   __attribute__((noinline, cold))
@@ -94,6 +96,7 @@ static bool resolve(void)
     find("posix_memalign", &r->posix_memalign);
     find("aligned_alloc", &r->aligned_alloc);
     find("memalign", &r->memalign);
+    heap.is_glibc = r->malloc == __libc_malloc;
     atomic_store_explicit(&resolved, RESOLVE_DONE, memory_order_release);
     if (!heap_is_on())
         atomic_store(&heap.mask, heap_always_look() ? 0 : ~(uintptr_t)0);
@@ -101,6 +104,9 @@ static bool resolve(void)
     find_optional("sdallocx", &r->sdallocx);
     find_optional("dallocx", &r->dallocx);
     find_optional("rallocx", &r->rallocx);
+    find_optional("malloc_usable_size", &r->usable_size);
+    debug_read_early();
+    debug_malloc_begin(r);
     return true;
 }
 
@@ -364,6 +370,16 @@ INTERPOSE void *pvalloc(size_t n)
     size_t whole = n > SIZE_MAX - 4095 ? n : (n + 4095) & ~(size_t)4095;
     void *p = count_aligned(whole, 4096, CALLER);
     return p ? p : heap.real.memalign(4096, whole);
+}
+
+/* ---- sizes ---- */
+
+/* An object may have pages of its own, in which the allocator behind us would look for its own. */
+INTERPOSE size_t malloc_usable_size(void *p)
+{
+    if (!p || is_early(p) || !resolve() || !heap.real.usable_size)
+        return 0;
+    return debug_usable_size(p, heap.real.usable_size);
 }
 
 /* ---- whose allocator it is ---- */

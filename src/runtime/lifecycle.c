@@ -10,6 +10,7 @@
  * parent's state in their name. */
 #include "base/door.h"
 #include "base/sigsafe.h"
+#include "runtime/debug.h"
 #include "runtime/file.h"
 #include "runtime/heap.h"
 #include "runtime/http.h"
@@ -147,6 +148,8 @@ void runtime_forked(void)
 {
     if (runtime_pid() == rt.pid)
         return;
+    debug_lock_forget();
+    debug_trace_forked();
     http_server_forget();
     threads_forget();
     if (!runtime_is_sampling()) {
@@ -289,6 +292,9 @@ static void book_unsampled(uint64_t process_ns)
 void runtime_end(bool in_signal, const void *caller)
 {
     heap_end(in_signal);
+    if (!in_signal && runtime_pid() == rt.pid)
+        debug_malloc_end();
+    debug_trace_end();
     if (!runtime_is_sampling() || runtime_pid() != rt.pid)
         return;
     struct thread *self = current_thread();
@@ -379,6 +385,7 @@ void runtime_spawned(pid_t pid, enum environ_image image)
 struct shm_process *runtime_exec_begin(const void *caller, enum environ_image image)
 {
     heap_save();
+    debug_trace_end();
     if (!runtime_is_sampling())
         return NULL;
     uint32_t pid = runtime_pid();
@@ -409,6 +416,7 @@ struct shm_process *runtime_exec_begin(const void *caller, enum environ_image im
 
 void runtime_exec_failed(struct shm_process *p)
 {
+    debug_trace_begin();
     if (!runtime_is_sampling())
         return;
     if (rt.kinds & SHM_KIND_CPU)
@@ -500,7 +508,7 @@ static int begin_under_recorder(const struct strobe_config *c)
     return r;
 }
 
-static void read_names(void)
+void runtime_read_names(void)
 {
     if (!getcwd(rt.cwd, sizeof rt.cwd))
         rt.cwd[0] = 0;
@@ -519,12 +527,16 @@ __attribute__((constructor)) static void start(void)
         return;
     int saved = errno;
     rt.pid = runtime_pid();
-    read_names();
+    runtime_read_names();
+    debug_read_early();
     environ_hide();
     if (options_read(&config) == 0) {
         pthread_atfork(NULL, NULL, runtime_forked);
         threads_init();
         labels_init(); /* keys end in the order in which they were made: labels last */
+        debug_trace_begin();
+        if (debug.efence || debug.clobberfree)
+            signals_see_faults();
         if (config.record[0])
             begin_under_recorder(&config);
         else

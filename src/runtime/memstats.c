@@ -17,11 +17,9 @@
 
 typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
 
-extern void *__libc_malloc(size_t);
-
 static bool is_glibc(void)
 {
-    return !heap.real.malloc || heap.real.malloc == __libc_malloc;
+    return !heap.real.malloc || heap.is_glibc;
 }
 
 static mallctl_fn find_mallctl(void)

@@ -3,6 +3,7 @@
  * Every setting of libstrobe is one row of the table below: what it is called in the environment,
  * its default, its unit, its help. STROBE=help prints the table. Runs in the constructor, before
  * the program's own code and before its allocator may be used: no malloc, no stdio. */
+#include "runtime/debug.h"
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -137,6 +138,30 @@ static int set_max_cost(struct strobe_config *c, const char *v)
     return 0;
 }
 
+static void say(const char *const parts[], size_t n)
+{
+    char text[1024];
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        for (const char *s = parts[i]; *s && len < sizeof text; s++)
+            text[len++] = *s;
+    if (write(STDERR_FILENO, text, len) < 0)
+        return; /* a closed stderr: there is nobody to tell */
+}
+
+/* The switches were set by the first allocation; here is said what is wrong with them. */
+static int set_debug(struct strobe_config *c, const char *v)
+{
+    struct debug_switches switches;
+    char bad[128];
+    (void)c;
+    if (debug_parse(v, &switches, bad, sizeof bad) == 0)
+        return 0;
+    const char *row[] = {"libstrobe: STROBE_DEBUG: there is no switch ", bad, "\n"};
+    say(row, sizeof row / sizeof *row);
+    return -EINVAL;
+}
+
 static const struct option options[] = {
     {"STROBE", "", "profiles to take: cpu, heap, allocs, with commas; all; `help` prints this list",
      set_kinds},
@@ -153,21 +178,14 @@ static const struct option options[] = {
      set_max_cost},
     {"STROBE_BACKEND", "auto", "sampling clock: auto, sigtrap, signal, timer, itimer", set_backend},
     {"STROBE_SEED", "0", "fixes every random choice, for tests; 0 is random", set_seed},
+    {"STROBE_DEBUG", "",
+     "switches: alloctrace=1, heaptrace=1 (or MS), schedtrace=MS, scheddetail=1, efence=1, "
+     "clobberfree=1, invalidptr=1, scavtrace=1, with commas",
+     set_debug},
     {"STROBE_EXEC", "", "set by libstrobe for the next image of a process", set_nothing},
     {"STROBE_SERVED", "", "set by libstrobe for children of a process that serves", set_served},
     {"STROBE_RECORD", "", "set by `strobe record` for the programs it runs", set_record},
 };
-
-static void say(const char *const parts[], size_t n)
-{
-    char text[1024];
-    size_t len = 0;
-    for (size_t i = 0; i < n; i++)
-        for (const char *s = parts[i]; *s && len < sizeof text; s++)
-            text[len++] = *s;
-    if (write(STDERR_FILENO, text, len) < 0)
-        return; /* a closed stderr: there is nobody to tell */
-}
 
 static void print_help(void)
 {

@@ -242,6 +242,8 @@ void runtime_arm_others(void);
 void runtime_disarm_all(void);
 
 /* ---- lifecycle.c ---- */
+/* Notes what the program, its folder and this library are called. */
+void runtime_read_names(void);
 /* Begins sampling into `sink`; the tables are mapped and the options are in rt. */
 int runtime_begin(enum sink sink);
 /* The exit hook: books what is still open, ends the slot or writes the profile. Once. `caller`:
@@ -363,6 +365,8 @@ bool signals_believed_blocked(void);
 void signals_begin_thread(bool blocked);
 /* Saves the profile when a signal ends the program. */
 void signals_save_at_death(void);
+/* Faults that nobody handles come to debug_fault first. */
+void signals_see_faults(void);
 /* Before and after (if it failed, or made a child) a call that starts a new image. */
 void signals_for_exec(bool begin);
 /* sigaltstack(2), noted for the unwinder. */

@@ -5,6 +5,7 @@
  * ours. The signal is never really blocked either, the program only believes so. Where this process
  * writes the profile itself, fatal signals with the default action pass through here as well, so
  * that the profile is written before the program dies of them, as it would have. */
+#include "runtime/debug.h"
 #include "runtime/interpose.h"
 
 #include "base/sigsafe.h"
@@ -142,8 +143,8 @@ void signals_forward(int sig, siginfo_t *si, void *context)
 
 static void fatal(int sig, siginfo_t *si, void *context)
 {
-    (void)context;
     int saved = errno;
+    debug_fault(sig, si, context);
     runtime_end(true, NULL);
     struct sigaction dfl = {.sa_handler = SIG_DFL};
     real_sigaction(sig, &dfl, NULL);
@@ -167,6 +168,12 @@ static void own_fatal(int sig)
         return;
     atomic_store(&shadows[sig].fatal, 1);
     atomic_store(&shadows[sig].owned, 1);
+}
+
+void signals_see_faults(void)
+{
+    own_fatal(SIGSEGV);
+    own_fatal(SIGBUS);
 }
 
 void signals_save_at_death(void)

@@ -45,15 +45,16 @@ static const struct module *find_module(uint64_t pc, uint32_t *index)
     return NULL;
 }
 
-/* "name+0x1f", or "" where there is no name; `file` is where it is from, or NULL. */
-static void name_of(struct text_names *t, uint64_t pc, char *name, const char **file)
+/* "name+0x1f", or "" where there is no name; `file` is where it is from, or NULL. Returns where in
+ * the file it is. */
+static uint64_t name_of(struct text_names *t, uint64_t pc, char *name, const char **file)
 {
     uint32_t i = 0;
     const struct module *m = t->files ? find_module(pc, &i) : NULL;
     name[0] = 0;
     *file = NULL;
     if (!m)
-        return;
+        return 0;
     struct text_file *f = &t->files[i];
     if (!f->tried)
         f->open = elfsym_open(&f->symbols, t->arena, m->path, m->build_id, m->build_id_len) == 0;
@@ -64,6 +65,7 @@ static void name_of(struct text_names *t, uint64_t pc, char *name, const char **
     if (x)
         snprintf(name, NAME_MAX_BYTES, "%.480s+0x%llx", x->name,
                  (unsigned long long)(at - x->start));
+    return at;
 }
 
 /* A cell is followed by at least one tab, and ends where its column does. */
@@ -110,10 +112,14 @@ void text_put_call(struct text_names *t, struct buf *out, uint64_t pc)
 {
     char name[NAME_MAX_BYTES];
     const char *file;
-    name_of(t, pc, name, &file);
+    uint64_t at = name_of(t, pc, name, &file);
     char *plus = strrchr(name, '+');
     buf_append(out, name, plus ? (size_t)(plus - name) : strlen(name));
     if (!name[0])
         buf_printf(out, "0x%llx", (unsigned long long)pc);
-    buf_printf(out, "(...)\n\t%s %s\n", file ? file : "?", plus ? plus : "+0x0");
+    buf_printf(out, "(...)\n\t%s ", file ? file : "?");
+    if (plus)
+        buf_printf(out, "%s\n", plus);
+    else
+        buf_printf(out, "+0x%llx\n", (unsigned long long)at);
 }

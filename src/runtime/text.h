@@ -19,7 +19,8 @@ void text_begin(struct text_names *t, struct arena *arena);
 /* Writes "#\t0xPC\tname+0xoff\tfile" a frame, aligned by tabs as Go's tabwriter does. Program
  * counters of callers are return addresses - 1, as the unwinder gives them. */
 void text_put_frames(struct text_names *t, struct buf *out, const uint64_t *pcs, uint32_t depth);
-/* Two lines of a Go traceback: "name(...)", "\tfile +0xoff". */
+/* Two lines of a Go traceback: "name(...)", "\tfile +0xoff", from the function's begin; without a
+ * name its address is printed, and the offset is that in the file. */
 void text_put_call(struct text_names *t, struct buf *out, uint64_t pc);
 void text_end(struct text_names *t);
 
