@@ -10,8 +10,24 @@
 
 #include <stdint.h>
 
+struct http_answer;
+
+/* A profile that has a name: what strobe_lookup gives, and what stands in the index. */
+struct strobe_profile {
+    const char *name, *about;
+    uint64_t (*count)(const struct strobe_profile *p); /* of its stacks */
+    /* /debug/pprof/NAME, with its parameters; the profile is a->profile. */
+    void (*serve)(const struct http_request *r, struct http_answer *a);
+    /* Turns it on with a rate in its own unit, or off with 0; NULL: it has none. 0 or negative
+     * errno. */
+    int (*set_rate)(uint64_t rate);
+    bool has_delta; /* knows seconds=N */
+    struct strobe_profile *next;
+};
+
 struct http_answer {
     int status;
+    const struct strobe_profile *profile;
     const char *type;     /* Content-Type */
     const char *filename; /* of an attachment, or NULL */
     const char *location; /* of a 301, or NULL */
@@ -26,6 +42,15 @@ struct http_answer {
 
 extern const char http_binary_type[];
 
+/* ---- profiles.c ---- */
+/* Adds a profile for good; its name must not be there yet. Lock-free. */
+void profiles_add(struct strobe_profile *p);
+/* The profile of that name, or NULL. */
+const struct strobe_profile *profiles_find(const char *name);
+/* The one whose name follows that of p (NULL: the first) in the order of bytes, or NULL. */
+const struct strobe_profile *profiles_next(const struct strobe_profile *p);
+
+/* ---- http_routes.c ---- */
 /* A parameter as Go's Atoi reads it, whose errors are dropped: what is no number is 0. */
 long http_number(const struct http_request *r, const char *name);
 
@@ -47,6 +72,9 @@ void http_serve_allocs(const struct http_request *r, struct http_answer *a);
 
 /* Answers, or begins to. `a` needs no initialisation. Ends with http_end. */
 void http_begin(const struct http_request *r, struct http_answer *a);
+/* The same for one route under /debug/pprof/, whatever the request's path is: a profile's name,
+ * "cmdline", "profile", "symbol", "trace", or "" for the index. */
+void http_begin_named(const char *name, const struct http_request *r, struct http_answer *a);
 /* Completes an answer whose time has come. */
 void http_finish(struct http_answer *a);
 /* Frees it; one that was begun and not finished is given up. */

@@ -5,6 +5,8 @@
  * must have a length; chunks are not taken, as no client of /debug/ sends them. */
 #include "runtime/http_message.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_token(char c)
@@ -56,18 +58,31 @@ bool http_set_target(struct http_request *r, const char *target, size_t size)
     return decode(r->path, sizeof r->path, target, path, false);
 }
 
+/* As Go's url.ParseQuery: names are encoded, too, and a pair that is broken is passed over. */
 bool http_parameter(const struct http_request *r, const char *name, char *value, size_t size)
 {
-    size_t n = strlen(name);
-    for (const char *at = r->query; *at; at += *at == '&') {
-        size_t len = strcspn(at, "&");
-        if (len >= n && !strncmp(at, name, n) && (len == n || at[n] == '=')) {
-            size_t skip = len == n ? n : n + 1;
-            return decode(value, size, at + skip, len - skip, true);
-        }
-        at += len;
+    char key[32];
+    size_t len;
+    for (const char *at = r->query; *at; at += len + (at[len] == '&')) {
+        len = strcspn(at, "&");
+        const char *equals = memchr(at, '=', len);
+        size_t n = equals ? (size_t)(equals - at) : len, skip = n + (equals != NULL);
+        if (!memchr(at, ';', len) && decode(key, sizeof key, at, n, true) && !strcmp(key, name) &&
+            decode(value, size, at + skip, len - skip, true))
+            return true;
     }
     return false;
+}
+
+bool http_integer(const struct http_request *r, const char *name, long *value)
+{
+    char text[32], *end;
+    if (!http_parameter(r, name, text, sizeof text))
+        return false;
+    const char *digits = text + (*text == '+' || *text == '-');
+    errno = 0;
+    *value = strtol(text, &end, 10);
+    return *digits >= '0' && *digits <= '9' && !*end && !errno;
 }
 
 /* ---- a request from a socket ---- */
@@ -199,7 +214,7 @@ const char *http_reason(int status)
         const char *reason;
     } reasons[] = {
         {200, "OK"},
-        {301, "Moved Permanently"},
+        {307, "Temporary Redirect"},
         {400, "Bad Request"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
@@ -207,6 +222,7 @@ const char *http_reason(int status)
         {411, "Length Required"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
+        {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},

@@ -31,6 +31,10 @@ bool http_set_target(struct http_request *r, const char *target, size_t size);
 /* The first value of parameter `name`, decoded; false when it is not there or does not fit. */
 bool http_parameter(const struct http_request *r, const char *name, char *value, size_t size);
 
+/* The same as Go's strconv reads it: a sign and digits. False: it is not there, or is no such
+ * number. */
+bool http_integer(const struct http_request *r, const char *name, long *value);
+
 /* "OK", "Not Found" …; never NULL. */
 const char *http_reason(int status);
 

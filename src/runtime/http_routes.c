@@ -5,10 +5,8 @@
  * this one. One row of the table is one path. */
 #include "base/elfsym.h"
 #include "base/sigsafe.h"
-#include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
-#include "runtime/thread_dump.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +18,7 @@
 enum { SECONDS_DEFAULT = 30, SECONDS_MAX = 86400 };
 
 static const char text_type[] = "text/plain; charset=utf-8";
+static const char html_type[] = "text/html; charset=utf-8";
 const char http_binary_type[] = "application/octet-stream";
 
 void http_refuse(struct http_answer *a, int status, const char *why)
@@ -35,11 +34,8 @@ void http_refuse(struct http_answer *a, int status, const char *why)
 
 long http_number(const struct http_request *r, const char *name)
 {
-    char text[32], *end;
-    if (!http_parameter(r, name, text, sizeof text))
-        return 0;
-    long n = strtol(text, &end, 10);
-    return *end || end == text ? 0 : n;
+    long n;
+    return http_integer(r, name, &n) ? n : 0;
 }
 
 /* ---- cmdline ---- */
@@ -82,9 +78,8 @@ static void finish_profile(struct http_answer *a)
 
 static void serve_profile(const struct http_request *r, struct http_answer *a)
 {
-    char text[32];
-    long seconds = http_parameter(r, "seconds", text, sizeof text) ? strtol(text, NULL, 10) : 0;
-    if (seconds <= 0)
+    long seconds;
+    if (!http_integer(r, "seconds", &seconds) || seconds <= 0)
         seconds = SECONDS_DEFAULT;
     if (seconds > SECONDS_MAX)
         seconds = SECONDS_MAX;
@@ -167,73 +162,126 @@ static void serve_symbol(const struct http_request *r, struct http_answer *a)
     }
 }
 
+/* ---- trace ---- */
+
+static void serve_trace(const struct http_request *r, struct http_answer *a)
+{
+    (void)r;
+    http_refuse(a, 501,
+                "Could not enable tracing: this version of libstrobe takes no execution traces");
+}
+
 /* ---- the table and the index ---- */
 
-struct route {
+struct http_route {
     const char *path;
     void (*serve)(const struct http_request *r, struct http_answer *a);
     bool post;        /* POST as well as GET */
     const char *name; /* in the index, or NULL */
     const char *about;
-    uint64_t (*count)(void); /* of its stacks; NULL: 0 */
-    const char *query;       /* that its link in the index has */
 };
 
 static void serve_index(const struct http_request *r, struct http_answer *a);
 
-/* In the order of the index, which is that of their names. */
-static const struct route routes[] = {
+/* What is no profile with a name. Those of the index are in the order of their names. */
+static const struct http_route routes[] = {
     {.path = "/debug/pprof/", .serve = serve_index},
-    {"/debug/pprof/allocs", http_serve_allocs, false, "allocs",
-     "A sampling of all past memory allocations", heap_count, "?debug=1"},
     {"/debug/pprof/cmdline", serve_cmdline, false, "cmdline",
-     "The command line invocation of the current program", NULL, ""},
-    {"/debug/pprof/goroutine", http_serve_threads, false, "goroutine",
-     "Stack traces of all current threads. Use debug=2 as a query parameter to export in the same "
-     "format as a Go program's unrecovered panic.",
-     thread_dumps_count, "?debug=1"},
-    {"/debug/pprof/heap", http_serve_heap, false, "heap",
-     "A sampling of memory allocations of live objects. You can specify the gc GET parameter to "
-     "give free memory back to the system before taking the heap sample.",
-     heap_count, "?debug=1"},
+     "The command line invocation of the current program"},
     {"/debug/pprof/profile", serve_profile, false, "profile",
      "CPU profile. You can specify the duration in the seconds GET parameter. After you get the "
-     "profile file, use the strobe pprof command to investigate the profile.",
-     NULL, ""},
-    {.path = "/debug/pprof/symbol", .serve = serve_symbol, .post = true},
-    {"/debug/pprof/threadcreate", http_serve_threadcreate, false, "threadcreate",
-     "Stack traces that led to the creation of new OS threads", http_count_creations, "?debug=1"},
+     "profile file, use the strobe pprof command to investigate the profile."},
+    {"/debug/pprof/symbol", serve_symbol, true, "symbol",
+     "Maps given program counters to function names. Counters can be specified in a GET raw query "
+     "or POST body, multiple counters are separated by '+'."},
+    {"/debug/pprof/trace", serve_trace, false, "trace",
+     "A trace of execution of the current program. This version of libstrobe takes none."},
     {.path = "/debug/strobe", .serve = http_serve_state},
     {.path = "/debug/vars", .serve = http_serve_vars},
-    {.path = "/debug/pprof/threads", .serve = http_serve_threads},
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
+
+/* One row of the index: a route, or else a profile. */
+struct entry {
+    const char *name, *about;
+    uint64_t count;
+};
+
+/* The next one by name, from the two ordered lists. */
+static bool next_entry(size_t *route, const struct strobe_profile **profile, struct entry *e)
+{
+    while (*route < ROUTES && !routes[*route].name)
+        ++*route;
+    const struct http_route *first = *route < ROUTES ? &routes[*route] : NULL;
+    const struct strobe_profile *p = *profile;
+    if (p && (!first || strcmp(p->name, first->name) < 0)) {
+        *e = (struct entry){p->name, p->about, p->count(p)};
+        *profile = profiles_next(p);
+        return true;
+    }
+    if (first) {
+        *e = (struct entry){first->name, first->about, 0};
+        ++*route;
+    }
+    return first != NULL;
+}
+
+/* Names and texts of the program's own profiles may be anything. */
+static void put_html(struct buf *out, const char *s)
+{
+    for (; *s; s++)
+        if (*s == '<' || *s == '>' || *s == '&' || *s == '\'' || *s == '"')
+            buf_printf(out, "&#%d;", *s);
+        else
+            buf_putc(out, *s);
+}
+
+/* As a relative address: with "./" before it where a colon would make it another scheme. */
+static void put_link(struct buf *out, const char *s)
+{
+    buf_puts(out, strchr(s, ':') ? "./" : "");
+    for (; *s; s++)
+        if ((*s >= '0' && *s <= '9') || (*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z') ||
+            strchr("-._~$&+,/:;=@", *s))
+            buf_printf(out, *s == '&' ? "&amp;" : "%c", *s);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*s);
+}
 
 static void serve_index(const struct http_request *r, struct http_answer *a)
 {
     (void)r;
     struct buf *out = &a->body;
-    a->type = "text/html; charset=utf-8";
+    struct entry e;
+    size_t route = 0;
+    const struct strobe_profile *profile = profiles_next(NULL);
+    a->type = html_type;
     buf_puts(out, "<html>\n<head>\n<title>/debug/pprof/</title>\n<style>\n.profile-name{\n"
                   "\tdisplay:inline-block;\n\twidth:6rem;\n}\n</style>\n</head>\n<body>\n"
                   "/debug/pprof/\n<br>\n<p>Set debug=1 as a query parameter to export in legacy "
                   "text format</p>\n<br>\nTypes of profiles available:\n<table>\n"
                   "<thead><td>Count</td><td>Profile</td></thead>\n");
-    for (size_t i = 0; i < ROUTES; i++)
-        if (routes[i].name)
-            buf_printf(out, "<tr><td>%llu</td><td><a href='%s%s'>%s</a></td></tr>\n",
-                       routes[i].count ? (unsigned long long)routes[i].count() : 0, routes[i].name,
-                       routes[i].query, routes[i].name);
-    buf_puts(out, "</table>\n<a href=\"goroutine?debug=2\">full thread stack "
-                  "dump</a>\n<br>\n<p>\nProfile Descriptions:\n<ul>\n");
-    for (size_t i = 0; i < ROUTES; i++)
-        if (routes[i].name)
-            buf_printf(out, "<li><div class=profile-name>%s: </div> %s</li>\n", routes[i].name,
-                       routes[i].about);
-    buf_puts(out, "</ul>\n</p>\n</body>\n</html>\n");
+    while (next_entry(&route, &profile, &e)) {
+        buf_printf(out, "<tr><td>%llu</td><td><a href='", (unsigned long long)e.count);
+        put_link(out, e.name);
+        buf_puts(out, "?debug=1'>");
+        put_html(out, e.name);
+        buf_puts(out, "</a></td></tr>\n");
+    }
+    buf_puts(out, "</table>\n<a href=\"goroutine?debug=2\">full thread stack dump</a>\n<br>\n<p>\n"
+                  "Profile Descriptions:\n<ul>\n");
+    route = 0;
+    for (profile = profiles_next(NULL); next_entry(&route, &profile, &e);) {
+        buf_puts(out, "<li><div class=profile-name>");
+        put_html(out, e.name);
+        buf_puts(out, ": </div> ");
+        put_html(out, e.about ? e.about : "");
+        buf_puts(out, "</li>\n");
+    }
+    buf_puts(out, "</ul>\n</p>\n</body>\n</html>");
 }
 
-static const struct route *find_route(const char *path)
+static const struct http_route *find_route(const char *path)
 {
     for (size_t i = 0; i < ROUTES; i++)
         if (!strcmp(routes[i].path, path))
@@ -241,24 +289,89 @@ static const struct route *find_route(const char *path)
     return NULL;
 }
 
-void http_begin(const struct http_request *r, struct http_answer *a)
+/* ---- profiles by name ---- */
+
+/* seconds=N asks for the difference over that time: refused here where Go refuses it. */
+static bool refuse_delta(const struct http_request *r, struct http_answer *a)
+{
+    char text[64];
+    long seconds;
+    if (!http_parameter(r, "seconds", text, sizeof text) || !text[0])
+        return false;
+    if (!http_integer(r, "seconds", &seconds) || seconds <= 0)
+        http_refuse(a, 400, "invalid value for \"seconds\" - must be a positive integer");
+    else if (!a->profile->has_delta)
+        http_refuse(a, 400, "\"seconds\" parameter is not supported for this profile type");
+    else if (http_number(r, "debug"))
+        http_refuse(a, 400, "seconds and debug params are incompatible");
+    else
+        return false;
+    return true;
+}
+
+static void serve_profile_named(const char *name, const struct http_request *r,
+                                struct http_answer *a)
+{
+    a->profile = profiles_find(name);
+    if (!a->profile)
+        http_refuse(a, 404, "Unknown profile");
+    else if (!refuse_delta(r, a))
+        a->profile->serve(r, a);
+}
+
+static bool is_read(const struct http_request *r)
+{
+    return !strcmp(r->method, "GET") || !strcmp(r->method, "HEAD");
+}
+
+static void refuse_method(struct http_answer *a, const char *allow)
+{
+    http_refuse(a, 405, "Method Not Allowed");
+    a->is_pprof_error = false;
+    a->allow = allow;
+}
+
+static void start(struct http_answer *a)
 {
     *a = (struct http_answer){.status = 200, .type = text_type};
     arena_init_nullable(&a->arena);
     buf_init(&a->body, &a->arena);
-    const struct route *route = find_route(r->path);
-    bool get = !strcmp(r->method, "GET") || !strcmp(r->method, "HEAD");
-    if (!strcmp(r->path, "/debug/pprof")) {
-        a->status = 301;
-        a->location = "/debug/pprof/";
-    } else if (!route) {
-        bool named = !strncmp(r->path, "/debug/pprof/", 13);
-        http_refuse(a, 404, named ? "Unknown profile" : "404 page not found");
-        a->is_pprof_error = named;
-    } else if (!get && !(route->post && !strcmp(r->method, "POST"))) {
-        http_refuse(a, 405, "Method Not Allowed");
+}
+
+void http_begin_named(const char *name, const struct http_request *r, struct http_answer *a)
+{
+    char path[sizeof "/debug/pprof/" + 16];
+    start(a);
+    int n = snprintf(path, sizeof path, "/debug/pprof/%s", name);
+    const struct http_route *route = n < (int)sizeof path ? find_route(path) : NULL;
+    if (!is_read(r) && !(route && route->post && !strcmp(r->method, "POST")))
+        refuse_method(a, route && route->post ? "GET, HEAD, POST" : "GET, HEAD");
+    else if (route)
+        route->serve(r, a);
+    else
+        serve_profile_named(name, r, a);
+}
+
+void http_begin(const struct http_request *r, struct http_answer *a)
+{
+    static const char root[] = "/debug/pprof/";
+    const struct http_route *route = find_route(r->path);
+    if (!strncmp(r->path, root, sizeof root - 1)) {
+        http_begin_named(r->path + sizeof root - 1, r, a);
+        return;
+    }
+    start(a);
+    bool bare = !strcmp(r->path, "/debug/pprof");
+    if (!route && !bare) {
+        http_refuse(a, 404, "404 page not found");
         a->is_pprof_error = false;
-        a->allow = route->post ? "GET, HEAD, POST" : "GET, HEAD";
+    } else if (!is_read(r)) {
+        refuse_method(a, "GET, HEAD");
+    } else if (bare) {
+        a->status = 307; /* as Go since 1.26; 301 before */
+        a->type = html_type;
+        a->location = root;
+        buf_printf(&a->body, "<a href=\"%s\">%s</a>.\n\n", root, http_reason(307));
     } else {
         route->serve(r, a);
     }

@@ -50,12 +50,13 @@ get /debug/pprof/
 same "the index" 200 "$code"
 header "Content-Type: text/html; charset=utf-8"
 header "X-Content-Type-Options: nosniff"
-for name in $(sed -n "s/.*<a href='\([^'?]*\).*/\1/p" "$tmp/body" | grep -v '^profile$'); do
+for name in $(sed -n "s/.*<a href='\([^'?]*\).*/\1/p" "$tmp/body" |
+    grep -Ev '^(profile|trace)$'); do
     get "/debug/pprof/$name"
     same "what the index links: $name" 200 "$code"
 done
 get /debug/pprof
-same "without its slash" 301 "$code"
+same "without its slash" 307 "$code"
 header "Location: /debug/pprof/"
 get /debug/pprof/cmdline
 same "the command line" "sh -c" "$(tr '\0' ' ' <"$tmp/body" | head -1 | cut -c1-5)"
@@ -75,6 +76,10 @@ assert v["threads"] == 1 and v["heap"]["rate_bytes"] == 524288 and v["cpu"] is N
 fi
 get /debug/pprof/nosuch
 same "no such profile" "404 Unknown profile" "$code $(cat "$tmp/body")"
+header "X-Go-Pprof: 1"
+get /debug/pprof/trace
+same "no execution trace yet: it says so" "501 Could not enable tracing" \
+    "$code $(cut -c1-24 "$tmp/body")"
 header "X-Go-Pprof: 1"
 get /other
 same "another path" 404 "$code"

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Profiles by name: the table of those that libstrobe takes itself, and the list of those that the
+ * program has added. The index, /debug/pprof/NAME, strobe_lookup and strobe_write all ask here, so
+ * that a new kind is one row. */
+#include "base/sigsafe.h"
+#include "runtime/heap.h"
+#include "runtime/http.h"
+#include "runtime/thread_dump.h"
+
+#include <string.h>
+
+static uint64_t count_sites(const struct strobe_profile *p)
+{
+    (void)p;
+    return heap_is_on() ? heap_count() : 0;
+}
+
+static uint64_t count_threads(const struct strobe_profile *p)
+{
+    (void)p;
+    return thread_dumps_count();
+}
+
+static uint64_t count_creations(const struct strobe_profile *p)
+{
+    (void)p;
+    return http_count_creations();
+}
+
+static struct strobe_profile builtin[] = {
+    {.name = "allocs",
+     .about = "A sampling of all past memory allocations",
+     .count = count_sites,
+     .serve = http_serve_allocs,
+     .has_delta = true},
+    {.name = "goroutine",
+     .about = "Stack traces of all current threads. Use debug=2 as a query parameter to export in "
+              "the same format as an unrecovered panic.",
+     .count = count_threads,
+     .serve = http_serve_threads,
+     .has_delta = true},
+    {.name = "heap",
+     .about = "A sampling of memory allocations of live objects. You can specify the gc GET "
+              "parameter to give free memory back to the system before taking the heap sample.",
+     .count = count_sites,
+     .serve = http_serve_heap,
+     .has_delta = true},
+    {.name = "threadcreate",
+     .about = "Stack traces that led to the creation of new OS threads",
+     .count = count_creations,
+     .serve = http_serve_threadcreate,
+     .has_delta = true},
+};
+enum { BUILTIN = sizeof builtin / sizeof *builtin };
+
+static struct strobe_profile *_Atomic added;
+
+void profiles_add(struct strobe_profile *p)
+{
+    p->next = atomic_load(&added);
+    while (!atomic_compare_exchange_weak(&added, &p->next, p))
+        continue;
+}
+
+const struct strobe_profile *profiles_find(const char *name)
+{
+    if (!strcmp(name, "threads")) /* our word for it */
+        name = "goroutine";
+    for (size_t i = 0; i < BUILTIN; i++)
+        if (!strcmp(builtin[i].name, name))
+            return &builtin[i];
+    for (const struct strobe_profile *p = atomic_load(&added); p; p = p->next)
+        if (!strcmp(p->name, name))
+            return p;
+    return NULL;
+}
+
+const struct strobe_profile *profiles_next(const struct strobe_profile *after)
+{
+    const struct strobe_profile *best = NULL;
+    const struct strobe_profile *p = atomic_load(&added);
+    for (size_t i = 0; i < BUILTIN || p;) {
+        const struct strobe_profile *at = i < BUILTIN ? &builtin[i++] : p;
+        if (at == p)
+            p = p->next;
+        if ((!after || strcmp(at->name, after->name) > 0) &&
+            (!best || strcmp(at->name, best->name) < 0))
+            best = at;
+    }
+    return best;
+}
