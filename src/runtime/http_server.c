@@ -27,15 +27,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENTS = 32, STACK_BYTES = 256 * 1024, IDLE_MS = 30000, STALLED_MS = 10000 };
+enum { CLIENTS = 32, WAITING_MAX = 24, STACK_BYTES = 256 * 1024 };
+enum { IDLE_MS = 30000, STALLED_MS = 10000, ANSWER_MS = 120000, REST_MS = 200 };
+enum { ANSWERS_BYTES = 64 << 20 }; /* of all clients together */
 
-enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING };
+enum client_state {
+    CLIENT_FREE,
+    CLIENT_READING,
+    CLIENT_ASKING, /* its request is there, and not begun: see begin_one */
+    CLIENT_WAITING,
+    CLIENT_WRITING
+};
 
 struct client {
     enum client_state state;
     int fd;
     bool keep_alive, head_only;
-    uint64_t deadline_ns; /* of reading and writing: moved by each byte that moves */
+    uint64_t deadline_ns; /* of reading a request; of writing: moved by each byte that moves */
+    uint64_t since_ns;    /* it is in its state */
+    uint32_t answered;    /* requests */
     size_t received, request_size;
     struct http_answer answer;
     struct buf head;
@@ -47,6 +57,7 @@ static struct {
     int fd;
     ino_t ino;              /* of the socket behind fd */
     struct client *clients; /* CLIENTS */
+    uint64_t rest_until_ns; /* no descriptor was to be had: who knocks waits */
 } server = {.fd = -1};
 
 static uint64_t now_ns(void)
@@ -66,6 +77,29 @@ static void give_time(struct client *c, int ms)
     c->deadline_ns = now_ns() + (uint64_t)ms * 1000000;
 }
 
+static void enter(struct client *c, enum client_state state)
+{
+    c->state = state;
+    c->since_ns = now_ns();
+}
+
+static int count_in(enum client_state state)
+{
+    int n = 0;
+    for (int i = 0; i < CLIENTS; i++)
+        n += server.clients[i].state == state;
+    return n;
+}
+
+static size_t answers_bytes(void)
+{
+    size_t n = 0;
+    for (int i = 0; i < CLIENTS; i++)
+        if (server.clients[i].state == CLIENT_WRITING)
+            n += server.clients[i].answer.body.len;
+    return n;
+}
+
 /* ---- one client ---- */
 
 static void drop(struct client *c)
@@ -80,35 +114,80 @@ static void answer_ready(struct client *c)
 {
     buf_init(&c->head, &c->answer.arena);
     http_write_head(&c->answer, c->keep_alive, &c->head);
-    c->state = CLIENT_WRITING;
+    enter(c, CLIENT_WRITING);
     c->sent = 0;
     give_time(c, STALLED_MS);
 }
 
-/* Looks whether a request is there in full, and begins to answer it. */
+static struct client *oldest_writer(void)
+{
+    struct client *best = NULL;
+    for (int i = 0; i < CLIENTS; i++) {
+        struct client *c = &server.clients[i];
+        if (c->state == CLIENT_WRITING && (!best || c->since_ns < best->since_ns))
+            best = c;
+    }
+    return best;
+}
+
+/* The connection ends with it. */
+static void refuse(struct client *c, int status)
+{
+    c->answer = (struct http_answer){.status = status};
+    arena_init_nullable(&c->answer.arena);
+    buf_init(&c->answer.body, &c->answer.arena);
+    http_refuse(&c->answer, status, http_reason(status));
+    c->answer.is_pprof_error = c->head_only = c->keep_alive = false;
+    c->request_size = c->received;
+    answer_ready(c);
+}
+
+/* Looks whether a request is there in full. */
 static void try_request(struct client *c)
 {
     struct http_request r = {.method = ""};
     long size = http_read_request(c->data, c->received, &r);
-    if (!size)
-        return;
-    if (size < 0) {
-        c->answer = (struct http_answer){.status = (int)-size};
-        arena_init_nullable(&c->answer.arena);
-        buf_init(&c->answer.body, &c->answer.arena);
-        http_refuse(&c->answer, (int)-size, http_reason((int)-size));
-        c->answer.is_pprof_error = c->head_only = c->keep_alive = false;
-        c->request_size = c->received;
-        answer_ready(c);
-        return;
-    }
-    c->request_size = (size_t)size;
+    if (size < 0)
+        refuse(c, (int)-size);
+    else if (size)
+        enter(c, CLIENT_ASKING);
+}
+
+/* Begins to answer. */
+static void begin(struct client *c)
+{
+    struct http_request r = {.method = ""};
+    c->request_size = (size_t)http_read_request(c->data, c->received, &r);
     c->keep_alive = r.keep_alive;
     c->head_only = !strcmp(r.method, "HEAD");
+    c->answered++;
+    /* Answers that nobody fetches take the program's memory: the oldest make room. */
+    while (answers_bytes() > ANSWERS_BYTES)
+        drop(oldest_writer());
     http_begin(&r, &c->answer);
-    c->state = CLIENT_WAITING;
-    if (!c->answer.until_ns)
+    enter(c, CLIENT_WAITING);
+    if (c->answer.until_ns && count_in(CLIENT_WAITING) > WAITING_MAX) {
+        http_end(&c->answer);
+        refuse(c, 503);
+    } else if (!c->answer.until_ns) {
         answer_ready(c);
+    }
+}
+
+/* One request a round, of the client that has had the fewest: who sends a hundred at once, each of
+ * which takes time, keeps nobody else waiting for longer than one of them takes. */
+static void begin_one(void)
+{
+    struct client *best = NULL;
+    for (int i = 0; i < CLIENTS; i++) {
+        struct client *c = &server.clients[i];
+        if (c->state == CLIENT_ASKING &&
+            (!best || c->answered < best->answered ||
+             (c->answered == best->answered && c->since_ns < best->since_ns)))
+            best = c;
+    }
+    if (best)
+        begin(best);
 }
 
 static void receive(struct client *c)
@@ -130,7 +209,7 @@ static void next_request(struct client *c)
     http_end(&c->answer);
     c->received -= c->request_size;
     memmove(c->data, c->data + c->request_size, c->received);
-    c->state = CLIENT_READING;
+    enter(c, CLIENT_READING);
     give_time(c, IDLE_MS);
     try_request(c);
 }
@@ -158,50 +237,88 @@ static void transmit(struct client *c)
         next_request(c);
 }
 
-/* A client that waits sends nothing, or has gone. */
+static void complete(struct client *c)
+{
+    http_finish(&c->answer);
+    answer_ready(c);
+    transmit(c);
+}
+
+/* A client that waits has ended its side: it has gone, or it only says that it asks for no more,
+ * which cannot be told apart before something is sent. As Go's server does, what there is so far is
+ * sent; if it has gone, that ends the matter, too. */
 static void look_after_waiting(struct client *c)
 {
     char byte;
-    if (recv(c->fd, &byte, 1, MSG_PEEK) == 0)
+    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
         drop(c);
+    } else if (n == 0) {
+        c->keep_alive = false;
+        complete(c);
+    }
 }
 
 /* ---- all of them ---- */
 
+/* Whose place a new client gets: a free one, else that of the client that has been silent longest,
+ * or that has not taken its answer for longest. Those who wait for a profile keep theirs. */
+static struct client *find_place(void)
+{
+    struct client *best = NULL;
+    for (int i = 0; i < CLIENTS; i++) {
+        struct client *c = &server.clients[i];
+        if (c->state == CLIENT_FREE)
+            return c;
+        if (c->state != CLIENT_WAITING && (!best || c->since_ns < best->since_ns))
+            best = c;
+    }
+    if (best)
+        drop(best);
+    return best;
+}
+
 static void accept_client(void)
 {
     int fd = accept4(server.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
-    fd = move_high(fd);
-    for (int i = 0; i < CLIENTS; i++) {
-        struct client *c = &server.clients[i];
-        if (c->state != CLIENT_FREE)
-            continue;
-        c->state = CLIENT_READING;
-        c->fd = fd;
-        c->received = 0;
-        give_time(c, STALLED_MS);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            server.rest_until_ns = now_ns() + (uint64_t)REST_MS * 1000000;
         return;
     }
-    close(fd);
+    fd = move_high(fd);
+    struct client *c = find_place();
+    if (!c) {
+        close(fd);
+        return;
+    }
+    enter(c, CLIENT_READING);
+    c->fd = fd;
+    c->received = c->answered = 0;
+    give_time(c, STALLED_MS);
 }
 
 static short wanted(const struct client *c)
 {
-    return c->state == CLIENT_WRITING ? POLLOUT : c->state == CLIENT_READING ? POLLIN : POLLRDHUP;
+    static const short events[] = {[CLIENT_READING] = POLLIN,
+                                   [CLIENT_WAITING] = POLLRDHUP,
+                                   [CLIENT_WRITING] = POLLOUT};
+    return c->state == CLIENT_ASKING ? 0 : events[c->state];
 }
 
 /* Fills the list for poll, and says how long it may sleep. */
 static int list_clients(struct pollfd *list, struct client **of, int *timeout_ms)
 {
-    uint64_t now = now_ns(), soonest = UINT64_MAX;
+    uint64_t now = now_ns(), rest = server.rest_until_ns;
+    uint64_t soonest = rest > now ? rest : UINT64_MAX;
     int n = 0;
     for (int i = 0; i < CLIENTS; i++) {
         struct client *c = &server.clients[i];
         if (c->state == CLIENT_FREE)
             continue;
-        uint64_t due = c->state == CLIENT_WAITING ? c->answer.until_ns : c->deadline_ns;
+        uint64_t due = c->state == CLIENT_WAITING  ? c->answer.until_ns
+                       : c->state == CLIENT_ASKING ? 0
+                                                   : c->deadline_ns;
         soonest = due < soonest ? due : soonest;
         of[n] = c;
         list[n++] = (struct pollfd){.fd = c->fd, .events = wanted(c)};
@@ -212,14 +329,20 @@ static int list_clients(struct pollfd *list, struct client **of, int *timeout_ms
     return n;
 }
 
+/* One that takes a byte of its answer now and then is not there for ever, either. */
+static bool is_late(const struct client *c, uint64_t now)
+{
+    if (c->state == CLIENT_WRITING && now > c->since_ns + (uint64_t)ANSWER_MS * 1000000)
+        return true;
+    return (c->state == CLIENT_READING || c->state == CLIENT_WRITING) && now >= c->deadline_ns;
+}
+
 static void serve_client(struct client *c, short events)
 {
     uint64_t now = now_ns();
     if (c->state == CLIENT_WAITING) {
         if (now >= c->answer.until_ns) {
-            http_finish(&c->answer);
-            answer_ready(c);
-            transmit(c);
+            complete(c);
         } else if (events) {
             look_after_waiting(c);
         }
@@ -227,9 +350,9 @@ static void serve_client(struct client *c, short events)
     }
     if (c->state == CLIENT_READING && events)
         receive(c);
-    if (c->state == CLIENT_WRITING)
+    if (c->state == CLIENT_WRITING && (events || !c->sent))
         transmit(c);
-    else if ((c->state == CLIENT_READING || c->state == CLIENT_WRITING) && now >= c->deadline_ns)
+    if (is_late(c, now))
         drop(c);
 }
 
@@ -242,7 +365,8 @@ static void *serve(void *unused)
     atomic_store(&rt.server_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
     for (;;) {
         int timeout_ms, n = list_clients(list, of, &timeout_ms);
-        list[n] = (struct pollfd){.fd = server.fd, .events = POLLIN};
+        bool rests = now_ns() < server.rest_until_ns;
+        list[n] = (struct pollfd){.fd = server.fd, .events = rests ? 0 : POLLIN};
         int r = poll(list, (nfds_t)n + 1, timeout_ms);
         if (r < 0 && errno != EINTR)
             return NULL;
@@ -250,8 +374,9 @@ static void *serve(void *unused)
             serve_client(of[i], r > 0 ? list[i].revents : 0);
         if (r > 0 && list[n].revents & (POLLERR | POLLNVAL | POLLHUP))
             return NULL; /* the program has closed our socket, or we are to stop */
-        if (r > 0 && list[n].revents)
+        if (r > 0 && list[n].revents & POLLIN)
             accept_client();
+        begin_one();
     }
 }
 

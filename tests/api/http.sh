@@ -3,6 +3,7 @@
 # STROBE_HTTP in a program that knows nothing of it: the paths, headers, status codes and texts of
 # Go's net/http/pprof, live CPU profiles, and clients that do not behave.
 . "$(dirname "$0")/../record/lib.sh"
+tests=$(cd "$(dirname "$0")" && pwd)
 command -v curl >/dev/null || skip "curl is not installed"
 library=$build/libstrobe.so
 
@@ -149,6 +150,7 @@ many = [connect() for _ in range(100)]
 for s in silent + many:
     s.close()
 END
+    check "clients that mean harm" timeout 200 python3 "$tests/http_hostile.py" "$address" $program
 fi
 kill $program
 wait $program
