@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_unwind [--short]: what one frame costs. The same stacks, of four functions in turn, are
- * walked by strobe (rules in the cache, and after a flush), by libunwind (its cached unw_backtrace
- * and its step loop), by libgcc's _Unwind_Backtrace, which is glibc's backtrace(), and by frame
+ * bench_unwind [--short]: what one frame costs. The same stacks, of 128 functions of four kinds, no
+ * two frames of one function, are walked by strobe (rules in the cache, and after a flush, when
+ * each frame's must be interpreted), by libunwind (its cached unw_backtrace and its step loop), by
+ * libgcc's _Unwind_Backtrace, which is glibc's backtrace() and keeps no cache, and by frame
  * pointers, the floor. Rounds are interleaved; the table has the fastest round of each, in ns a
  * frame, and its ratio to strobe warm. Libraries that are not installed are left out. */
 #include "unwind/unwind.h"
@@ -142,37 +143,47 @@ NOINLINE static int measure(void)
     return 0;
 }
 
-static int (*volatile steps[4])(int, int);
+#define FUNCTIONS 128
 
-#define CALL(n, x) ((n) > 0 ? steps[(n)&3]((n)-1, x) : measure())
+static int (*volatile steps[FUNCTIONS])(int, int);
 
-NOINLINE static int plain(int n, int x)
-{
-    return CALL(n, x + 1) + n;
-}
+#define CALL(n, x) ((n) > 0 ? steps[(n) % FUNCTIONS]((n)-1, x) : measure())
 
-NOINLINE static int with_saved_registers(int n, int x)
-{
-    int a = x * 3, b = x ^ n, c = x + n;
-    int below = CALL(n, a);
-    return below + a * b - c + n;
-}
+/* Four functions: plain, with saved registers, with locals, with a frame that is not of one size.
+ */
+#define FOUR(i)                                                                                    \
+    NOINLINE static int plain_##i(int n, int x)                                                    \
+    {                                                                                              \
+        return CALL(n, x + 1) + n;                                                                 \
+    }                                                                                              \
+    NOINLINE static int saving_##i(int n, int x)                                                   \
+    {                                                                                              \
+        int a = x * 3, b = x ^ n, c = x + n;                                                       \
+        int below = CALL(n, a);                                                                    \
+        return below + a * b - c + n;                                                              \
+    }                                                                                              \
+    NOINLINE static int local_##i(int n, int x)                                                    \
+    {                                                                                              \
+        volatile char bytes[200];                                                                  \
+        bytes[n & 63] = (char)x;                                                                   \
+        int below = CALL(n, x);                                                                    \
+        return below + bytes[n & 63];                                                              \
+    }                                                                                              \
+    NOINLINE static int dynamic_##i(int n, int x)                                                  \
+    {                                                                                              \
+        volatile char *bytes = __builtin_alloca((size_t)(n & 15) + 16);                            \
+        bytes[0] = (char)x;                                                                        \
+        int below = CALL(n, x);                                                                    \
+        return below + bytes[0];                                                                   \
+    }
 
-NOINLINE static int with_locals(int n, int x)
-{
-    volatile char bytes[200];
-    bytes[n & 63] = (char)x;
-    int below = CALL(n, x);
-    return below + bytes[n & 63];
-}
+#define NAMES_OF_FOUR(i) plain_##i, saving_##i, local_##i, dynamic_##i,
+#define EIGHT(m, i)      m(i##0) m(i##1) m(i##2) m(i##3) m(i##4) m(i##5) m(i##6) m(i##7)
+#define THIRTY_TWO(m)    EIGHT(m, a) EIGHT(m, b) EIGHT(m, c) EIGHT(m, d)
 
-NOINLINE static int with_dynamic_frame(int n, int x)
-{
-    volatile char *bytes = __builtin_alloca((size_t)(n & 15) + 16);
-    bytes[0] = (char)x;
-    int below = CALL(n, x);
-    return below + bytes[0];
-}
+THIRTY_TWO(FOUR)
+
+static int (*const functions[FUNCTIONS])(int, int) = {THIRTY_TWO(NAMES_OF_FOUR)};
 
 static void set_up(void)
 {
@@ -198,10 +209,8 @@ static void set_up(void)
     }
     if (gcc)
         *(void **)&libgcc_backtrace = dlsym(gcc, "_Unwind_Backtrace");
-    steps[0] = plain;
-    steps[1] = with_saved_registers;
-    steps[2] = with_locals;
-    steps[3] = with_dynamic_frame;
+    for (int i = 0; i < FUNCTIONS; i++)
+        steps[i] = functions[i];
 }
 
 int main(int argc, char **argv)
@@ -211,8 +220,8 @@ int main(int argc, char **argv)
     rounds = argc > 1 && strcmp(argv[1], "--short") == 0 ? 20 : 200;
     set_up();
     for (int d = 0; d < 3; d++) {
-        (void)steps[depths[d] & 3](depths[d] - 5,
-                                   d); /* main, its two callers, measure and the walk */
+        (void)steps[depths[d] % FUNCTIONS](depths[d] - 5,
+                                           d); /* main, its two callers, measure and the walk */
         memcpy(ns[d], ns_a_frame, sizeof ns_a_frame);
     }
     printf("%-28s %10s %10s %10s %8s\n", "ns a frame; stack of", "8", "33", "103", "ratio");

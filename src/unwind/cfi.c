@@ -28,6 +28,26 @@ static void copy_column(struct cfi_row *to, const struct cfi_row *from, unsigned
     to->kind[i] = from->kind[i];
 }
 
+static int is_brief_column(uint64_t i)
+{
+    return i == UNWIND_BP || i == UNWIND_SP || i == UNWIND_PC;
+}
+
+static void clear_column(struct cfi_row *row, unsigned i)
+{
+    row->value[i] = 0;
+    row->kind[i] = CFI_UNSPECIFIED;
+}
+
+static void clear_columns(struct cfi_row *row, int brief)
+{
+    clear_column(row, UNWIND_BP);
+    clear_column(row, UNWIND_SP);
+    clear_column(row, UNWIND_PC);
+    for (unsigned i = 0; i < UNWIND_REGS && !brief; i++)
+        clear_column(row, i);
+}
+
 /* `brief`: only what a rule of the cache is made of. */
 static void copy_row(struct cfi_row *to, const struct cfi_row *from, int brief)
 {
@@ -81,7 +101,7 @@ static int open_entry(const struct span *seg, const uint8_t *at, struct cursor *
     return 0;
 }
 
-static int parse_augmentation(struct cursor *c, const uint8_t *name, struct cfi_fde *fde)
+static int parse_augmentation(struct cursor *c, const uint8_t *name, struct cfi_cie *cie)
 {
     uint64_t length = cursor_uleb(c);
     if ((uint64_t)(c->end - c->at) < length)
@@ -90,14 +110,14 @@ static int parse_augmentation(struct cursor *c, const uint8_t *name, struct cfi_
     c->at += length;
     for (; *name; name++) {
         switch (*name) {
-        case 'R': fde->encoding = cursor_u8(&data); break;
+        case 'R': cie->encoding = cursor_u8(&data); break;
         case 'L': cursor_u8(&data); break;
         case 'P': {
             uint8_t encoding = cursor_u8(&data);
             read_encoded(&data, encoding & 0x0f, 0);
             break;
         }
-        case 'S': fde->is_signal = 1; break;
+        case 'S': cie->is_signal = 1; break;
         case 'B': break;   /* aarch64: return addresses are signed with the B key */
         default: return 0; /* what follows is unknown, but its length is */
         }
@@ -105,7 +125,7 @@ static int parse_augmentation(struct cursor *c, const uint8_t *name, struct cfi_
     return data.bad ? -UNWIND_BAD_CFI : 0;
 }
 
-static int parse_cie(const struct span *seg, const uint8_t *at, struct cfi_fde *fde)
+static int parse_cie(const struct span *seg, const uint8_t *at, struct cfi_cie *cie)
 {
     struct cursor c;
     int ret = open_entry(seg, at, &c);
@@ -120,25 +140,39 @@ static int parse_cie(const struct span *seg, const uint8_t *at, struct cfi_fde *
         return -UNWIND_BAD_CFI;
     if (version == 4)
         cursor_skip(&c, 2); /* address and segment selector sizes */
-    fde->code_align = cursor_uleb(&c);
-    fde->data_align = cursor_sleb(&c);
+    cie->code_align = cursor_uleb(&c);
+    cie->data_align = cursor_sleb(&c);
     uint64_t ra = version == 1 ? cursor_u8(&c) : cursor_uleb(&c);
-    fde->encoding = DW_EH_PE_absptr;
-    fde->is_signal = 0;
-    if (*augmentation == 'z')
-        ret = parse_augmentation(&c, augmentation + 1, fde);
+    cie->encoding = DW_EH_PE_absptr;
+    cie->is_signal = 0;
+    cie->is_augmented = *augmentation == 'z';
+    if (cie->is_augmented)
+        ret = parse_augmentation(&c, augmentation + 1, cie);
     else if (*augmentation)
         return -UNWIND_BAD_CFI;
     if (ret < 0 || c.bad || ra >= UNWIND_REGS)
         return -UNWIND_BAD_CFI;
-    fde->ra_column = (uint32_t)ra;
-    fde->cie_ops.lo = c.at;
-    fde->cie_ops.hi = c.end;
-    /* The FDE has augmentation data exactly if its CIE has. */
-    return *augmentation == 'z';
+    cie->ra_column = (uint32_t)ra;
+    cie->ops.lo = c.at;
+    cie->ops.hi = c.end;
+    return 0;
 }
 
-int cfi_parse(const struct span *seg, const uint8_t *at, struct cfi_fde *fde)
+static void copy_cie(struct cfi_cie *to, const struct cfi_cie *from)
+{
+    to->ops.lo = from->ops.lo;
+    to->ops.hi = from->ops.hi;
+    to->code_align = from->code_align;
+    to->data_align = from->data_align;
+    to->ra_column = from->ra_column;
+    to->encoding = from->encoding;
+    to->is_signal = from->is_signal;
+    to->is_augmented = from->is_augmented;
+}
+
+/* As cfi_parse; with a table, its CIE is taken if it is the one, or else replaced. */
+static int parse_fde(struct cfi_table *table, const struct span *seg, const uint8_t *at,
+                     struct cfi_fde *fde)
 {
     struct cursor c;
     int ret = open_entry(seg, at, &c);
@@ -150,20 +184,33 @@ int cfi_parse(const struct span *seg, const uint8_t *at, struct cfi_fde *fde)
         return -UNWIND_NO_FDE;
     if (back > (uint64_t)(field - seg->lo))
         return -UNWIND_BAD_CFI;
-    int augmented = parse_cie(seg, field - back, fde);
-    if (augmented < 0)
-        return augmented;
+    if (table && table->cie_at == field - back) {
+        copy_cie(&fde->cie, &table->cie);
+    } else {
+        ret = parse_cie(seg, field - back, &fde->cie);
+        if (ret < 0)
+            return ret;
+        if (table) {
+            copy_cie(&table->cie, &fde->cie);
+            table->cie_at = field - back;
+        }
+    }
     fde->seg.lo = seg->lo;
     fde->seg.hi = seg->hi;
-    fde->start = read_encoded(&c, fde->encoding, 0);
-    fde->end = fde->start + read_encoded(&c, fde->encoding & 0x0f, 0);
-    if (augmented)
+    fde->start = read_encoded(&c, fde->cie.encoding, 0);
+    fde->end = fde->start + read_encoded(&c, fde->cie.encoding & 0x0f, 0);
+    if (fde->cie.is_augmented)
         cursor_skip(&c, cursor_uleb(&c));
     if (c.bad || fde->end < fde->start)
         return -UNWIND_BAD_CFI;
     fde->ops.lo = c.at;
     fde->ops.hi = c.end;
     return 0;
+}
+
+int cfi_parse(const struct span *seg, const uint8_t *at, struct cfi_fde *fde)
+{
+    return parse_fde(NULL, seg, at, fde);
 }
 
 static int find_linear(const struct span *seg, const uint8_t *at, uintptr_t pc, struct cfi_fde *fde)
@@ -181,79 +228,104 @@ static int find_linear(const struct span *seg, const uint8_t *at, uintptr_t pc, 
 }
 
 /* The index of the last entry whose code starts at or before `key`; -1 if there is none, -2 if the
- * table turns out not to be sorted. Entries are pairs of int32: code, FDE. */
+ * table turns out not to be sorted. Entries are pairs of int32: code, FDE. Each turn is without a
+ * branch on what it read, half of which would be mispredicted; what a prediction would have begun
+ * to load ahead is asked for instead. */
 static int64_t search_table(const raw_u32 *table, uint64_t count, int64_t key)
 {
-    uint64_t lo = 0, hi = count;
+    const raw_u32 *base = table;
     int64_t lo_loc = INT64_MIN, hi_loc = INT64_MAX;
-    while (lo < hi) {
-        uint64_t mid = lo + (hi - lo) / 2;
-        int64_t loc = (int32_t)table[2 * mid];
-        if (unlikely(loc < lo_loc || loc > hi_loc))
-            return -2;
-        if (loc <= key) {
-            lo = mid + 1;
-            lo_loc = loc;
-        } else {
-            hi = mid;
-            hi_loc = loc;
-        }
+    int unsorted = 0;
+    while (count > 1) {
+        uint64_t half = count / 2;
+        count -= half;
+        __builtin_prefetch(base + 2 * (count / 2));
+        __builtin_prefetch(base + 2 * (half + count / 2));
+        int64_t loc = (int32_t)base[2 * half];
+        unsorted |= (loc < lo_loc) | (loc > hi_loc);
+        int before = loc <= key;
+        base = before ? base + 2 * half : base;
+        lo_loc = before ? loc : lo_loc;
+        hi_loc = before ? hi_loc : loc;
     }
-    return (int64_t)lo - 1;
+    if (unlikely(unsorted))
+        return -2;
+    return count && (int32_t)*base <= key ? (base - table) / 2 : -1;
 }
 
-static int parse_hit(const struct unwind_module *module, const struct span *seg, uintptr_t at,
-                     struct cfi_fde *fde)
+static int parse_hit(struct cfi_table *table, uintptr_t at, struct cfi_fde *fde)
 {
-    struct span other = {seg->lo, seg->hi};
-    if (at < (uintptr_t)seg->lo || at >= (uintptr_t)seg->hi)
-        if (!module_segment(module, at, &other))
-            return -UNWIND_BAD_CFI;
-    return cfi_parse(&other, (const uint8_t *)at, fde);
+    struct span other;
+    if (at >= (uintptr_t)table->seg.lo && at < (uintptr_t)table->seg.hi)
+        return parse_fde(table, &table->seg, (const uint8_t *)at, fde);
+    if (!module_segment(&table->module, at, &other))
+        return -UNWIND_BAD_CFI;
+    return parse_fde(table, &other, (const uint8_t *)at, fde);
 }
 
-int cfi_find(const struct unwind_module *module, uintptr_t pc, struct cfi_fde *fde)
+int cfi_open(const struct unwind_module *module, struct cfi_table *table)
 {
-    struct span seg;
     uintptr_t hdr = (uintptr_t)module->eh_frame_hdr;
-    seg.lo = (const uint8_t *)hdr;
-    seg.hi = seg.lo + module->made_bytes;
-    if (!hdr || (!module->made_bytes && !module_segment(module, hdr, &seg)))
+    table->module.start = module->start;
+    table->module.end = module->end;
+    table->module.eh_frame_hdr = module->eh_frame_hdr;
+    table->module.link_map = module->link_map;
+    table->module.bias = module->bias;
+    table->module.made_bytes = module->made_bytes;
+    table->hdr = hdr;
+    table->entries = NULL;
+    table->count = 0;
+    table->cie_at = NULL;
+    table->seg.lo = (const uint8_t *)hdr;
+    table->seg.hi = table->seg.lo + module->made_bytes;
+    if (!hdr || (!module->made_bytes && !module_segment(module, hdr, &table->seg)))
         return -UNWIND_NO_FDE;
-    struct cursor c = {(const uint8_t *)hdr, seg.hi, 0};
+    struct cursor c = {(const uint8_t *)hdr, table->seg.hi, 0};
     uint32_t head = cursor_u32(&c); /* version, encodings of: .eh_frame, count, table */
     uint8_t table_encoding = head >> 24;
     if (c.bad || (head & 0xff) != 1)
         return -UNWIND_BAD_CFI;
-    uint64_t eh_frame = read_encoded(&c, (head >> 8) & 0xff, hdr);
+    table->eh_frame = read_encoded(&c, (head >> 8) & 0xff, hdr);
     if (c.bad)
         return -UNWIND_BAD_CFI;
-    int64_t index = -2;
-    const raw_u32 *table = NULL;
     if (((head >> 16) & 0xff) != DW_EH_PE_omit &&
         table_encoding == (DW_EH_PE_datarel | DW_EH_PE_sdata4)) {
         uint64_t count = read_encoded(&c, (head >> 16) & 0xff, hdr);
         uint64_t room = (uint64_t)(c.end - c.at) / 8;
-        table = (const raw_u32 *)c.at;
-        index = search_table(table, count < room ? count : room, (int64_t)(pc - hdr));
+        table->entries = c.at;
+        table->count = count < room ? count : room;
     }
+    return 0;
+}
+
+int cfi_search(struct cfi_table *table, uintptr_t pc, struct cfi_fde *fde)
+{
+    const raw_u32 *entries = table->entries;
+    const uintptr_t hdr = table->hdr;
+    int64_t index = entries ? search_table(entries, table->count, (int64_t)(pc - hdr)) : -2;
     if (index == -2) {
         struct span other;
-        if (!module_segment(module, eh_frame, &other))
+        if (!module_segment(&table->module, table->eh_frame, &other))
             return -UNWIND_BAD_CFI;
-        return find_linear(&other, (const uint8_t *)(uintptr_t)eh_frame, pc, fde);
+        return find_linear(&other, (const uint8_t *)table->eh_frame, pc, fde);
     }
     /* Empty FDEs may share their start with the one that counts. */
     int ret = -UNWIND_NO_FDE;
     for (int tries = 0; tries < 4 && index >= 0; tries++, index--) {
-        uintptr_t at = hdr + (uint64_t)(int64_t)(int32_t)table[2 * index + 1];
-        ret = parse_hit(module, &seg, at, fde);
+        ret = parse_hit(table, hdr + (uint64_t)(int64_t)(int32_t)entries[2 * index + 1], fde);
         if (ret == 0 && pc >= fde->start && pc < fde->end)
             return 0;
         if (ret < 0 || fde->start != fde->end)
             break;
     }
     return ret < 0 ? ret : -UNWIND_NO_FDE;
+}
+
+int cfi_find(const struct unwind_module *module, uintptr_t pc, struct cfi_fde *fde)
+{
+    struct cfi_table table;
+    int ret = cfi_open(module, &table);
+    return ret < 0 ? ret : cfi_search(&table, pc, fde);
 }
 
 /* ---- call frame instructions ---- */
@@ -283,7 +355,7 @@ static int set_rule(struct cfi_row *row, uint64_t reg, enum cfi_kind kind, int64
 
 static int restore_rule(struct machine *m, uint64_t reg)
 {
-    if (reg >= UNWIND_REGS)
+    if (reg >= UNWIND_REGS || (m->brief && !is_brief_column(reg)))
         return 0;
     m->row->kind[reg] = m->initial.kind[reg];
     m->row->value[reg] = m->initial.value[reg];
@@ -301,30 +373,18 @@ static int64_t skip_expression(struct machine *m, struct cursor *c)
 static int run_cfa_op(struct machine *m, uint8_t op, struct cursor *c)
 {
     struct cfi_row *row = m->row;
-    int64_t factor = m->fde->data_align;
+    int64_t factor = m->fde->cie.data_align;
     uint64_t reg;
     switch (op) {
-    case DW_CFA_def_cfa: reg = cursor_uleb(c); return set_cfa(row, reg, (int64_t)cursor_uleb(c));
     case DW_CFA_def_cfa_sf:
         reg = cursor_uleb(c);
         return set_cfa(row, reg, (int64_t)((uint64_t)cursor_sleb(c) * (uint64_t)factor));
-    case DW_CFA_def_cfa_register: return set_cfa(row, cursor_uleb(c), row->cfa_offset);
     case DW_CFA_def_cfa_offset: return set_value(&row->cfa_offset, (int64_t)cursor_uleb(c));
     case DW_CFA_def_cfa_offset_sf:
         return set_value(&row->cfa_offset, (int64_t)((uint64_t)cursor_sleb(c) * (uint64_t)factor));
     case DW_CFA_def_cfa_expression:
         row->cfa_reg = CFI_CFA_EXPR;
         return set_value(&row->cfa_expr, skip_expression(m, c));
-    case DW_CFA_remember_state:
-        if (m->depth == STATES)
-            return -UNWIND_BAD_CFI;
-        copy_row(&m->saved[m->depth++], row, m->brief);
-        return 0;
-    case DW_CFA_restore_state:
-        if (m->depth == 0)
-            return -UNWIND_BAD_CFI;
-        copy_row(row, &m->saved[--m->depth], m->brief);
-        return 0;
     default: return -UNWIND_BAD_CFI;
     }
 }
@@ -332,7 +392,7 @@ static int run_cfa_op(struct machine *m, uint8_t op, struct cursor *c)
 static int run_register_op(struct machine *m, uint8_t op, struct cursor *c)
 {
     struct cfi_row *row = m->row;
-    uint64_t factor = (uint64_t)m->fde->data_align;
+    uint64_t factor = (uint64_t)m->fde->cie.data_align;
     uint64_t reg = cursor_uleb(c);
     switch (op) {
     case DW_CFA_offset_extended:
@@ -359,32 +419,73 @@ static int run_register_op(struct machine *m, uint8_t op, struct cursor *c)
  * location for those. */
 static int run_op(struct machine *m, struct cursor *c, uintptr_t *loc)
 {
-    uint64_t align = m->fde->code_align;
+    uint64_t reg, align = m->fde->cie.code_align;
+    struct cfi_row *row = m->row;
     uint8_t op = cursor_u8(c);
     switch (op & 0xc0) {
     case DW_CFA_offset:
-        return set_rule(m->row, op & 0x3f, CFI_OFFSET,
-                        (int64_t)(cursor_uleb(c) * (uint64_t)m->fde->data_align));
+        return set_rule(row, op & 0x3f, CFI_OFFSET,
+                        (int64_t)(cursor_uleb(c) * (uint64_t)m->fde->cie.data_align));
     case DW_CFA_restore: return restore_rule(m, op & 0x3f);
     }
     switch (op) {
-    case DW_CFA_nop: return 0;
-    case DW_CFA_set_loc: *loc = read_encoded(c, m->fde->encoding, 0); return 1;
+    case DW_CFA_set_loc: *loc = read_encoded(c, m->fde->cie.encoding, 0); return 1;
     case DW_CFA_advance_loc1: *loc = m->loc + cursor_u8(c) * align; return 1;
     case DW_CFA_advance_loc2: *loc = m->loc + cursor_u16(c) * align; return 1;
     case DW_CFA_advance_loc4: *loc = m->loc + cursor_u32(c) * align; return 1;
     case DW_CFA_GNU_window_save: return 0; /* aarch64: toggles the signing of the return address */
     case DW_CFA_GNU_args_size: cursor_uleb(c); return 0;
-    case DW_CFA_def_cfa:
+    case DW_CFA_def_cfa: reg = cursor_uleb(c); return set_cfa(row, reg, (int64_t)cursor_uleb(c));
+    case DW_CFA_def_cfa_register: return set_cfa(row, cursor_uleb(c), row->cfa_offset);
+    case DW_CFA_remember_state:
+        if (m->depth == STATES)
+            return -UNWIND_BAD_CFI;
+        copy_row(&m->saved[m->depth++], row, m->brief);
+        return 0;
+    case DW_CFA_restore_state:
+        if (m->depth == 0)
+            return -UNWIND_BAD_CFI;
+        copy_row(row, &m->saved[--m->depth], m->brief);
+        return 0;
     case DW_CFA_def_cfa_sf:
-    case DW_CFA_def_cfa_register:
     case DW_CFA_def_cfa_offset:
     case DW_CFA_def_cfa_offset_sf:
-    case DW_CFA_def_cfa_expression:
-    case DW_CFA_remember_state:
-    case DW_CFA_restore_state: return run_cfa_op(m, op, c);
+    case DW_CFA_def_cfa_expression: return run_cfa_op(m, op, c);
     default: return run_register_op(m, op, c);
     }
+}
+
+/* Prologues and epilogues: `advance; CFA offset` once a push or pop, mostly followed by `register
+ * saved at`, all with operands of a byte. Taken as words, they are as good as a loop without
+ * branches, where one instruction at a time is a mispredicted jump for each. Returns 1 at the end
+ * of the row. */
+static int run_pushes(struct machine *m, struct cursor *c, uintptr_t pc)
+{
+    const uint32_t advance_and_offset = DW_CFA_advance_loc | DW_CFA_def_cfa_offset << 8;
+    struct cfi_row *row = m->row;
+    while (c->end - c->at >= 5) {
+        uint32_t word = *(const raw_u32 *)c->at;
+        if ((word & 0x80ffc0) != advance_and_offset)
+            break;
+        uintptr_t loc = m->loc + (word & 0x3f) * m->fde->cie.code_align;
+        if (loc > pc) {
+            row->end = loc;
+            return 1;
+        }
+        m->loc = loc;
+        row->cfa_offset = (int32_t)(word >> 16 & 0x7f);
+        c->at += 3;
+        word = *(const raw_u16 *)c->at;
+        if ((word & 0x80c0) == DW_CFA_offset && (word & 0x3f) < UNWIND_REGS) {
+            int64_t value = (int64_t)((word >> 8) * (uint64_t)m->fde->cie.data_align);
+            if (value != (int32_t)value)
+                break;
+            row->kind[word & 0x3f] = CFI_OFFSET;
+            row->value[word & 0x3f] = (int32_t)value;
+            c->at += 2;
+        }
+    }
+    return 0;
 }
 
 static int run_ops(struct machine *m, const struct span *ops, uintptr_t pc)
@@ -393,7 +494,14 @@ static int run_ops(struct machine *m, const struct span *ops, uintptr_t pc)
     while (c.at < c.end) {
         uintptr_t loc = 0;
         if ((*c.at & 0xc0) == DW_CFA_advance_loc) { /* every second one */
-            loc = m->loc + (*c.at++ & 0x3f) * m->fde->code_align;
+            if (run_pushes(m, &c, pc))
+                return 0;
+            if (c.at == c.end || (*c.at & 0xc0) != DW_CFA_advance_loc)
+                continue;
+            loc = m->loc + (*c.at++ & 0x3f) * m->fde->cie.code_align;
+        } else if (*c.at == DW_CFA_nop) { /* several at the end of most */
+            c.at++;
+            continue;
         } else {
             int ret = run_op(m, &c, &loc);
             if (ret < 0 || c.bad)
@@ -420,12 +528,9 @@ static int row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row, 
     m.brief = brief;
     row->cfa_reg = UNWIND_REGS; /* none was given yet */
     row->cfa_offset = row->cfa_expr = 0;
-    for (unsigned i = 0; i < UNWIND_REGS; i++) {
-        row->value[i] = 0;
-        row->kind[i] = CFI_UNSPECIFIED;
-        m.initial.kind[i] = CFI_UNSPECIFIED;
-    }
-    int ret = run_ops(&m, &fde->cie_ops, UINTPTR_MAX);
+    clear_columns(row, brief);
+    clear_columns(&m.initial, brief);
+    int ret = run_ops(&m, &fde->cie.ops, UINTPTR_MAX);
     if (ret < 0)
         return ret;
     copy_row(&m.initial, row, brief);
@@ -433,6 +538,7 @@ static int row_at(const struct cfi_fde *fde, uintptr_t pc, struct cfi_row *row, 
     m.depth = 0;
     row->end = fde->end;
     ret = run_ops(&m, &fde->ops, pc);
+    row->start = m.loc;
     if (ret == 0 && row->cfa_reg == UNWIND_REGS)
         return -UNWIND_BAD_CFI;
     return ret;

@@ -14,16 +14,35 @@
 
 #include <stdint.h>
 
-/* An FDE together with its CIE. */
-struct cfi_fde {
-    struct span seg;          /* the mapped segment the entry lies in */
-    uintptr_t start, end;     /* code it describes */
-    struct span cie_ops, ops; /* call frame instructions */
+/* What many FDEs have in common. */
+struct cfi_cie {
+    struct span ops; /* call frame instructions */
     uint64_t code_align;
     int64_t data_align;
     uint32_t ra_column;
-    uint8_t encoding; /* of its code addresses, DW_EH_PE_* */
+    uint8_t encoding; /* of code addresses, DW_EH_PE_* */
     uint8_t is_signal;
+    uint8_t is_augmented; /* its FDEs have augmentation data */
+};
+
+/* An FDE together with its CIE. */
+struct cfi_fde {
+    struct span seg;      /* the mapped segment the entry lies in */
+    uintptr_t start, end; /* code it describes */
+    struct span ops;      /* call frame instructions */
+    struct cfi_cie cie;
+};
+
+/* A module's search table, as its .eh_frame_hdr says, and the CIE that was parsed last. It holds as
+ * long as the module does. */
+struct cfi_table {
+    struct unwind_module module;
+    struct span seg; /* the mapped segment that .eh_frame_hdr lies in */
+    uintptr_t hdr, eh_frame;
+    const void *entries; /* pairs of int32 (code, FDE) as offsets from hdr; NULL: no usable ones */
+    uint64_t count;
+    const uint8_t *cie_at; /* NULL: none yet */
+    struct cfi_cie cie;
 };
 
 enum cfi_kind {
@@ -40,8 +59,8 @@ enum cfi_kind {
 /* The rules at one address. An expression is given as the offset of its length (ULEB128) from
  * seg.lo of the FDE. Small on purpose: several of them lie on the stack of a signal handler. */
 struct cfi_row {
-    uintptr_t end; /* the row holds up to here */
-    uint32_t cfa_reg; /* CFI_CFA_EXPR: the CFA is what cfa_expr yields */
+    uintptr_t start, end; /* the row holds from here up to there */
+    uint32_t cfa_reg;     /* CFI_CFA_EXPR: the CFA is what cfa_expr yields */
     int32_t cfa_offset, cfa_expr;
     int32_t value[UNWIND_REGS];
     uint8_t kind[UNWIND_REGS]; /* enum cfi_kind */
@@ -49,7 +68,13 @@ struct cfi_row {
 
 #define CFI_CFA_EXPR 0xffffffffu
 
-/* Finds the FDE of `pc` through the module's .eh_frame_hdr. -UNWIND_NO_FDE if nothing covers it. */
+/* Reads the module's .eh_frame_hdr. -UNWIND_NO_FDE if there is none. */
+int cfi_open(const struct unwind_module *module, struct cfi_table *table);
+
+/* Finds the FDE of `pc`. -UNWIND_NO_FDE if nothing covers it. */
+int cfi_search(struct cfi_table *table, uintptr_t pc, struct cfi_fde *fde);
+
+/* Both, for one address. */
 int cfi_find(const struct unwind_module *module, uintptr_t pc, struct cfi_fde *fde);
 
 /* Parses the FDE at `at`, which lies inside `seg`. -UNWIND_NO_FDE if this is a CIE or terminator.

@@ -123,9 +123,9 @@ static uint64_t compact(const struct cfi_fde *fde, const struct cfi_row *row, ui
     const uint64_t full = rule_make(RULE_FULL, 0, 0);
     uint64_t rule = 0;
     struct span expr;
-    if (fde->ra_column != UNWIND_PC)
+    if (fde->cie.ra_column != UNWIND_PC)
         return full;
-    if (row->kind[fde->ra_column] == CFI_UNDEFINED)
+    if (row->kind[fde->cie.ra_column] == CFI_UNDEFINED)
         return rule_make(RULE_ROOT, 0, 0);
     if (row->kind[UNWIND_PC] != CFI_OFFSET || row->value[UNWIND_PC] != -8 ||
         row->kind[UNWIND_SP] != CFI_UNSPECIFIED)
@@ -185,34 +185,65 @@ static int find_row(const struct unwind_module *module, uintptr_t at, int exact,
     return ret < 0 ? ret : cfi_row_at(fde, at, row);
 }
 
-uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at)
+/* The module of `at`, its table open: the last one's, or another. */
+static int memo_find(struct frame_memo *memo, struct unwind_cache *cache, uintptr_t at)
 {
     struct unwind_module module;
+    const struct unwind_module *last = &memo->table.module;
+    if (memo->is_open && at + last->bias >= last->start && at + last->bias < last->end)
+        return 1;
+    memo->is_open = 0;
+    if (!module_find(&cache->source, at, &module))
+        return 0;
+    if (cache->config.module_seen)
+        cache->config.module_seen(cache->config.ctx, &module);
+    memo->open_error = cfi_open(&module, &memo->table);
+    memo->is_open = 1;
+    return 1;
+}
+
+/* Code that no FDE covers. */
+static uint64_t bare_rule(struct unwind_cache *cache, const struct unwind_module *module,
+                          uintptr_t at)
+{
+    if (is_bare_entry(cache, module, at))
+        return rule_make(RULE_ROOT, 0, 0);
+    if (is_planted_end(module, at)) /* a root, unless it is where the thread itself is */
+        return rule_make(RULE_FULL, 0, 0);
+    return is_trampoline(module, at) ? rule_make(RULE_SIGNAL, 0, 0) : RULE_NONE;
+}
+
+uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at, struct frame_memo *memo,
+                    struct cache_range *range)
+{
     struct unwind_hint hint;
     struct cfi_fde fde;
     struct cfi_row row;
+    range->lo = range->hi = 0;
     int leave = ask_owner(cache, at, &hint);
     if (leave != UNWIND_LEAVE_UNKNOWN)
         return hinted_rule(leave, &hint);
-    if (!module_find(&cache->source, at, &module))
+    if (!memo_find(memo, cache, at))
         return RULE_NONE;
-    at += module.bias;
-    if (cache->config.module_seen)
-        cache->config.module_seen(cache->config.ctx, &module);
-    if (cfi_find(&module, at, &fde) < 0) {
-        if (is_bare_entry(cache, &module, at))
-            return rule_make(RULE_ROOT, 0, 0);
-        if (is_planted_end(&module, at)) /* a root, unless it is where the thread itself is */
-            return rule_make(RULE_FULL, 0, 0);
-        return is_trampoline(&module, at) ? rule_make(RULE_SIGNAL, 0, 0) : RULE_NONE;
-    }
-    if (is_entry(cache, &module, &fde))
+    const struct unwind_module *module = &memo->table.module;
+    at += module->bias;
+    if (memo->open_error < 0 || cfi_search(&memo->table, at, &fde) < 0)
+        return bare_rule(cache, module, at);
+    if (is_entry(cache, module, &fde))
         return rule_make(RULE_ROOT, 0, 0);
-    if (fde.is_signal)
-        return rule_make(is_trampoline(&module, at) ? RULE_SIGNAL : RULE_FULL, 0, 0);
+    if (fde.cie.is_signal)
+        return rule_make(is_trampoline(module, at) ? RULE_SIGNAL : RULE_FULL, 0, 0);
     if (cfi_brief_row_at(&fde, at, &row) < 0)
         return RULE_NONE;
-    return was_not_called(&module, &row, at) ? rule_make(RULE_FULL, 0, 0) : compact(&fde, &row, at);
+    if (was_not_called(module, &row, at))
+        return rule_make(RULE_FULL, 0, 0);
+    /* The last byte of a row may be one of those which were not called, and what an expression
+     * yields may depend on pc. */
+    if (row.cfa_reg != CFI_CFA_EXPR && row.end - 1 > at) {
+        range->lo = row.start - module->bias;
+        range->hi = row.end - 1 - module->bias;
+    }
+    return compact(&fde, &row, at);
 }
 
 /* Makes `n` bytes at `addr` readable: they are, or the owner knows the stack that they are on. */
@@ -272,7 +303,7 @@ static int restore(const struct frame *f, const struct rules *rules, unsigned i,
         ret = cfi_evaluate(&expr, &f->regs, &f->bounds, &cfa, value);
     if (ret < 0 || row->kind[i] == CFI_VAL_EXPR)
         return ret;
-    return *value < cfa || fde->is_signal || i == fde->ra_column
+    return *value < cfa || fde->cie.is_signal || i == fde->cie.ra_column
                ? bounds_load(&f->bounds, *value, value)
                : -UNWIND_BAD_CFI;
 }
@@ -281,14 +312,14 @@ static int step_by_row(struct frame *f, const struct cfi_fde *fde, const struct 
 {
     struct unwind_regs caller;
     uint64_t cfa, sp = f->regs.r[UNWIND_SP];
-    if (row->kind[fde->ra_column] == CFI_UNDEFINED)
+    if (row->kind[fde->cie.ra_column] == CFI_UNDEFINED)
         return FRAME_ROOT;
-    if (row->kind[fde->ra_column] <= CFI_SAME)
+    if (row->kind[fde->cie.ra_column] <= CFI_SAME)
         return -UNWIND_BAD_CFI;
     int ret = cfa_of(f, fde, row, &cfa);
     if (ret < 0)
         return ret;
-    if (!fde->is_signal) {
+    if (!fde->cie.is_signal) {
         int was_inside = bounds_hold(&f->bounds, sp, 0);
         ret = need_stack(f, cfa - 8, 8);
         if (ret < 0)
@@ -302,7 +333,7 @@ static int step_by_row(struct frame *f, const struct cfi_fde *fde, const struct 
     struct rules rules = {fde, row, cfa};
     for (unsigned i = 0; i < UNWIND_REGS; i++) {
         ret = restore(f, &rules, i, &caller.r[i]);
-        if (ret < 0 && (i == UNWIND_SP || i == fde->ra_column))
+        if (ret < 0 && (i == UNWIND_SP || i == fde->cie.ra_column))
             return ret;
         /* Compilers leave rules in place after an epilogue has popped the register: the slot may be
          * below the bounds then, and a slot found through bp (gcc's realigned frames) above the
@@ -311,8 +342,8 @@ static int step_by_row(struct frame *f, const struct cfi_fde *fde, const struct 
             caller.r[i] = f->regs.r[i];
     }
     raw_copy_regs(&f->regs, &caller);
-    f->regs.r[UNWIND_PC] = caller.r[fde->ra_column];
-    f->exact = fde->is_signal;
+    f->regs.r[UNWIND_PC] = caller.r[fde->cie.ra_column];
+    f->exact = fde->cie.is_signal;
     return FRAME_STEPPED;
 }
 
@@ -502,7 +533,7 @@ int frame_step(struct frame *f)
     }
     if (is_entry(f->cache, &module, &fde))
         return FRAME_ROOT;
-    if (fde.is_signal && is_trampoline(&module, at))
+    if (fde.cie.is_signal && is_trampoline(&module, at))
         return step_signal(f);
     ret = find_row(&module, at, f->exact, &fde, &row);
     if (ret < 0)

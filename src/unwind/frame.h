@@ -6,6 +6,7 @@
 #define UNWIND_FRAME_H
 
 #include "unwind/cache.h"
+#include "unwind/cfi.h"
 #include "unwind/unwind.h"
 
 #include <stdint.h>
@@ -27,9 +28,18 @@ static inline uint64_t frame_lookup_pc(const struct frame *f)
     return f->regs.r[UNWIND_PC] - !f->exact;
 }
 
+/* The module of the last rule, for the next one of the same walk: to be zeroed in is_open at its
+ * start and not kept beyond its end. */
+struct frame_memo {
+    int is_open, open_error;
+    struct cfi_table table;
+};
+
 /* Finds the rule of `at` without the cache. RULE_NONE, which must not be cached, where there is no
- * call frame information: code may appear there later. */
-uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at);
+ * call frame information: code may appear there later. `range` gets the addresses around `at` that
+ * have the same rule for certain. */
+uint64_t frame_rule(struct unwind_cache *cache, uintptr_t at, struct frame_memo *memo,
+                    struct cache_range *range);
 
 enum { FRAME_STEPPED = 0, FRAME_ROOT = 1 };
 

@@ -6,8 +6,8 @@
  * Everything in this header except unwind_config_default() is async-signal-safe and thread-safe: no
  * allocation, no lock, no TLS, no errno, no libc function but _dl_find_object (glibc >= 2.35, which
  * is lock-free; taken by address, so that no lazy binding happens in a handler). One cache serves
- * all threads of a process; they read and write it at once. A walk needs up to 1.6 KB of stack,
- * 2.7 KB where it meets code without call frame information.
+ * all threads of a process; they read and write it at once. A walk needs up to 1.9 KB of stack,
+ * 3 KB where it meets code without call frame information.
  *
  * What a walk reads: the stack, only inside the bounds the caller gives; the modules' ELF headers
  * and call frame information, only inside their mapped segments; instruction bytes of modules
@@ -76,7 +76,8 @@ struct unwind_hint {
 /* What the owner tells a cache. All-zero is valid. Hooks run inside walks, thus inside handlers. */
 struct unwind_config {
     void *ctx; /* first argument of the hooks */
-    /* Called for each pc that is not in the cache and lies in a known module: note the module. */
+    /* Called in each walk that meets a pc which is not in the cache, for the known module in which
+     * it lies, at least once: note the module. */
     void (*module_seen)(void *ctx, const struct unwind_module *module);
     /* A signal frame or a frame that switches stacks restored the stack pointer `sp`, which is
      * outside the bounds. Returns 1 and fills the bounds of the stack which `sp` is on, or 0. */
@@ -140,7 +141,7 @@ struct unwind_trace {
     uint32_t depth; /* frames stored; what follows is set by the walk */
     enum unwind_end end;
     enum unwind_reason reason; /* why truncated */
-    uint32_t misses;           /* frames whose pc was not in the cache */
+    uint32_t misses;           /* frames whose rule was not in the cache */
     uint32_t flags;
     uint32_t steps; /* frames visited; > depth when only the root-most were kept */
 };

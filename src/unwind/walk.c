@@ -22,19 +22,28 @@ struct walk {
     uint64_t *pcs;    /* a ring once there are more than max frames */
     uint32_t max, at; /* at < max: where the next frame goes */
     uint32_t steps, misses;
+    struct frame_memo memo;
 };
 
 enum outcome { WALK_FULL_STEP, WALK_ROOT, WALK_STEPS, WALK_ZERO };
 
 static __attribute__((noinline)) uint64_t miss(struct walk *w, uint64_t pc)
 {
-    uint64_t rule = cache_get_second(w->frame.cache, w->salt, pc);
+    struct unwind_cache *const cache = w->frame.cache;
+    struct cache_range range;
+    uint64_t rule = cache_get_second(cache, w->salt, pc + 1);
     if (rule != RULE_NONE)
         return rule;
-    w->misses++;
-    rule = frame_rule(w->frame.cache, pc);
-    if (rule != RULE_NONE)
-        cache_put(w->frame.cache, w->salt, pc, rule);
+    rule = cache_get_range(cache, w->salt, pc);
+    if (rule == RULE_NONE) {
+        w->misses++;
+        rule = frame_rule(cache, pc, &w->memo, &range);
+        if (rule == RULE_NONE)
+            return rule;
+        if (range.lo < range.hi)
+            cache_put_range(cache, w->salt, pc, rule, &range);
+    }
+    cache_put(cache, w->salt, pc + 1, rule);
     return rule;
 }
 
@@ -74,16 +83,16 @@ static enum outcome walk_fast(struct walk *w)
     const uint64_t salt = w->salt;
     const uint32_t max = w->max, first = w->steps;
     uint32_t at = w->at, steps = first;
-    uint64_t pc = frame_lookup_pc(&w->frame);
+    uint64_t ra = frame_lookup_pc(&w->frame) + 1;
     uint64_t sp = w->frame.regs.r[UNWIND_SP], bp = w->frame.regs.r[UNWIND_BP];
     enum outcome outcome = WALK_STEPS;
     while (likely(steps < LIMIT_UNWIND_STEPS)) {
-        pcs[at] = pc;
+        pcs[at] = ra - 1;
         at = at + 1 == max ? 0 : at + 1;
         steps++;
-        uint64_t cfa, rule = cache_get(cache, salt, pc);
+        uint64_t cfa, rule = cache_get(cache, salt, ra);
         if (unlikely(rule == RULE_NONE))
-            rule = miss(w, pc);
+            rule = miss(w, ra - 1);
         outcome = WALK_FULL_STEP;
         if (likely(rule_kind(rule) == RULE_SP)) {
             cfa = sp + (uint64_t)rule_offset(rule);
@@ -105,10 +114,10 @@ static enum outcome walk_fast(struct walk *w)
             break;
         uint64_t word = raw_load(slot + shift);
         bp = saved ? word : bp;
-        pc = raw_load(cfa - 8 + shift) - 1;
+        ra = raw_load(cfa - 8 + shift);
         sp = cfa;
         outcome = WALK_ZERO;
-        if (unlikely(pc < MIN_PC - 1 || pc == UINT64_MAX))
+        if (unlikely(ra < MIN_PC))
             break;
         outcome = WALK_STEPS;
     }
@@ -184,6 +193,7 @@ uint32_t unwind_walk(struct unwind_cache *cache, const struct unwind_regs *regs,
     w.pcs = trace->pcs;
     w.max = trace->max;
     w.at = w.steps = w.misses = 0;
+    w.memo.is_open = 0;
     int end = w.max ? walk_to_end(&w) : -UNWIND_STEPS;
     int cut = w.steps > w.max;
     if (cut)
@@ -199,5 +209,8 @@ uint32_t unwind_walk(struct unwind_cache *cache, const struct unwind_regs *regs,
 
 int unwind_is_root(struct unwind_cache *cache, uint64_t pc)
 {
-    return rule_kind(frame_rule(cache, pc)) == RULE_ROOT;
+    struct frame_memo memo;
+    struct cache_range range;
+    memo.is_open = 0;
+    return rule_kind(frame_rule(cache, pc, &memo, &range)) == RULE_ROOT;
 }

@@ -179,11 +179,40 @@ static void an_unsorted_table_is_read_in_full(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Function 32, entered `offset` bytes, and called by function 0, which lies in another block. */
+static uint32_t misses_at(unsigned offset)
+{
+    uint64_t stack[FRAMES] = {0}, pcs[FRAMES];
+    struct unwind_regs regs = {{0}};
+    struct unwind_bounds bounds = {(uintptr_t)stack, (uintptr_t)(stack + FRAMES), NULL};
+    struct unwind_trace trace = {.pcs = pcs, .max = FRAMES};
+    stack[0] = (uintptr_t)image + CODE + 5;
+    regs.r[UNWIND_SP] = (uintptr_t)stack;
+    regs.r[UNWIND_PC] = (uintptr_t)image + CODE + 16 * 32 + offset;
+    unwind_walk(cache, &regs, &bounds, &trace);
+    assert_int_equal(trace.end, UNWIND_ROOT);
+    assert_int_equal(trace.depth, 2);
+    return trace.misses;
+}
+
+static void a_row_that_was_met_is_known_at_its_other_addresses(void **state)
+{
+    unwind_cache_flush(cache);
+    assert_int_equal(misses_at(4), 2);
+    assert_int_equal(misses_at(9), 0);
+    assert_int_equal(misses_at(0), 0);
+    /* Behind the last byte another row begins: it is asked about by itself. */
+    assert_int_equal(misses_at(15), 1);
+    unwind_cache_flush(cache);
+    assert_int_equal(misses_at(9), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walks_agree_while_the_cache_is_flushed),
         cmocka_unit_test(stack_copies_are_walked_as_the_stack_itself),
+        cmocka_unit_test(a_row_that_was_met_is_known_at_its_other_addresses),
         cmocka_unit_test(an_unsorted_table_is_read_in_full),
     };
     return cmocka_run_group_tests(tests, build, NULL);

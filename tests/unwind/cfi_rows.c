@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * cfi_rows ELF…: compares every row of every FDE with what libdw makes of it, and the binary search
- * with the linear one. Prints a line a file with what was compared; exits 1 on any difference, 77
- * if no file could be compared. */
+ * cfi_rows ELF…: compares every row of every FDE with what libdw makes of it, the binary search
+ * with the linear one, the brief row with the full one; and at every address the rule that the
+ * cache would keep with that of the range it would be taken from. Prints a line a file with what
+ * was compared; exits 1 on any difference, 77 if no file could be compared. */
 #include "unwind/cfi.h"
+#include "unwind/frame.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -26,7 +28,9 @@ struct image {
     uint64_t bias; /* mapped address = ELF address + bias */
     struct unwind_module module;
     struct span eh_frame;
-    size_t fdes, rows, bad, expressions, unknown;
+    struct unwind_modules modules; /* this one */
+    struct unwind_cache *cache;
+    size_t fdes, rows, bad, expressions, unknown, pcs, ranged;
 };
 
 static void differ(struct image *im, uint64_t pc, const char *what)
@@ -145,6 +149,47 @@ static int same_rule(struct image *im, const struct cfi_fde *fde, const struct c
     return 0;
 }
 
+/* Of the columns that a rule is made of. */
+static void compare_brief(struct image *im, const struct cfi_fde *fde, const struct cfi_row *row,
+                          uint64_t pc)
+{
+    static const int columns[] = {UNWIND_BP, UNWIND_SP, UNWIND_PC};
+    struct cfi_row brief;
+    int same = cfi_brief_row_at(fde, pc, &brief) == 0 && brief.start == row->start &&
+               brief.end == row->end && brief.cfa_reg == row->cfa_reg &&
+               brief.cfa_offset == row->cfa_offset && brief.cfa_expr == row->cfa_expr;
+    for (int i = 0; same && i < 3; i++)
+        same = brief.kind[columns[i]] == row->kind[columns[i]] &&
+               brief.value[columns[i]] == row->value[columns[i]];
+    if (!same || pc < row->start || pc >= row->end)
+        differ(im, pc, "another brief row");
+}
+
+/* Rules found alone, each with a memo of its own, beside those found one after the other, and
+ * beside those of the ranges which the cache was given. */
+static void compare_rules(struct image *im, const struct cfi_fde *fde)
+{
+    struct frame_memo lasting = {.is_open = 0};
+    struct cache_range range = {0, 0}, ignored;
+    uint64_t salt = cache_salt(im->cache);
+    for (uint64_t pc = fde->start; pc < fde->end; pc++) {
+        struct frame_memo memo = {.is_open = 0};
+        uint64_t rule = frame_rule(im->cache, pc, &memo, &ignored);
+        uint64_t kept = cache_get_range(im->cache, salt, pc);
+        im->pcs++;
+        im->ranged += kept != RULE_NONE;
+        if (kept != RULE_NONE && kept != rule)
+            differ(im, pc, "another rule in a range");
+        if (frame_rule(im->cache, pc, &lasting, &range) != rule)
+            differ(im, pc, "another rule with the module known");
+        if (kept == RULE_NONE && range.lo < range.hi) {
+            cache_put_range(im->cache, salt, pc, rule, &range);
+            if (cache_get_range(im->cache, salt, pc) != rule)
+                differ(im, pc, "a range without the address that it was found for");
+        }
+    }
+}
+
 static void compare_row(struct image *im, const struct cfi_fde *fde, uint64_t pc,
                         Dwarf_Frame *frame)
 {
@@ -155,6 +200,7 @@ static void compare_row(struct image *im, const struct cfi_fde *fde, uint64_t pc
         return;
     }
     compare_cfa(im, fde, &row, frame, pc);
+    compare_brief(im, fde, &row, pc);
     for (int reg = 0; reg < UNWIND_REGS; reg++)
         if (!same_rule(im, fde, &row, reg, frame)) {
             snprintf(text, sizeof text, "another rule of register %d (ours is of kind %d)", reg,
@@ -199,11 +245,24 @@ static void compare_image(struct image *im)
         if (ret == 0) {
             im->fdes++;
             compare_fde(im, &fde);
+            compare_rules(im, &fde);
         } else if (ret != -UNWIND_NO_FDE) {
             differ(im, (uint64_t)at, "malformed entry");
         }
         at += 4 + (uint64_t)length;
     }
+}
+
+static void open_cache(struct image *im)
+{
+    struct unwind_config config = {.no_find_object = 1};
+    void *memory =
+        mmap(NULL, unwind_cache_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        abort();
+    im->modules = (struct unwind_modules){1, &im->module};
+    im->cache = unwind_cache_init(memory, &config);
+    unwind_set_modules(im->cache, &im->modules);
 }
 
 static int run(const char *path, size_t *compared)
@@ -219,9 +278,12 @@ static int run(const char *path, size_t *compared)
         printf("%s: no call frame information, left out\n", path);
         return 0;
     }
+    open_cache(&im);
     compare_image(&im);
-    printf("%s: %zu FDEs, %zu rows, %zu expressions, %zu unknown to libdw, %zu differences\n", path,
-           im.fdes, im.rows, im.expressions, im.unknown, im.bad);
+    printf("%s: %zu FDEs, %zu rows, %zu expressions, %zu unknown to libdw, %zu addresses, %zu of "
+           "them by ranges, %zu differences\n",
+           path, im.fdes, im.rows, im.expressions, im.unknown, im.pcs, im.ranged, im.bad);
+    munmap(im.cache, unwind_cache_size());
     *compared += im.rows;
     munmap((void *)im.module.start, im.module.end - im.module.start);
     dwarf_cfi_end(im.cfi);
