@@ -56,6 +56,188 @@ STROBE_API int strobe_cpu_stop(void);
 /* Samples a second for the next start: 1 to 10,000; 0 goes back to STROBE_HZ or the default. */
 STROBE_API int strobe_cpu_set_rate(int hz);
 
+/* ---- a session: profiles of a whole run, in the manner of Go's github.com/pkg/profile ----
+ *
+ *     int main(void)
+ *     {
+ *         strobe_start(NULL);              // CPU, into a new folder; says where on stderr
+ *         work();
+ *         strobe_stop();
+ *     }
+ *
+ * or with options, each of which has the meaning and the values of its variable in the environment
+ * (STROBE=help prints them):
+ *
+ *     struct strobe_options o;
+ *     strobe_options_default(&o);
+ *     o.kinds = "cpu,heap";
+ *     o.path = "profiles";
+ *     if (strobe_start(&o) != 0)
+ *         fprintf(stderr, "%s\n", strobe_last_error());
+ */
+struct strobe_options {
+    /* What is taken, with commas: cpu, heap (also mem), allocs, and as far as this libstrobe has
+     * them mutex, block, threadcreate, goroutine (also threads), wall (also clock). "cpu". */
+    const char *kinds;
+    /* The folder of the files; it is made if it is not there. NULL: a new one in $TMPDIR. The files
+     * are cpu.pprof, mem.pprof, mutex.pprof, block.pprof, threadcreation.pprof, goroutine.pprof and
+     * clock.pprof. */
+    const char *path;
+    /* A pattern for the files instead, as STROBE_OUT: %p is the pid, %e the program, %k the kind.
+     */
+    const char *out;
+    int quiet; /* 1: no messages on stderr */
+    /* 0: an interrupt (SIGINT), where the program has no handler for it, says "caught interrupt,
+     * stopping profiles", writes cpu, heap and allocs, and ends the program with status 0. 1: it
+     * ends the program as ever; those three are written all the same. */
+    int no_shutdown_hook;
+    int hz;                       /* samples a second of each thread's CPU time, 1 to 10000; 100 */
+    unsigned long long heap_rate; /* bytes allocated to a sample, 1 is every allocation; 4096 */
+    int heap_peak;                /* 1: what is in use is that of the program's peak */
+    const char *http;             /* serves /debug/pprof/ at HOST:PORT or unix:PATH; NULL: not */
+    const char *max_cost;         /* percent of CPU time that sampling may cost; 0: any; "1" */
+    const char *backend;          /* auto, sigtrap, signal, timer, itimer */
+    unsigned long long seed;      /* fixes every random choice, for tests; 0: random */
+    void *reserved[8];            /* NULL */
+};
+
+/* Fills it with what holds if nothing is changed: the environment's STROBE_HZ, STROBE_HEAP_RATE,
+ * STROBE_HEAP_PEAK, STROBE_MAX_COST, STROBE_BACKEND and STROBE_SEED, else the defaults above. */
+STROBE_API void strobe_options_default(struct strobe_options *options);
+
+/* Starts a session; NULL: the defaults. The files are created at once. One session at a time,
+ * others may follow. Of several kinds each has the others' cost in it, which is said once. The heap
+ * is sampled until the program ends, at the rate of the first session. A session that is not
+ * stopped is at exit; by _exit or a fatal signal only cpu, heap and allocs are written. -EALREADY:
+ * a session, or a CPU profile, is running. -ENOTSUP: this libstrobe has no such kind, or the
+ * program has an allocator of its own. -EINVAL: an option. Else the error of a file. */
+STROBE_API int strobe_start(const struct strobe_options *options);
+
+/* Stops the session and writes the files. 0 if none is running. The first error of several. */
+STROBE_API int strobe_stop(void);
+
+/* The file of one of the session's kinds, running or last; NULL: it has none. Valid until the next
+ * start. */
+STROBE_API const char *strobe_path(const char *kind);
+
+/* ---- profiles by name ----
+ *
+ *     strobe_write(strobe_lookup("goroutine"), write_to_stdout, NULL, 1);
+ */
+struct strobe_profile;
+
+/* heap, allocs, goroutine (also threads), threadcreate …, or one of the program's own; the list is
+ * what /debug/pprof/ shows. NULL: there is none of that name. Never freed. */
+STROBE_API const struct strobe_profile *strobe_lookup(const char *name);
+STROBE_API const char *strobe_profile_name(const struct strobe_profile *profile);
+/* How many stacks are in it now: the number in the index. */
+STROBE_API unsigned long long strobe_profile_count(const struct strobe_profile *profile);
+
+/* Writes a profile as it is now: `debug` 0 is profile.proto, gzip'ed; 1 the text with names; 2, of
+ * goroutine, a block a thread. As GET /debug/pprof/NAME?debug=N answers. `write` is called in this
+ * thread. -EIO: it gave up. -ENOTSUP: the profile is not taken in this program, see
+ * strobe_last_error(). -EINVAL: profile or write is NULL. */
+STROBE_API int strobe_write(const struct strobe_profile *profile, strobe_write_fn write, void *ctx,
+                            int debug);
+
+/* Begins to sample the heap, one allocation in `bytes` on average; 1: every one. Once, as early as
+ * possible, for what was allocated before is not seen. -EBUSY: it is sampled at another rate.
+ * -ENOTSUP: the program has an allocator of its own. */
+STROBE_API int strobe_heap_set_rate(unsigned long long bytes);
+
+/* ---- what the program counts and times itself; at /debug/vars ----
+ *
+ * Any thread, any time; not in signal handlers. Names are copied, of at most 63 bytes; 512 of them.
+ */
+
+/* As Go's expvar.Int. -EINVAL: the name is too long, empty or taken (cmdline, memstats, spans,
+ * errors), or there are too many. */
+STROBE_API int strobe_counter_add(const char *name, long long n);
+STROBE_API int strobe_counter_set(const char *name, long long value);
+
+/* A span: how long something takes, in wall time, added up by its name.
+ *
+ *     struct strobe_span s = strobe_span_begin("checkout");
+ *     …
+ *     strobe_span_end(&s);
+ *
+ * It may end in another thread. */
+struct strobe_span {
+    void *row; /* libstrobe's; NULL: it has ended, or there was no room */
+    unsigned long long since_ns;
+};
+STROBE_API struct strobe_span strobe_span_begin(const char *name);
+/* Its nanoseconds; 0 if it had ended already. */
+STROBE_API unsigned long long strobe_span_end(struct strobe_span *span);
+
+/* Counts an error by its kind ("timeout", "EPIPE") and by the stack it is called from: the profile
+ * `errors`, and at /debug/vars with the last message and when. `message` may be NULL. 64 kinds; the
+ * 64th is "other". errno stays. */
+STROBE_API void strobe_error(const char *kind, const char *message);
+
+/* ---- /debug/pprof/ in the program's own server ----
+ *
+ *     struct strobe_http_request request = {.method = "GET", .target =
+ * "/debug/pprof/heap?debug=1"}; struct strobe_http_response response; if
+ * (strobe_http_handle(&request, &response) == 0) { send(response.status, response.headers,
+ * response.body); strobe_http_free(&response); } else … a path of the program's own
+ *
+ * examples/ has it in libmicrohttpd, in a loop over sockets, and in the router of a web
+ * application.
+ */
+struct strobe_http_request {
+    const char *method; /* NULL: "GET" */
+    const char *target; /* path and query as they were asked for; it is decoded here */
+    const void *body;   /* of a POST */
+    size_t body_size;
+};
+
+struct strobe_http_header {
+    const char *name, *value;
+};
+
+/* All of it is libstrobe's until strobe_http_free. For HEAD the server leaves the body out. */
+struct strobe_http_response {
+    int status;
+    const struct strobe_http_header *headers; /* without Content-Length and Connection */
+    size_t header_count;
+    const void *body;
+    size_t body_size;
+    int wait_ms; /* strobe_http_begin only: strobe_http_finish is due then */
+    void *state; /* libstrobe's */
+};
+
+/* Answers as the server of STROBE_HTTP does. A profile over some seconds takes them: the calling
+ * thread sleeps. -ENOENT: the path is not /debug/pprof…, /debug/vars or /debug/strobe, and is left
+ * to the program. -EINVAL: the target is no path. -ENOMEM. Then there is nothing to free. */
+STROBE_API int strobe_http_handle(const struct strobe_http_request *request,
+                                  struct strobe_http_response *response);
+
+/* For servers that must not sleep: begins to answer. wait_ms 0: it is done. Else come back in that
+ * time (earlier: the profile is shorter) and call strobe_http_finish, which completes `response`.
+ * strobe_http_free instead gives the profile up. */
+STROBE_API int strobe_http_begin(const struct strobe_http_request *request,
+                                 struct strobe_http_response *response);
+STROBE_API void strobe_http_finish(struct strobe_http_response *response);
+STROBE_API void strobe_http_free(struct strobe_http_response *response);
+
+/* One route each, under whatever path the program's router has it; only the query is read. cpu is
+ * Go's "profile"; `name` is a profile's, or that of one of the other routes. */
+STROBE_API int strobe_http_index(const struct strobe_http_request *request,
+                                 struct strobe_http_response *response);
+STROBE_API int strobe_http_cmdline(const struct strobe_http_request *request,
+                                   struct strobe_http_response *response);
+STROBE_API int strobe_http_cpu(const struct strobe_http_request *request,
+                               struct strobe_http_response *response);
+STROBE_API int strobe_http_symbol(const struct strobe_http_request *request,
+                                  struct strobe_http_response *response);
+STROBE_API int strobe_http_trace(const struct strobe_http_request *request,
+                                 struct strobe_http_response *response);
+STROBE_API int strobe_http_profile(const char *name, const struct strobe_http_request *request,
+                                   struct strobe_http_response *response);
+
+/* ---- this library ---- */
+
 /* Why the last call failed: a sentence, valid until the next call. Never NULL. */
 STROBE_API const char *strobe_last_error(void);
 

@@ -16,9 +16,7 @@
 static char last_error[512] = "no error";
 static int asked_hz; /* strobe_cpu_set_rate */
 
-static int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(int code, const char *fmt, ...)
+int api_fail(int code, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -133,68 +131,163 @@ void runtime_serve(const struct strobe_config *c)
         say("/debug/pprof/ is not served", c->http, r);
 }
 
-/* What a start by code has in common: one at a time, settings from the environment. */
-static int ready(struct strobe_config *c)
+/* ---- the CPU profile that code starts ---- */
+
+/* Whose it is: who has not started it does not stop it. */
+enum owner { OWNER_NONE, OWNER_PROGRAM, OWNER_SESSION, OWNER_HTTP };
+static enum owner owner;
+
+/* The program, a session and the HTTP thread may start and stop at once: held while they do. The
+ * word is the holder's process, so that a child of fork does not wait for a thread of its parent.
+ */
+static _Atomic uint32_t lock;
+
+static void take_lock(void)
+{
+    uint32_t holder = 0, mine = runtime_pid();
+    while (!atomic_compare_exchange_strong(&lock, &holder, mine)) {
+        if (holder && holder != mine && atomic_compare_exchange_strong(&lock, &holder, mine))
+            return;
+        holder = 0;
+        sigsafe_syscall0(SYS_sched_yield);
+    }
+}
+
+static int leave_lock(int r)
+{
+    atomic_store(&lock, 0);
+    return r;
+}
+
+static int is_running(void)
 {
     if (atomic_load(&rt.sink) == SINK_SHM)
-        return fail(-EALREADY, "the CPU profile is being taken by `strobe record`");
-    if (atomic_load(&rt.sink) != SINK_OFF)
-        return fail(-EALREADY, "the CPU profile is running already; call strobe_cpu_stop first");
+        return api_fail(-EALREADY, "the CPU profile is being taken by `strobe record`");
+    if (atomic_load(&rt.sink) == SINK_OFF)
+        return 0;
+    if (owner == OWNER_HTTP)
+        return api_fail(-EALREADY, "a CPU profile is being taken over HTTP; try when it has ended");
+    return api_fail(-EALREADY, "the CPU profile is running already; call strobe_cpu_stop first");
+}
+
+/* To a file, or to a function. Under the lock. */
+static int start_cpu(enum owner who, const struct strobe_config *c, const char *path)
+{
+    int r = path ? file_open(FILE_CPU, path) : 0;
+    if (r < 0)
+        return api_fail(r, "cannot create the profile %s: %s", path, strerror(-r));
+    owner = who;
+    r = begin(c, true);
+    return r < 0 ? api_fail(r, "cannot start sampling: %s", strerror(-r)) : 0;
+}
+
+static int read_config(struct strobe_config *c)
+{
     if (options_read(c) != 0)
-        return fail(-EINVAL, "a STROBE_ variable in the environment is not valid");
+        return api_fail(-EINVAL, "a STROBE_ variable in the environment is not valid");
     if (asked_hz)
         c->hz = asked_hz;
     return 0;
+}
+
+static int start_writer(enum owner who, strobe_write_fn write_fn, void *ctx)
+{
+    struct strobe_config c;
+    take_lock();
+    int r = is_running();
+    if (r == 0)
+        r = read_config(&c);
+    if (r == 0) {
+        file_open_writer(write_fn, ctx);
+        r = start_cpu(who, &c, NULL);
+    }
+    return leave_lock(r);
+}
+
+__attribute__((noinline)) static int stop_cpu(enum owner who, const void *caller)
+{
+    take_lock();
+    if (atomic_load(&rt.sink) != SINK_TABLE || !rt.started_by_call || owner != who)
+        return leave_lock(
+            api_fail(-EINVAL, "strobe_cpu_stop: no CPU profile was started by this program"));
+    runtime_pause(caller);
+    owner = OWNER_NONE;
+    int r = file_end(FILE_CPU, false);
+    if (r < 0)
+        api_fail(r, "the profile could not be written: %s", strerror(-r));
+    return leave_lock(r);
 }
 
 int strobe_cpu_start(const char *path)
 {
     struct strobe_config c;
     if (!path || !*path)
-        return fail(-EINVAL, "strobe_cpu_start: no file name was given");
-    int r = ready(&c);
-    if (r < 0)
-        return r;
-    r = file_open(FILE_CPU, path);
-    if (r < 0)
-        return fail(r, "cannot create the profile %s: %s", path, strerror(-r));
-    r = begin(&c, true);
-    if (r < 0)
-        return fail(r, "cannot start sampling: %s", strerror(-r));
-    return 0;
+        return api_fail(-EINVAL, "strobe_cpu_start: no file name was given");
+    take_lock();
+    int r = is_running();
+    if (r == 0)
+        r = read_config(&c);
+    return leave_lock(r == 0 ? start_cpu(OWNER_PROGRAM, &c, path) : r);
 }
 
 int strobe_cpu_start_writer(strobe_write_fn write_fn, void *ctx)
 {
-    struct strobe_config c;
     if (!write_fn)
-        return fail(-EINVAL, "strobe_cpu_start_writer: no function was given");
-    int r = ready(&c);
-    if (r < 0)
-        return r;
-    file_open_writer(write_fn, ctx);
-    r = begin(&c, true);
-    return r < 0 ? fail(r, "cannot start sampling: %s", strerror(-r)) : 0;
+        return api_fail(-EINVAL, "strobe_cpu_start_writer: no function was given");
+    return start_writer(OWNER_PROGRAM, write_fn, ctx);
 }
 
 int strobe_cpu_stop(void)
 {
-    if (atomic_load(&rt.sink) != SINK_TABLE || !rt.started_by_call)
-        return fail(-EINVAL, "strobe_cpu_stop: no CPU profile was started by this program");
-    runtime_pause(__builtin_return_address(0));
-    int r = file_end(FILE_CPU, false);
-    if (r < 0)
-        return fail(r, "the profile could not be written: %s", strerror(-r));
-    return 0;
+    return stop_cpu(OWNER_PROGRAM, __builtin_return_address(0));
+}
+
+int api_cpu_start(const struct strobe_config *c, const char *path)
+{
+    take_lock();
+    int r = is_running();
+    return leave_lock(r == 0 ? start_cpu(OWNER_SESSION, c, path) : r);
+}
+
+int api_cpu_stop(void)
+{
+    return stop_cpu(OWNER_SESSION, __builtin_return_address(0));
+}
+
+int api_http_cpu_start(strobe_write_fn write_fn, void *ctx)
+{
+    return start_writer(OWNER_HTTP, write_fn, ctx);
+}
+
+int api_http_cpu_stop(void)
+{
+    return stop_cpu(OWNER_HTTP, __builtin_return_address(0));
 }
 
 int strobe_cpu_set_rate(int hz)
 {
     if (hz < 0 || hz > LIMIT_HZ_MAX)
-        return fail(-EINVAL, "a rate of %d Hz is not between %d and %d", hz, LIMIT_HZ_MIN,
-                    LIMIT_HZ_MAX);
+        return api_fail(-EINVAL, "a rate of %d Hz is not between %d and %d", hz, LIMIT_HZ_MIN,
+                        LIMIT_HZ_MAX);
     asked_hz = hz;
     return 0;
+}
+
+int strobe_heap_set_rate(unsigned long long bytes)
+{
+    if (!bytes || bytes > 1ull << 40)
+        return api_fail(-EINVAL, "strobe_heap_set_rate: %llu is not between 1 and 2^40", bytes);
+    take_lock();
+    int r = 0;
+    if (heap_is_on() && heap.rate != bytes)
+        r = api_fail(-EBUSY, "the heap is sampled already, at %llu bytes",
+                     (unsigned long long)heap.rate);
+    else if (!heap_is_on())
+        r = heap_start(bytes);
+    if (r < 0 && r != -EBUSY)
+        api_fail(r, "the heap cannot be profiled: %s",
+                 r == -ENOTSUP ? "the program brings its own malloc" : strerror(-r));
+    return leave_lock(r);
 }
 
 const char *strobe_last_error(void)

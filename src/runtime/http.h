@@ -75,6 +75,8 @@ void http_begin(const struct http_request *r, struct http_answer *a);
 /* The same for one route under /debug/pprof/, whatever the request's path is: a profile's name,
  * "cmdline", "profile", "symbol", "trace", or "" for the index. */
 void http_begin_named(const char *name, const struct http_request *r, struct http_answer *a);
+/* Whether a path is one that is answered here, if only with a refusal. */
+bool http_is_ours(const char *path);
 /* Completes an answer whose time has come. */
 void http_finish(struct http_answer *a);
 /* Frees it; one that was begun and not finished is given up. */

@@ -72,7 +72,7 @@ static int append(void *ctx, const void *bytes, size_t size)
 
 static void finish_profile(struct http_answer *a)
 {
-    if (strobe_cpu_stop() != 0)
+    if (api_http_cpu_stop() != 0)
         http_refuse(a, 500, strobe_last_error());
 }
 
@@ -83,7 +83,7 @@ static void serve_profile(const struct http_request *r, struct http_answer *a)
         seconds = SECONDS_DEFAULT;
     if (seconds > SECONDS_MAX)
         seconds = SECONDS_MAX;
-    int rc = strobe_cpu_start_writer(append, &a->body);
+    int rc = api_http_cpu_start(append, &a->body);
     if (rc) {
         char why[600];
         snprintf(why, sizeof why, "Could not enable CPU profiling: %s",
@@ -279,6 +279,17 @@ static void serve_index(const struct http_request *r, struct http_answer *a)
         buf_puts(out, "</li>\n");
     }
     buf_puts(out, "</ul>\n</p>\n</body>\n</html>");
+}
+
+bool http_is_ours(const char *path)
+{
+    static const char *const ours[] = {"/debug/pprof", "/debug/strobe", "/debug/vars"};
+    if (!strncmp(path, "/debug/pprof/", sizeof "/debug/pprof/" - 1))
+        return true;
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (!strcmp(path, ours[i]))
+            return true;
+    return false;
 }
 
 static const struct http_route *find_route(const char *path)

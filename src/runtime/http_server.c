@@ -300,9 +300,8 @@ static void accept_client(void)
 
 static short wanted(const struct client *c)
 {
-    static const short events[] = {[CLIENT_READING] = POLLIN,
-                                   [CLIENT_WAITING] = POLLRDHUP,
-                                   [CLIENT_WRITING] = POLLOUT};
+    static const short events[] = {
+        [CLIENT_READING] = POLLIN, [CLIENT_WAITING] = POLLRDHUP, [CLIENT_WRITING] = POLLOUT};
     return c->state == CLIENT_ASKING ? 0 : events[c->state];
 }
 

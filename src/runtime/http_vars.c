@@ -9,12 +9,13 @@
 #include "runtime/memstats.h"
 #include "runtime/runtime.h"
 #include "runtime/thread_dump.h"
+#include "runtime/vars.h"
 
 #include <string.h>
 
 static const char json_type[] = "application/json; charset=utf-8";
 
-static void put_string(struct buf *out, const char *s, size_t n)
+void http_put_string(struct buf *out, const char *s, size_t n)
 {
     buf_putc(out, '"');
     for (size_t i = 0; i < n; i++) {
@@ -44,7 +45,7 @@ static void put_cmdline(struct buf *out)
         size_t n = strnlen(line.data + at, line.len - at);
         if (at)
             buf_putc(out, ',');
-        put_string(out, line.data + at, n);
+        http_put_string(out, line.data + at, n);
         at += n + 1;
     }
     buf_puts(out, "]");
@@ -72,7 +73,10 @@ void http_serve_vars(const struct http_request *r, struct http_answer *a)
     put_number(out, "HeapInuse", m.live, ",");
     put_number(out, "HeapObjects", m.allocs - m.frees, ",");
     put_number(out, "BuckHashSys", m.own, ",");
-    put_number(out, "MaxRSS", m.peak_rss, "}\n}\n");
+    put_number(out, "MaxRSS", m.peak_rss, "}");
+    vars_put(out);
+    errors_put(out);
+    buf_puts(out, "\n}\n");
 }
 
 static void put_heap(struct buf *out)
@@ -114,7 +118,7 @@ void http_serve_state(const struct http_request *r, struct http_answer *a)
     struct buf *out = &a->body;
     a->type = json_type;
     buf_puts(out, "{\n\"version\": \"" STROBE_VERSION "\",\n\"program\": ");
-    put_string(out, rt.exe, strlen(rt.exe));
+    http_put_string(out, rt.exe, strlen(rt.exe));
     buf_printf(out, ",\n\"pid\": %u,\n\"threads\": %llu,\n\"modules\": %u,\n\"cpu\": ", rt.pid,
                (unsigned long long)thread_dumps_count(), atomic_load(&rt.module_count));
     put_cpu(out);

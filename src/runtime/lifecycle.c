@@ -16,6 +16,7 @@
 #include "runtime/http.h"
 #include "runtime/labels.h"
 #include "runtime/runtime.h"
+#include "runtime/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -549,6 +550,7 @@ __attribute__((constructor)) static void start(void)
 __attribute__((destructor)) static void finish(void)
 {
     int saved = errno;
+    session_end();
     runtime_end(false, __builtin_return_address(0));
     errno = saved;
 }

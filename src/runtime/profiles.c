@@ -8,6 +8,8 @@
 #include "runtime/http.h"
 #include "runtime/thread_dump.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t count_sites(const struct strobe_profile *p)
@@ -26,6 +28,12 @@ static uint64_t count_creations(const struct strobe_profile *p)
 {
     (void)p;
     return http_count_creations();
+}
+
+/* Those before are not known; from now on all are. */
+static int begin_creations(uint64_t rate)
+{
+    return rate ? threads_count_creations() : 0;
 }
 
 static struct strobe_profile builtin[] = {
@@ -50,6 +58,7 @@ static struct strobe_profile builtin[] = {
      .about = "Stack traces that led to the creation of new OS threads",
      .count = count_creations,
      .serve = http_serve_threadcreate,
+     .set_rate = begin_creations,
      .has_delta = true},
 };
 enum { BUILTIN = sizeof builtin / sizeof *builtin };
@@ -89,4 +98,42 @@ const struct strobe_profile *profiles_next(const struct strobe_profile *after)
             best = at;
     }
     return best;
+}
+
+/* ---- the API ---- */
+
+const struct strobe_profile *strobe_lookup(const char *name)
+{
+    return name ? profiles_find(name) : NULL;
+}
+
+const char *strobe_profile_name(const struct strobe_profile *profile)
+{
+    return profile ? profile->name : NULL;
+}
+
+unsigned long long strobe_profile_count(const struct strobe_profile *profile)
+{
+    return profile ? profile->count(profile) : 0;
+}
+
+/* As a request for it is answered. */
+int strobe_write(const struct strobe_profile *profile, strobe_write_fn write, void *ctx, int debug)
+{
+    struct http_request request = {.method = "GET"};
+    struct http_answer answer;
+    if (!profile || !write)
+        return api_fail(-EINVAL, "strobe_write: %s was given",
+                        profile ? "no function" : "no profile of a known name");
+    snprintf(request.query, sizeof request.query, "debug=%d", debug);
+    http_begin_named(profile->name, &request, &answer);
+    http_finish(&answer); /* out of memory is found there */
+    int r = 0;
+    if (answer.status != 200)
+        r = api_fail(answer.status == 500 ? -ENOMEM : -ENOTSUP, "%.*s",
+                     (int)(answer.body.len ? answer.body.len - 1 : 0), answer.body.data);
+    else if (write(ctx, answer.body.data, answer.body.len) != 0)
+        r = api_fail(-EIO, "strobe_write: the function that was given has given up");
+    http_end(&answer);
+    return r;
 }

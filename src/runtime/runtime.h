@@ -348,6 +348,14 @@ int options_read(struct strobe_config *c);
 int options_expand(char *out, size_t size, const char *pattern, const char *kind);
 
 /* ---- api.c ---- */
+/* Sets strobe_last_error; returns `code`. */
+int api_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The CPU profile of strobe_start's session, and of a request: as strobe_cpu_start and its kin, but
+ * each is stopped only by who has started it. */
+int api_cpu_start(const struct strobe_config *c, const char *path);
+int api_cpu_stop(void);
+int api_http_cpu_start(strobe_write_fn write_fn, void *ctx);
+int api_http_cpu_stop(void);
 /* Begins the profile that the environment asks for, if any. */
 void runtime_begin_from_environment(const struct strobe_config *c);
 /* Starts the server that the environment asks for, if any. */

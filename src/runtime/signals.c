@@ -9,6 +9,7 @@
 #include "runtime/interpose.h"
 
 #include "base/sigsafe.h"
+#include "runtime/session.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -145,7 +146,10 @@ static void fatal(int sig, siginfo_t *si, void *context)
 {
     int saved = errno;
     debug_fault(sig, si, context);
+    bool interrupted = session_catch(sig);
     runtime_end(true, NULL);
+    if (interrupted)
+        session_caught();
     struct sigaction dfl = {.sa_handler = SIG_DFL};
     real_sigaction(sig, &dfl, NULL);
     /* A fault comes again when the instruction is run again, with its true siginfo; what a process,

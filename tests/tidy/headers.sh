@@ -29,6 +29,12 @@ for header in include/strobe/*.h; do
         alone "${header#include/}" $cxx -std=c++11 -Wall -Wextra -Wpedantic -Werror -Iinclude -x c++
     done
 done
+for header in include/strobe/*.hpp; do
+    for cxx in g++ clang++; do
+        command -v $cxx >/dev/null || continue
+        alone "${header#include/}" $cxx -std=c++11 -Wall -Wextra -Wpedantic -Werror -Iinclude -x c++
+    done
+done
 for header in src/*/*.h; do
     alone "${header#src/}" gcc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter \
         -Wno-missing-field-initializers -Werror -Iinclude -Isrc -x c
