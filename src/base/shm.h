@@ -153,9 +153,11 @@ struct shm_process {
     _Atomic uint32_t pid;
     _Atomic uint32_t image;          /* counts executions in this slot; never goes back */
     _Atomic uint32_t threads_lost;   /* threads that could not be sampled */
-    _Atomic uint64_t cpu_at_exec_ns; /* process CPU clock when execve was called */
+    _Atomic uint64_t cpu_at_exec_ns; /* CPU clock of the thread that called execve, then */
     _Atomic uint64_t cpu_at_end_ns;  /* process CPU clock when the exit hook ran, 0 = it did not */
     _Atomic uint64_t booked_points;  /* sum of weights written */
+    _Atomic uint64_t
+        seen_ns; /* CPU time of its threads, as their clocks showed it when they ended */
     _Atomic uint64_t lost_samples, lost_points; /* no chunk was free */
     _Atomic uint64_t labels_lost;               /* sets that could not be kept */
     _Atomic uint32_t sandboxed;                 /* the program forbade sampling: it ended there */

@@ -392,6 +392,7 @@ static void collect(struct drain *d, struct shm_process *p)
     uint32_t state = atomic_load(&p->state);
     uint64_t at_end = atomic_exchange(&p->cpu_at_end_ns, 0);
     uint64_t booked = atomic_exchange(&p->booked_points, 0);
+    atomic_store(&p->seen_ns, 0);
     d->lost_points += atomic_exchange(&p->lost_points, 0);
     d->threads_lost += atomic_exchange(&p->threads_lost, 0);
     d->cost_ns += atomic_exchange(&p->cost_ns, 0);

@@ -43,6 +43,8 @@ static int begin_locked(const struct strobe_config *c, bool by_call)
     atomic_store(&rt.truncated_points, 0);
     atomic_store(&rt.depth_points, 0);
     atomic_store(&rt.threads_lost, 0);
+    atomic_store(&rt.seen_ns, 0);
+    atomic_store(&rt.threads_ended, 0);
     rt.kinds |= SHM_KIND_CPU;
     int r = runtime_map();
     if (r == 0) {

@@ -171,6 +171,8 @@ void runtime_forked(void)
     atomic_store(&rt.truncated_points, 0);
     atomic_store(&rt.depth_points, 0);
     atomic_store(&rt.threads_lost, 0);
+    atomic_store(&rt.seen_ns, 0);
+    atomic_store(&rt.threads_ended, 0);
     if (rt.shm) {
         uint64_t origin;
         if (!take_slot(&origin)) {
@@ -193,6 +195,8 @@ void runtime_forked(void)
 
 /* ---- ends ---- */
 
+static const uint64_t THREAD_END_NS = 300000; /* more than the kernel needs for one, as a rule */
+
 /* The caller's entry: a thread made by clone(2) may share its creator's thread-local storage. */
 static struct thread *current_thread(void)
 {
@@ -204,6 +208,19 @@ static struct thread *current_thread(void)
 static uint64_t own_clock(void)
 {
     return atomic_load(&rt.denied) & NEED_CLOCK ? 0 : sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static _Atomic uint64_t *seen_ns(void)
+{
+    return rt.process ? &rt.process->seen_ns : &rt.seen_ns;
+}
+
+/* The thread's clock shows `now_ns`: what it used up to now is seen. */
+static void see(struct thread *t, uint64_t now_ns)
+{
+    if (now_ns > t->origin_ns)
+        atomic_fetch_add(seen_ns(), now_ns - t->origin_ns);
+    t->origin_ns = now_ns;
 }
 
 /* Points that passed while the program had the process's only timer belong to no stack. */
@@ -220,9 +237,11 @@ static void end_thread(struct thread *t)
     if (runtime_pid() != rt.pid || !atomic_load(&t->used) || t->tid != runtime_tid())
         return; /* profiling was stopped meanwhile: the entry is another thread's or nobody's */
     if (runtime_is_sampling()) {
-        uint64_t points = runtime_points_passed(t, own_clock());
+        uint64_t now_ns = own_clock(), points = runtime_points_passed(t, now_ns);
         if (points && !book_unclocked(t, points) && !runtime_sample_last(t, points))
             runtime_sample_thread_end(t, points);
+        see(t, now_ns);
+        atomic_fetch_add(&rt.threads_ended, 1);
     }
     runtime_disarm(t);
     runtime_thread_release(t);
@@ -249,8 +268,9 @@ static void book_other_threads(const struct thread *self, enum shm_pseudo pseudo
         struct thread *t = &rt.threads[i];
         if (t == self || !atomic_load(&t->used) || !t->tid)
             continue;
-        uint64_t points = runtime_points_passed(t, sigsafe_clock_ns(taskclock_of_thread(t->tid)));
-        uint64_t pc = pseudo;
+        uint64_t now_ns = sigsafe_clock_ns(taskclock_of_thread(t->tid)), pc = pseudo;
+        uint64_t points = runtime_points_passed(t, now_ns);
+        see(t, now_ns);
         if (points && !book_unclocked(t, points) && !runtime_sample_last(t, points))
             runtime_sample_pcs(t->tid, points, &pc, 1);
     }
@@ -258,7 +278,10 @@ static void book_other_threads(const struct thread *self, enum shm_pseudo pseudo
 
 static void book_self(struct thread *self, const void *caller, enum shm_pseudo pseudo)
 {
-    uint64_t points = self ? runtime_points_passed(self, own_clock()) : 0;
+    uint64_t now_ns = self ? own_clock() : 0;
+    uint64_t points = self ? runtime_points_passed(self, now_ns) : 0;
+    if (self)
+        see(self, now_ns);
     if (points && !book_unclocked(self, points) && !runtime_sample_last(self, points))
         runtime_sample_here(self, points, caller, pseudo);
 }
@@ -268,26 +291,25 @@ static void book_server(void)
 {
     uint32_t tid = atomic_load(&rt.server_tid);
     uint64_t pc = SHM_PSEUDO_SERVER;
-    uint64_t points = tid ? sigsafe_clock_ns(taskclock_of_thread(tid)) / rt.period_ns : 0;
+    uint64_t ns = tid ? sigsafe_clock_ns(taskclock_of_thread(tid)) : 0;
+    uint64_t points = runtime_points_of(ns);
+    atomic_fetch_add(seen_ns(), ns);
     if (points)
         runtime_sample_pcs(tid, points, &pc, 1);
 }
 
-/* CPU time of threads that no clock of ours counted: made past us, or ended past us. What chance
- * alone can make of the threads' phases is not booked (half a period each, three deviations). */
-static void book_unsampled(uint64_t process_ns)
+/* CPU time of the process that was in no thread's clock when we read that: what the kernel needs to
+ * end a thread, after its last look; and threads that were made, or ended, past us. */
+static void book_unseen(uint64_t process_ns)
 {
-    uint64_t booked =
-        rt.process ? atomic_load(&rt.process->booked_points) + atomic_load(&rt.process->lost_points)
-                   : atomic_load(&rt.sampled_points) + stacktab_lost(rt.table);
-    uint64_t known = booked * rt.period_ns + rt.process_origin_ns, chance = rt.period_ns;
-    uint64_t threads = atomic_load(&rt.thread_ordinal) + 1;
-    while (chance * chance < rt.period_ns * rt.period_ns * 9 / 4 * threads)
-        chance += rt.period_ns;
-    if (process_ns <= known + chance + process_ns / 100)
+    uint64_t seen = atomic_load(seen_ns()) + rt.process_origin_ns;
+    uint64_t ends_ns = (atomic_load(&rt.threads_ended) + 1) * THREAD_END_NS;
+    if (process_ns <= seen)
         return;
-    uint64_t pc = SHM_PSEUDO_UNSAMPLED;
-    runtime_sample_pcs(0, (process_ns - known) / rt.period_ns, &pc, 1);
+    uint64_t ns = process_ns - seen, points = runtime_points_of(ns);
+    uint64_t pc = ns <= ends_ns ? SHM_PSEUDO_THREAD_END : SHM_PSEUDO_UNSAMPLED;
+    if (points)
+        runtime_sample_pcs(0, points, &pc, 1);
 }
 
 void runtime_end(bool in_signal, const void *caller)
@@ -309,7 +331,7 @@ void runtime_end(bool in_signal, const void *caller)
         book_other_threads(self, SHM_PSEUDO_EXIT);
         if (!rt.started_by_call)
             book_server();
-        book_unsampled(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+        book_unseen(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
     }
     if (rt.shm) {
         atomic_store(&rt.process->cpu_at_end_ns,

@@ -53,6 +53,7 @@ struct thread {
     _Atomic uint32_t used;
     _Atomic uint32_t tid;           /* 0: claimed for a thread that has not begun */
     _Atomic uint64_t next_point_ns; /* on the thread's CPU clock: the next sampling point */
+    uint64_t origin_ns;             /* where that clock stood when the thread became ours */
     _Atomic uintptr_t stack_hi;     /* end of its stack; 0 = not known yet */
     _Atomic int fd;                 /* its perf_event, or -1 */
     _Atomic(void *) page;           /* a mapping of the event, which keeps it without fd, or NULL */
@@ -111,8 +112,10 @@ struct runtime {
     uint64_t process_origin_ns;          /* the process's CPU clock when its sampling began */
     bool started_by_call;                /* strobe_cpu_start, not the environment or a recorder */
     _Atomic uint32_t thread_ordinal;
-    _Atomic uint32_t threads_high; /* entries of `threads` ever used */
-    _Atomic uint32_t epoch;        /* of the module list */
+    _Atomic uint64_t seen_ns;       /* without a recorder, as shm_process.seen_ns */
+    _Atomic uint32_t threads_ended; /* those that are in it */
+    _Atomic uint32_t threads_high;  /* entries of `threads` ever used */
+    _Atomic uint32_t epoch;         /* of the module list */
     _Atomic uint32_t module_count;
     _Atomic uint64_t threads_lost, truncated_points, depth_points, sampled_points;
 
@@ -226,6 +229,9 @@ struct thread *runtime_thread_of(uint32_t tid);
  * points lie at origin + phase + k * period. Points that have passed already stay for the first
  * signal. Falls back to a timer; false if the thread cannot be sampled (counted). */
 bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns);
+/* Points in a time that no clock of ours counted: rounded at random, and without a system call, for
+ * it is too late for those. */
+uint64_t runtime_points_of(uint64_t ns);
 void runtime_disarm(struct thread *t);
 /* How much of its CPU time a tick timer lets pass between two signals. */
 uint64_t runtime_tick_ns(void);

@@ -278,10 +278,17 @@ void runtime_slow_down(struct thread *t)
     set_interval(t, (r + 1) * old * rt.period_ns);
 }
 
+uint64_t runtime_points_of(uint64_t ns)
+{
+    return (ns + mix(ns ^ rt.seed) % rt.period_ns) / rt.period_ns;
+}
+
 bool runtime_arm(struct thread *t, uint32_t tid, uint64_t origin_ns)
 {
-    if (t->next_point_ns == UINT64_MAX)
+    if (t->next_point_ns == UINT64_MAX) {
+        t->origin_ns = origin_ns;
         t->next_point_ns = origin_ns + random_phase(tid, rt.period_ns * t->stride);
+    }
     uint64_t now = sigsafe_clock_ns(taskclock_of_thread(tid));
     uint64_t first = t->next_point_ns > now ? t->next_point_ns - now : 0;
     if (first < FIRST_MIN_NS)
