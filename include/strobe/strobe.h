@@ -292,6 +292,24 @@ static inline void strobe_label_leave(const unsigned *before)
         __LINE__) = strobe_label_push(key, value)
 #endif
 
+/* ---- waits: the profiles block and mutex ---- */
+
+/* How much waiting there is to a sample of the block profile, in ns: 1 is every wait, 0 ends it. As
+ * STROBE_BLOCK_RATE, but at run time, and also where nothing was profiled before; what has been
+ * counted stays. -ENOMEM. */
+STROBE_API int strobe_set_block_rate(long long rate_ns);
+
+/* One in how many contentions the mutex profile has: 1 is every one, 0 ends it; a negative number
+ * changes nothing. Returns what it was before, or -ENOMEM. */
+STROBE_API int strobe_set_mutex_fraction(int fraction);
+
+/* Around a wait for a lock of the program's own making: it is in the block profile as one wait,
+ * whatever the thread does in between to wait. `kind` says what is waited for, in the stacks of
+ * threads, and must stay valid meanwhile; NULL: nothing is said. Pairs nest; more than four in one
+ * another are counted for the outer four. */
+STROBE_API void strobe_block_begin(const char *kind);
+STROBE_API void strobe_block_end(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,7 +5,7 @@
  *
  * A site is one stack with one size of object. Sites are appended and never removed; their counters
  * only grow, so that a reader may look at any time, also after the process was killed. How a site
- * is found again is the writer's business (runtime/heap_sites.c); readers walk the log.
+ * is found again is the writer's business (runtime/sites.c); readers walk the log.
  *
  *   site k+1 begins where site k ends;  sites end at `used`;  used <= room <= size
  *   live objects = allocated - freed, for each of the pairs below

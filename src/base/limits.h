@@ -35,6 +35,9 @@
 #define LIMIT_LABEL_VALUE         255  /* bytes; longer ones are cut */
 
 #define LIMIT_HEAP_RATE_DEFAULT   524288 /* bytes allocated to a sample */
+#define LIMIT_BLOCK_RATE_DEFAULT  10000 /* ns of waiting to a sample */
+#define LIMIT_MUTEX_FRACTION_DEFAULT 100 /* contentions to a sample */
+#define LIMIT_WAITING_THREADS     16384 /* that waits are counted of at once, a power of two */
 #define LIMIT_HEAP_LIVE_BITS      24     /* 2^24 slots for sampled objects that are live */
 
 /* ---- sampling from outside ---- */

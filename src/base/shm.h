@@ -24,8 +24,8 @@
 #ifndef BASE_SHM_H
 #define BASE_SHM_H
 
-#include "base/heaptab.h"
 #include "base/limits.h"
+#include "base/waittab.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,7 +33,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC        0x31656d7362727473ull /* "strbsme1" */
-#define SHM_VERSION      4u
+#define SHM_VERSION      5u
 #define SHM_CHUNK_BYTES  (32u << 10)
 #define SHM_CHUNK_DATA   (SHM_CHUNK_BYTES - 64u)
 #define SHM_CHUNKS       512u  /* 16 MiB */
@@ -51,7 +51,7 @@ enum shm_backend {
 };
 
 /* What is recorded. */
-enum shm_kind { SHM_KIND_CPU = 1, SHM_KIND_HEAP = 2 };
+enum shm_kind { SHM_KIND_CPU = 1, SHM_KIND_HEAP = 2, SHM_KIND_BLOCK = 4, SHM_KIND_MUTEX = 8 };
 
 enum shm_record_type {
     SHM_SAMPLE = 1, /* struct shm_sample */
@@ -72,6 +72,7 @@ enum shm_pseudo {
     SHM_PSEUDO_SANDBOXED,  /* [sandboxed, not sampled] */
     SHM_PSEUDO_STOP,       /* [stop]: points whose signal had not come when a live profile ended */
     SHM_PSEUDO_SERVER,     /* [strobe's own server]: the thread of STROBE_HTTP */
+    SHM_PSEUDO_UNSEEN,     /* [unlocked elsewhere]: in another process, or inside of libc */
     SHM_PSEUDO_COUNT
 };
 
@@ -83,6 +84,7 @@ enum shm_pseudo {
         [SHM_PSEUDO_UNSAMPLED] = "[threads not sampled]",                                          \
         [SHM_PSEUDO_SANDBOXED] = "[sandboxed, not sampled]", [SHM_PSEUDO_STOP] = "[stop]",         \
         [SHM_PSEUDO_SERVER] = "[strobe's own server]",                                             \
+        [SHM_PSEUDO_UNSEEN] = "[unlocked elsewhere]",                                              \
     }
 
 enum shm_sample_flags {
@@ -189,6 +191,9 @@ struct shm {
     uint32_t interrupt_ns;      /* what one signal costs besides its handler, as measured */
     uint32_t kinds;             /* enum shm_kind */
     uint64_t heap_rate;         /* bytes between two samples of allocations */
+    uint64_t block_rate;        /* ns of waiting to a sample */
+    uint32_t mutex_fraction;    /* contentions to a sample */
+    uint32_t block_what;        /* enum waittab_what */
     _Atomic uint64_t free_head; /* tag << 32 | index + 1 */
     _Atomic uint32_t processes_lost; /* no slot was free */
     _Atomic uint32_t processes_high; /* slots ever used */
@@ -224,6 +229,12 @@ struct shm_process *shm_process_find_execing(struct shm *s, uint32_t pid);
 static inline uint64_t shm_heap_offset(uint32_t slot)
 {
     return ((sizeof(struct shm) + 4095) & ~4095ull) + slot * HEAPTAB_BYTES;
+}
+
+/* The same for waits: WAITTAB_BYTES, where SHM_KIND_BLOCK or SHM_KIND_MUTEX is recorded. */
+static inline uint64_t shm_wait_offset(uint32_t slot)
+{
+    return shm_heap_offset(SHM_PROCESSES) + slot * WAITTAB_BYTES;
 }
 
 static inline uint32_t shm_process_index(const struct shm *s, const struct shm_process *p)

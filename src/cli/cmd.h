@@ -38,4 +38,9 @@ void cmd_record_print_top(struct profile *p, const char *type, const char *unit)
 struct record_heap_result;
 void cmd_record_print_heap(const struct record_heap_result *x, const char *path, uint64_t rate);
 
+/* The same for a profile of waits of a kind, "block" or "mutex"; in record_waits.c. */
+struct record_wait_result;
+void cmd_record_print_waits(const struct record_wait_result *x, const char *path, const char *kind,
+                            uint64_t rate);
+
 #endif

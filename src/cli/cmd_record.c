@@ -33,13 +33,19 @@ static const char usage[] =
     "as well, with the labels pid and exe. Static and Go programs, and with -p processes that\n"
     "run already, are sampled from outside, by perf_event.\n"
     "\n"
-    "   -e KINDS     what to record: cpu (default), heap, allocs; several with commas, into a\n"
-    "                file each\n"
+    "   -e KINDS     what to record: cpu (default), heap, allocs, block, mutex; several with\n"
+    "                commas, into a file each\n"
     "   -o FILE      where the profile goes; %p in it becomes the process id, %e the program's\n"
     "                name, %k the kind (default %e.%p.%k.pb.gz)\n"
     "   -F HZ        samples a second of CPU time, 1 to 10000 (default $STROBE_HZ or 100)\n"
     "   --heap-rate BYTES  allocated to a sample of the heap (default $STROBE_HEAP_RATE or\n"
     "                524288; 1 is every allocation)\n"
+    "   --block-rate NS  of waiting to a sample of block (default $STROBE_BLOCK_RATE or 10000;\n"
+    "                1 is every wait)\n"
+    "   --mutex-fraction N  one in so many contentions for mutex (default\n"
+    "                $STROBE_MUTEX_FRACTION or 100; 1 is every contention)\n"
+    "   --block WHAT  waits that block has: sync (default $STROBE_BLOCK or sync), io (system\n"
+    "                calls), or both with a comma\n"
     "   --peak       what is in use in the heap's profile is that of the peak, not of the end\n"
     "   -p PID,...   sample these processes, their threads and children, until they end, or\n"
     "                Ctrl-C, which ends the sampling only\n"
@@ -62,13 +68,16 @@ static const struct kind {
     {"cpu", SHM_KIND_CPU, "cpu", "nanoseconds"},
     {"heap", SHM_KIND_HEAP, "inuse_space", "bytes"},
     {"allocs", SHM_KIND_HEAP, "alloc_space", "bytes"},
+    {"block", SHM_KIND_BLOCK, "delay", "nanoseconds"},
+    {"mutex", SHM_KIND_MUTEX, "delay", "nanoseconds"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 struct args {
     const char *out;
     bool kinds[KINDS];
-    uint64_t heap_rate;
+    uint64_t heap_rate, block_rate, mutex_fraction;
+    uint32_t block_what;
     bool peak;
     int hz;
     enum shm_backend backend;
@@ -101,15 +110,43 @@ static bool parse_hz(const char *text, int *hz)
     return true;
 }
 
-static bool parse_heap_rate(const char *text, uint64_t *rate)
+static bool parse_number(const char *text, uint64_t max, uint64_t *rate)
 {
     char *end;
     errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno || n < 1 || n > 1ull << 40)
+    if (*text < '0' || *text > '9' || *end || errno || n < 1 || n > max)
         return false;
     *rate = n;
     return true;
+}
+
+static bool parse_heap_rate(const char *text, uint64_t *rate)
+{
+    return parse_number(text, 1ull << 40, rate);
+}
+
+static bool parse_mutex_fraction(const char *text, uint64_t *fraction)
+{
+    return parse_number(text, 1u << 30, fraction);
+}
+
+/* "sync,io". */
+static bool parse_block_what(const char *text, uint32_t *what)
+{
+    *what = 0;
+    for (const char *at = text;; at++) {
+        size_t n = strcspn(at, ",");
+        if (n == 4 && !strncmp(at, "sync", n))
+            *what |= WAITTAB_SYNC;
+        else if (n == 2 && !strncmp(at, "io", n))
+            *what |= WAITTAB_IO;
+        else
+            return false;
+        at += n;
+        if (!*at)
+            return true;
+    }
 }
 
 /* What STROBE_* in the environment sets; flags come later and win. */
@@ -121,6 +158,15 @@ static int read_environment(struct args *a)
     v = getenv("STROBE_HEAP_RATE");
     if (v && *v && !parse_heap_rate(v, &a->heap_rate))
         return complain("STROBE_HEAP_RATE=%s is not a number of bytes from 1", v);
+    v = getenv("STROBE_BLOCK_RATE");
+    if (v && *v && !parse_heap_rate(v, &a->block_rate))
+        return complain("STROBE_BLOCK_RATE=%s is not a number of nanoseconds from 1", v);
+    v = getenv("STROBE_MUTEX_FRACTION");
+    if (v && *v && !parse_mutex_fraction(v, &a->mutex_fraction))
+        return complain("STROBE_MUTEX_FRACTION=%s is not a number from 1", v);
+    v = getenv("STROBE_BLOCK");
+    if (v && *v && !parse_block_what(v, &a->block_what))
+        return complain("STROBE_BLOCK=%s is not one of sync, io, or both with a comma", v);
     v = getenv("STROBE_BACKEND");
     int backend = v && *v ? taskclock_backend_parse(v) : 0;
     if (backend < 0)
@@ -176,8 +222,10 @@ static int set_kinds(struct args *a, const char *value)
         while (i < KINDS && (strlen(kinds[i].name) != n || strncmp(kinds[i].name, at, n) != 0))
             i++;
         if (i == KINDS)
-            return complain("-e %s: the kinds are cpu, heap and allocs, with commas between them",
-                            value);
+            return complain(
+                "-e %s: the kinds are cpu, heap, allocs, block and mutex, with commas between "
+                "them",
+                value);
         a->kinds[i] = true;
         at += n;
         if (!*at)
@@ -190,6 +238,27 @@ static int set_heap_rate(struct args *a, const char *value)
     return parse_heap_rate(value, &a->heap_rate)
                ? 0
                : complain("--heap-rate %s is not a number of bytes from 1", value);
+}
+
+static int set_block_rate(struct args *a, const char *value)
+{
+    return parse_heap_rate(value, &a->block_rate)
+               ? 0
+               : complain("--block-rate %s is not a number of nanoseconds from 1", value);
+}
+
+static int set_mutex_fraction(struct args *a, const char *value)
+{
+    return parse_mutex_fraction(value, &a->mutex_fraction)
+               ? 0
+               : complain("--mutex-fraction %s is not a number from 1", value);
+}
+
+static int set_block_what(struct args *a, const char *value)
+{
+    return parse_block_what(value, &a->block_what)
+               ? 0
+               : complain("--block %s is not one of sync, io, or both with a comma", value);
 }
 
 static int set_seconds(struct args *a, const char *value)
@@ -230,6 +299,9 @@ static const struct option {
 } options[] = {{"-o", set_out},
                {"-e", set_kinds},
                {"--heap-rate", set_heap_rate},
+               {"--block-rate", set_block_rate},
+               {"--mutex-fraction", set_mutex_fraction},
+               {"--block", set_block_what},
                {"-F", set_hz},
                {"-p", add_pids},
                {"--pid", add_pids},
@@ -288,6 +360,9 @@ static int parse_args(struct args *a, int argc, char **argv)
     *a = (struct args){.out = "%e.%p.%k.pb.gz",
                        .kinds = {true},
                        .heap_rate = LIMIT_HEAP_RATE_DEFAULT,
+                       .block_rate = LIMIT_BLOCK_RATE_DEFAULT,
+                       .mutex_fraction = LIMIT_MUTEX_FRACTION_DEFAULT,
+                       .block_what = WAITTAB_SYNC,
                        .hz = LIMIT_HZ_DEFAULT};
     int i = 1, r = read_environment(a);
     if (r)
@@ -518,16 +593,23 @@ static int finish_kind(struct recorder *r, const struct args *a, const struct ki
     char path[PATH_MAX];
     struct profile p;
     struct record_heap_result heap;
-    bool is_cpu = k->records == SHM_KIND_CPU;
+    struct record_wait_result waits;
+    bool is_cpu = k->records == SHM_KIND_CPU, is_heap = k->records == SHM_KIND_HEAP;
+    bool is_mutex = k->records == SHM_KIND_MUTEX;
+    enum waittab_profile which = is_mutex ? WAITTAB_MUTEX : WAITTAB_BLOCK;
     struct record_heap how = {.peak = a->peak, .allocs = !strcmp(k->name, "allocs")};
     expand(path, sizeof path, a, r->pid, k->name);
-    int err = is_cpu ? record_finish(r, &p, e) : record_finish_heap(r, &how, &p, &heap, e);
+    int err = is_cpu    ? record_finish(r, &p, e)
+              : is_heap ? record_finish_heap(r, &how, &p, &heap, e)
+                        : record_finish_waits(r, which, &p, &waits, e);
     if (err == 0)
         err = profile_write_file(&p, path, e);
     if (err == 0 && !a->quiet && is_cpu)
         summarize(r, path);
-    else if (err == 0 && !a->quiet)
+    else if (err == 0 && !a->quiet && is_heap)
         cmd_record_print_heap(&heap, path, a->heap_rate);
+    else if (err == 0 && !a->quiet)
+        cmd_record_print_waits(&waits, path, k->name, is_mutex ? a->mutex_fraction : a->block_rate);
     int push_err = err == 0 && a->push ? push(&p, a, k->name, e) : 0;
     if (err == 0 && !a->quiet) {
         cmd_record_print_top(&p, k->type, k->unit);
@@ -570,6 +652,9 @@ int cmd_record(int argc, char **argv)
         return status - 1;
     struct record_options o = {.argv = a.argv,
                                .heap_rate = a.heap_rate,
+                               .block_rate = a.block_rate,
+                               .mutex_fraction = (uint32_t)a.mutex_fraction,
+                               .block_what = a.block_what,
                                .hz = a.hz,
                                .backend = a.backend,
                                .seed = a.seed,

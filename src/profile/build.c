@@ -98,6 +98,15 @@ void profile_build_heap(struct profile_build *b, struct profile *p, int64_t rate
     p->drop_frames = intern(b, allocators, sizeof allocators - 1);
 }
 
+void profile_build_contention(struct profile_build *b, struct profile *p)
+{
+    static const char *const types[] = {"contentions", "count", "delay", "nanoseconds"};
+    begin(b, p, types, 2);
+    p->period_type.type = intern(b, "contentions", 11);
+    p->period_type.unit = intern(b, "count", 5);
+    p->period = 1;
+}
+
 void profile_build_count(struct profile_build *b, struct profile *p, const char *type)
 {
     const char *const types[] = {type, "count"};

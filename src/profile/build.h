@@ -41,6 +41,8 @@ void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t perio
 /* The same for the heap: alloc_objects, alloc_space, inuse_objects and inuse_space, in this order,
  * one sample of `rate_bytes` on average. */
 void profile_build_heap(struct profile_build *b, struct profile *p, int64_t rate_bytes);
+/* The same for waits: contentions/count and delay/nanoseconds, with Go's period of 1. */
+void profile_build_contention(struct profile_build *b, struct profile *p);
 /* The same for things counted now: one sample type, `type` in count. */
 void profile_build_count(struct profile_build *b, struct profile *p, const char *type);
 /* The mapping with this file, build id and offset; added if new. Index, or PROFILE_NONE. */

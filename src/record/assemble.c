@@ -40,8 +40,9 @@ struct assembly {
     struct profile_build build;
     uint8_t *roles; /* by location */
     uint32_t role_cap;
-    bool labels;      /* several images: samples say which */
-    bool *seen_image; /* of a heap profile: it has samples */
+    bool labels;         /* several images: samples say which */
+    bool *seen_image;    /* not of a CPU profile: it has samples; */
+    uint32_t seen_count; /* so many have */
     uint32_t key_pid, key_exe;
     struct seen_pc *seen; /* SEEN */
 };
@@ -532,17 +533,24 @@ static void add_heap_comments(struct assembly *a, const struct record_heap *how,
         profile_build_comment(b, "%u processes could not be recorded", a->d->unrecorded);
 }
 
-/* Which images have samples, and how many. */
-static uint32_t see_images(struct assembly *a)
+/* An image has samples. */
+static void see_image(struct assembly *a, uint32_t image)
 {
-    uint32_t n = 0;
-    a->seen_image = arena_zarray(&a->d->arena, a->d->image_count + 1, sizeof *a->seen_image);
-    for (uint32_t i = 0; i < a->d->heap_count; i++) {
-        uint32_t image = a->d->heap_sites[i].image;
-        n += !a->seen_image[image];
-        a->seen_image[image] = true;
-    }
-    return n;
+    if (!a->seen_image)
+        a->seen_image = arena_zarray(&a->d->arena, a->d->image_count + 1, sizeof *a->seen_image);
+    a->labels |= a->seen_count && !a->seen_image[image]; /* it is not the only one */
+    a->seen_count += !a->seen_image[image];
+    a->seen_image[image] = true;
+}
+
+/* What all profiles begin with that are not of CPU time. */
+static void begin_tables(struct assembly *a)
+{
+    a->seen = arena_zarray(&a->d->arena, SEEN, sizeof *a->seen);
+    link_parents(a->d);
+    a->key_pid = profile_intern_cstr(a->p, "pid");
+    a->key_exe = profile_intern_cstr(a->p, "exe");
+    add_program_first(a);
 }
 
 int assemble_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
@@ -552,12 +560,9 @@ int assemble_heap(struct recorder *r, const struct record_heap *how, struct prof
     struct symbol_stats stats = {0};
     profile_init(p);
     profile_build_heap(&a.build, p, (int64_t)r->options.heap_rate);
-    a.seen = arena_zarray(&a.d->arena, SEEN, sizeof *a.seen);
-    link_parents(a.d);
-    a.labels = see_images(&a) > 1;
-    a.key_pid = profile_intern_cstr(p, "pid");
-    a.key_exe = profile_intern_cstr(p, "exe");
-    add_program_first(&a);
+    for (uint32_t i = 0; i < a.d->heap_count; i++)
+        see_image(&a, a.d->heap_sites[i].image);
+    begin_tables(&a);
     for (uint32_t i = 0; i < a.d->heap_count; i++)
         add_site(&a, &a.d->heap_sites[i], how->peak);
     add_up(a.d, result);
@@ -569,6 +574,82 @@ int assemble_heap(struct recorder *r, const struct record_heap *how, struct prof
     if (err < 0)
         return err;
     add_heap_comments(&a, how, result);
+    add_symbol_comments(&a, &stats);
+    err = profile_build_finish(&a.build);
+    return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;
+}
+
+/* ---- waits ---- */
+
+static void add_wait(struct assembly *a, const struct drain_wait *w)
+{
+    uint32_t locations[LIMIT_STACK_DEPTH];
+    struct profile_label labels[LABELS_MAX];
+    const struct drain_image *m = &a->d->images[w->image];
+    uint32_t label_count = labels_of(a, m, w->labels, labels);
+    for (uint32_t k = 0; k < w->depth; k++)
+        locations[k] = location_of(a, m, w->pcs[k], w->epoch);
+    struct drain_stack stack = {.depth = w->depth, .flags = w->flags};
+    note_roots(a, &stack, locations);
+    struct profile_build_sample sample = {
+        .locations = locations,
+        .location_count = w->depth,
+        .values = {(int64_t)((w->contentions + HEAPTAB_ONE / 2) / HEAPTAB_ONE),
+                   (int64_t)w->delay_ns},
+        .labels = labels,
+        .label_count = label_count,
+    };
+    profile_build_add(&a->build, &sample);
+}
+
+static void add_wait_comments(struct assembly *a, enum waittab_profile which,
+                              const struct record_wait_result *x)
+{
+    const struct record_options *o = &a->r->options;
+    if (which == WAITTAB_BLOCK)
+        profile_build_comment(&a->build,
+                              "strobe " STROBE_VERSION ": block, a sample in %llu ns of waiting%s",
+                              (unsigned long long)o->block_rate,
+                              o->block_what & WAITTAB_IO ? ", system calls too" : "");
+    else
+        profile_build_comment(&a->build, "strobe " STROBE_VERSION ": mutex, one in %u contentions",
+                              o->mutex_fraction);
+    profile_build_comment(&a->build, "%llu waits lost, %llu stacks truncated",
+                          (unsigned long long)x->lost, (unsigned long long)x->truncated);
+    if (a->d->unrecorded)
+        profile_build_comment(&a->build, "%u processes could not be recorded", a->d->unrecorded);
+}
+
+int assemble_waits(struct recorder *r, enum waittab_profile which, struct profile *p,
+                   struct record_wait_result *result, struct err *e)
+{
+    struct assembly a = {.r = r, .d = r->drain, .p = p};
+    struct symbol_stats stats = {0};
+    uint64_t contentions = 0;
+    profile_init(p);
+    profile_build_contention(&a.build, p);
+    for (uint32_t i = 0; i < a.d->wait_count; i++)
+        if (a.d->waits[i].which == which)
+            see_image(&a, a.d->waits[i].image);
+    begin_tables(&a);
+    *result =
+        (struct record_wait_result){.lost = a.d->waits_lost, .truncated = a.d->waits_truncated};
+    for (uint32_t i = 0; i < a.d->wait_count; i++) {
+        const struct drain_wait *w = &a.d->waits[i];
+        if (w->which != which)
+            continue;
+        add_wait(&a, w);
+        contentions += w->contentions;
+        result->delay_ns += w->delay_ns;
+        result->samples += w->samples;
+    }
+    result->contentions = (contentions + HEAPTAB_ONE / 2) / HEAPTAB_ONE;
+    p->time_nanos = r->start_time_ns;
+    p->duration_nanos = (int64_t)r->result.elapsed_ns;
+    int err = name_all(&a, &stats, e);
+    if (err < 0)
+        return err;
+    add_wait_comments(&a, which, result);
     add_symbol_comments(&a, &stats);
     err = profile_build_finish(&a.build);
     return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;

@@ -14,4 +14,8 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e);
 int assemble_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
                   struct record_heap_result *result, struct err *e);
 
+/* The same for waits. */
+int assemble_waits(struct recorder *r, enum waittab_profile which, struct profile *p,
+                   struct record_wait_result *result, struct err *e);
+
 #endif

@@ -428,6 +428,7 @@ void drain_reap(struct drain *d)
         if (s->dead) { /* what it committed before was read since */
             recover_chunks(d, s->pid);
             drain_heap(d, i);
+            drain_waits(d, i);
             collect(d, p);
             close(s->pidfd);
             *s = (struct drain_slot){.pidfd = -1};
@@ -454,6 +455,7 @@ uint32_t drain_end(struct drain *d)
         else
             running++;
         drain_heap(d, i);
+        drain_waits(d, i);
         collect(d, p);
     }
     d->unrecorded += atomic_load(&d->shm->processes_lost);

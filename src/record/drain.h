@@ -65,6 +65,15 @@ struct drain_site {
     struct heaptab_values now, peak; /* at the end; with what was in use at the process's peak */
 };
 
+/* A stack of a profile of waits. */
+struct drain_wait {
+    enum waittab_profile which;
+    uint32_t image; /* index */
+    uint32_t epoch, depth, flags, reason, labels;
+    const uint64_t *pcs;
+    uint64_t contentions, delay_ns, samples; /* contentions in HEAPTAB_ONEth */
+};
+
 /* Memory at the ends of the processes, added; those that were killed could not say. */
 struct drain_memory {
     uint32_t processes;
@@ -80,6 +89,9 @@ struct drain {
     uint32_t heap_count, heap_cap;
     uint64_t heap_lost, heap_truncated;
     struct drain_memory memory;
+    struct drain_wait *waits;
+    uint32_t wait_count, wait_cap;
+    uint64_t waits_lost, waits_truncated;
     struct drain_image *images;
     uint32_t image_count, image_cap;
     struct map image_map;
@@ -115,6 +127,8 @@ uint32_t drain_end(struct drain *d);
 uint32_t drain_image_of(struct drain *d, uint32_t slot, uint32_t image);
 /* Takes the heap profile of the process that had this slot, and empties its region. */
 void drain_heap(struct drain *d, uint32_t slot);
+/* The same for its profiles of waits. */
+void drain_waits(struct drain *d, uint32_t slot);
 /* The image's index, or DRAIN_NONE. */
 uint32_t drain_find_image(const struct drain *d, uint32_t slot, uint32_t image);
 /* The set that has this number in an image, or in one that it was forked from, as far as parents

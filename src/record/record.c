@@ -51,6 +51,9 @@ static int make_segment(struct recorder *r, struct err *e)
     if (r->options.kinds & SHM_KIND_HEAP &&
         ftruncate(r->shm_fd, (off_t)shm_heap_offset(SHM_PROCESSES)) != 0)
         return err_set(e, -errno, "cannot make room for heap profiles: %s", strerror(errno));
+    if (r->options.kinds & (SHM_KIND_BLOCK | SHM_KIND_MUTEX) &&
+        ftruncate(r->shm_fd, (off_t)shm_wait_offset(SHM_PROCESSES)) != 0)
+        return err_set(e, -errno, "cannot make room for profiles of waits: %s", strerror(errno));
     return 0;
 }
 
@@ -60,6 +63,9 @@ static void configure(struct recorder *r)
     r->period_ns = 1000000000 / r->options.hz;
     r->shm->kinds = r->options.kinds;
     r->shm->heap_rate = r->options.heap_rate;
+    r->shm->block_rate = r->options.block_rate;
+    r->shm->mutex_fraction = r->options.mutex_fraction;
+    r->shm->block_what = r->options.block_what;
     r->shm->hz = (uint32_t)r->options.hz;
     r->shm->period_ns = (uint64_t)r->period_ns;
     r->shm->backend = clock.backend;
@@ -433,6 +439,12 @@ bool record_wait(struct recorder *r, int ms)
 int record_finish(struct recorder *r, struct profile *p, struct err *e)
 {
     return assemble_profile(r, p, e);
+}
+
+int record_finish_waits(struct recorder *r, enum waittab_profile which, struct profile *p,
+                        struct record_wait_result *result, struct err *e)
+{
+    return assemble_waits(r, which, p, result, e);
 }
 
 int record_finish_heap(struct recorder *r, const struct record_heap *how, struct profile *p,

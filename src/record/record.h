@@ -34,7 +34,10 @@ struct record_options {
     double seconds; /* how long those are sampled; 0: until they end, or SIGINT, SIGTERM, SIGHUP */
     bool no_kernel; /* from outside: no kernel frames even where they are allowed */
     uint32_t kinds; /* enum shm_kind; 0: SHM_KIND_CPU */
-    uint64_t heap_rate; /* bytes allocated to a sample; 1: every allocation */
+    uint64_t heap_rate;      /* bytes allocated to a sample; 1: every allocation */
+    uint64_t block_rate;     /* ns of waiting to a sample; 1: every wait */
+    uint32_t mutex_fraction; /* contentions to a sample; 1: every contention */
+    uint32_t block_what;     /* enum waittab_what */
     int hz;
     enum shm_backend backend;
     uint64_t seed;          /* 0: random */
@@ -121,6 +124,13 @@ struct record_heap_result {
 };
 int record_finish_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
                        struct record_heap_result *result, struct err *e);
+/* What a profile of waits adds up to. */
+struct record_wait_result {
+    uint64_t contentions, delay_ns, samples, lost, truncated;
+};
+/* The same for waits: block profiles, or mutex profiles. */
+int record_finish_waits(struct recorder *r, enum waittab_profile which, struct profile *p,
+                        struct record_wait_result *result, struct err *e);
 void record_close(struct recorder *r);
 
 #endif

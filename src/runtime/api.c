@@ -6,6 +6,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -90,6 +91,23 @@ static int begin_heap(const struct strobe_config *c)
     return r;
 }
 
+static int begin_waits(const struct strobe_config *c, bool block, bool mutex)
+{
+    int r = 0;
+    bool files = c->out_given || !c->http[0];
+    if (files && c->kinds & CONFIG_BLOCK)
+        r = file_open(FILE_BLOCK, c->out);
+    if (r == 0 && files && c->kinds & CONFIG_MUTEX)
+        r = file_open(FILE_MUTEX, c->out);
+    rt.seed = c->seed;
+    waits_set_what(c->block_what);
+    if (r == 0)
+        r = waits_set_rates(block ? c->block_rate : 0, mutex ? c->mutex_fraction : 0);
+    if (r == 0 && files)
+        signals_save_at_death();
+    return r;
+}
+
 /* Several kinds, one file name: that they would overwrite each other is said before it happens. */
 static bool names_collide(const struct strobe_config *c)
 {
@@ -112,6 +130,12 @@ void runtime_begin_from_environment(const struct strobe_config *c)
         say("the heap is not profiled", "the program brings its own malloc", r);
     else if (r < 0)
         say("the heap is not profiled", c->out, r);
+    bool all_served = c->http[0] && !c->kinds_given;
+    bool block = c->kinds & CONFIG_BLOCK || all_served,
+         mutex = c->kinds & CONFIG_MUTEX || all_served;
+    r = block || mutex ? begin_waits(c, block, mutex) : 0;
+    if (r < 0)
+        say("waits are not profiled", c->out, r);
     if (c->http[0] && (!c->kinds_given || c->kinds == CONFIG_ALL_KINDS))
         threads_count_creations();
     if (!(c->kinds & CONFIG_CPU) || (c->http[0] && c->kinds == CONFIG_ALL_KINDS && !c->out_given))

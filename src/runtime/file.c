@@ -10,6 +10,7 @@
 #include "runtime/encode.h"
 #include "runtime/heap.h"
 #include "runtime/labels.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +32,11 @@ struct target {
 };
 
 static struct target targets[FILE_KINDS];
-static const char *const kind_names[FILE_KINDS] = {
-    [FILE_CPU] = "cpu", [FILE_HEAP] = "heap", [FILE_ALLOCS] = "allocs"};
+static const char *const kind_names[FILE_KINDS] = {[FILE_CPU] = "cpu",
+                                                   [FILE_HEAP] = "heap",
+                                                   [FILE_ALLOCS] = "allocs",
+                                                   [FILE_BLOCK] = "block",
+                                                   [FILE_MUTEX] = "mutex"};
 
 /* ---- the file ---- */
 
@@ -211,6 +215,9 @@ static int write_cpu(strobe_write_fn write, void *ctx)
 static int write_kind(enum file_kind kind, strobe_write_fn write, void *ctx)
 {
     struct heap_view view = {.allocs = kind == FILE_ALLOCS, .at_peak = heap.write_peak};
+    struct contention_view waited = {.which = kind == FILE_MUTEX ? WAITTAB_MUTEX : WAITTAB_BLOCK};
+    if (kind == FILE_BLOCK || kind == FILE_MUTEX)
+        return contention_write(&waited, write, ctx);
     return kind == FILE_CPU ? write_cpu(write, ctx) : heap_write(&view, write, ctx);
 }
 

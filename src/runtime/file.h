@@ -6,7 +6,7 @@
 
 #include "runtime/runtime.h"
 
-enum file_kind { FILE_CPU, FILE_HEAP, FILE_ALLOCS, FILE_KINDS };
+enum file_kind { FILE_CPU, FILE_HEAP, FILE_ALLOCS, FILE_BLOCK, FILE_MUTEX, FILE_KINDS };
 
 /* Creates (0600) the file that `pattern` names and keeps it open; negative errno. */
 int file_open(enum file_kind kind, const char *pattern);

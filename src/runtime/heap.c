@@ -37,38 +37,15 @@ static void *map_private(uint64_t bytes)
     return p < 0 && p > -4096 ? NULL : (void *)p;
 }
 
-/* The region of our slot in the recorder's segment. An image that ran in this slot before has left
- * its sites there: ours follow. */
-static struct heaptab *map_region(uint64_t *bytes)
-{
-    int saved = errno;
-    int fd = runtime_open_segment(environ_get("STROBE_RECORD"), false);
-    errno = saved;
-    long at = (long)shm_heap_offset(shm_process_index(rt.shm, rt.process)), p = -1;
-    if (fd < 0)
-        return NULL;
-    if (sigsafe_syscall4(SYS_fallocate, fd, 0, at, HEAPTAB_GROW) == 0)
-        for (; p < 0 && *bytes >= HEAPTAB_GROW; *bytes /= 2)
-            p = sigsafe_syscall6(SYS_mmap, 0, (long)*bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                                 at);
-    sigsafe_syscall1(SYS_close, fd);
-    *bytes *= 2;
-    return p < 0 ? NULL : (struct heaptab *)p;
-}
-
 static int map_table(void)
 {
-    bool shared = rt.shm != NULL;
     uint64_t bytes = heap.rate < HEAP_RATE_LOOK_ALL ? HEAPTAB_BYTES : HEAPTAB_BYTES / 16;
-    struct heaptab *t = shared ? map_region(&bytes) : map_private(bytes);
-    if (!t)
-        return -ENOMEM;
-    if (t->magic != HEAPTAB_MAGIC)
-        heaptab_init(t, bytes, shared ? HEAPTAB_GROW : bytes, heap.rate);
-    atomic_store(&t->live_bytes, 0);
-    heap.tab = t;
-    heap.tab_bytes = bytes;
-    return 0;
+    uint64_t at = rt.shm ? shm_heap_offset(shm_process_index(rt.shm, rt.process)) : 0;
+    int r = sites_map(&heap.sites, bytes, at, heap.rate);
+    heap.tab = heap.sites.tab;
+    if (heap.tab)
+        atomic_store(&heap.tab->live_bytes, 0);
+    return r;
 }
 
 static int make_alive(void)
@@ -131,9 +108,8 @@ void heap_forked(bool go_on)
     heap_self.busy = 1;
     turn_off();
     live_clear();
-    sites_clear();
+    sites_clear(&heap.sites);
     heap_stacks_forget();
-    sigsafe_syscall2(SYS_munmap, heap.tab, heap.tab_bytes);
     heap.tab = NULL;
     if (was_on && go_on && make_alive() == 0 && map_table() == 0) {
         seed ^= heap_random(&heap_self) | 1;
@@ -267,7 +243,7 @@ static uint64_t count(struct heaptab_site *s, const struct heap_object *o,
 
 static void count_alloc(const struct heap_object *o)
 {
-    struct heaptab_site *s = sites_get(o->site);
+    struct heaptab_site *s = sites_get(&heap.sites, o->site);
     keep_peak(s);
     uint64_t bytes = count(s, o, HEAPTAB_ALLOC_OBJECTS, HEAPTAB_RAW_ALLOCS);
     uint64_t live = heap_add(&heap.tab->live_bytes, bytes) + bytes;
@@ -282,7 +258,7 @@ static void count_alloc(const struct heap_object *o)
 void heap_freed(const struct heap_object *o)
 {
     struct heap_thread *t = &heap_self;
-    struct heaptab_site *s = sites_get(o->site);
+    struct heaptab_site *s = sites_get(&heap.sites, o->site);
     keep_peak(s);
     uint64_t bytes = count(s, o, HEAPTAB_FREE_OBJECTS, HEAPTAB_RAW_FREES);
     if ((uintptr_t)t->last == o->address && t->last_left == t->left)
@@ -308,7 +284,7 @@ void heap_sampled(void *p, size_t n, const void *caller)
     struct heap_object o = {.address = (uintptr_t)p, .size = n}, stale;
     if (!p)
         return;
-    o.site = is_marked(p) ? heap_site_here(n, caller) : 0;
+    o.site = is_marked(p) ? sites_here(&heap.sites, n, caller, false) : 0;
     o.weight = heap_weight(n, heap.rate);
     o.born_s = age_clock_s();
     if (!o.site || live_put(&o, &stale) != 0) {

@@ -3,7 +3,7 @@
  * Heap profiles. interpose_malloc.c stands before the program's allocator and counts bytes down in
  * a thread-local word; where the word runs out, the allocation is sampled: heap.c asks the
  * allocator for it in a form that `free` can tell at a glance, heap_stack.c walks the stack,
- * heap_sites.c counts it in the log of base/heaptab.h, heap_live.c remembers the object until it is
+ * sites.c counts it in the log of base/heaptab.h, heap_live.c remembers the object until it is
  * freed.
  *
  * Rules of these files: they run inside malloc, so they never allocate but by mmap, take no lock
@@ -14,36 +14,13 @@
 #include "base/buf.h"
 #include "base/heaptab.h"
 #include "runtime/runtime.h"
-
-#include <sys/single_threaded.h>
+#include "runtime/sites.h"
 
 /* A sampled object's address has these bits zero: it begins a page, or it is a chunk that glibc has
  * mapped, which begins 16 bytes behind one. 1 in 128 others looks like that, too. */
 #define HEAP_MARK ((uintptr_t)0xfef)
 #define HEAP_RATE_LOOK_ALL                                                                         \
     32768 /* below this rate objects are not marked: every free is looked up */
-
-/* Adds to a counter that all threads share. A process with one thread needs no locked instruction;
- * that there is only one does not change while it is in here. */
-static inline uint64_t heap_add(_Atomic uint64_t *to, uint64_t n)
-{
-    uint64_t old;
-    if (!__libc_single_threaded)
-        return atomic_fetch_add_explicit(to, n, memory_order_relaxed);
-    old = atomic_load_explicit(to, memory_order_relaxed);
-    atomic_store_explicit(to, old + n, memory_order_relaxed);
-    return old;
-}
-
-/* Takes a lock, or finds it taken. */
-static inline bool heap_try_lock(_Atomic uint32_t *lock)
-{
-    if (!__libc_single_threaded)
-        return !atomic_exchange_explicit(lock, 1, memory_order_acquire);
-    bool was_free = !atomic_load_explicit(lock, memory_order_relaxed);
-    atomic_store_explicit(lock, 1, memory_order_relaxed);
-    return was_free;
-}
 
 #define HEAP_HIDDEN    __attribute__((visibility("hidden")))
 #define HEAP_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -86,8 +63,8 @@ struct heap_state {
     bool is_glibc;           /* the allocator behind us is glibc's */
     bool write_peak;         /* files have what was in use at the peak */
     _Atomic uint64_t *alive; /* a word that is 0 in every child process */
-    struct heaptab *tab;
-    uint64_t tab_bytes; /* mapped */
+    struct heaptab *tab;     /* that of `sites` */
+    struct sites sites;
     uint64_t start_mono_ns;
 };
 
@@ -146,25 +123,10 @@ void live_clear(void);
 /* Bytes of memory it has mapped. */
 uint64_t live_memory(void);
 
-/* ---- heap_sites.c ---- */
-
-/* A stack as it was walked. */
-struct heap_stack {
-    const uint64_t *pcs;
-    uint32_t depth, flags, reason, epoch, labels;
-};
-/* The site of a stack and size, made if it is new; its number, or 0: there is no room. */
-uint32_t sites_find(const struct heap_stack *s, uint64_t size);
-struct heaptab_site *sites_get(uint32_t number);
-void sites_clear(void);
-uint64_t sites_memory(void);
-
 /* ---- heap_stack.c ---- */
 
-/* Walks the calling thread's stack, from the frame on that our interposer returns to, and finds its
- * site. 0: there was no room. */
-uint32_t heap_site_here(uint64_t size, const void *caller);
-/* Counts the calling thread's stack, likewise, in a table of its own. */
+/* Counts the calling thread's stack, from the frame on that our interposer returns to, in a table
+ * of its own. For a site of it see sites_here. */
 void heap_count_here(struct stacktab *to, const void *caller);
 void heap_stacks_forget(void);
 /* Walks from `regs`, or, NULL, from the first frame on above the caller that is not ours. Writes
@@ -174,6 +136,8 @@ uint32_t heap_walk(const struct unwind_regs *regs, bool (*is_ours)(uint64_t pc),
 
 /* ---- heap_random.c ---- */
 
+/* The next number of a generator whose state is one word. */
+uint64_t random_next(uint64_t *state);
 uint64_t heap_random(struct heap_thread *t);
 /* Bytes until the next sampling point. */
 uint64_t heap_random_interval(struct heap_thread *t, uint64_t rate);
@@ -203,8 +167,6 @@ int heap_begin_delta(struct heap_view *view, struct arena *arena);
 int heap_write(const struct heap_view *view, strobe_write_fn write, void *ctx);
 /* The text of Go's debug=1. */
 void heap_write_text(const struct heap_view *view, struct buf *out);
-/* The site after s (NULL: the first) of this image, or NULL. */
-const struct heaptab_site *heap_next_site(const struct heaptab_site *s);
 /* Bytes that all of this takes. */
 uint64_t heap_memory(void);
 /* How many sites there are. */

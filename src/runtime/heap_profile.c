@@ -13,29 +13,14 @@
 
 #include <errno.h>
 
-/* Sites of this image: under a recorder the log may have those of an earlier one. */
-const struct heaptab_site *heap_next_site(const struct heaptab_site *s)
-{
-    if (!heap.tab)
-        return NULL;
-    do
-        s = heaptab_next(heap.tab, heap.tab_bytes, s);
-    while (s && s->image != rt.image);
-    return s;
-}
-
 uint64_t heap_count(void)
 {
-    uint64_t n = 0;
-    for (const struct heaptab_site *s = NULL; (s = heap_next_site(s));)
-        n++;
-    return n;
+    return sites_count(&heap.sites);
 }
 
 uint64_t heap_memory(void)
 {
-    uint64_t used = heap.tab ? atomic_load(&heap.tab->used) + sizeof *heap.tab : 0;
-    return used + live_memory() + sites_memory();
+    return live_memory() + sites_memory(&heap.sites);
 }
 
 /* ---- profile.proto ---- */
@@ -46,7 +31,7 @@ int heap_begin_delta(struct heap_view *view, struct arena *arena)
     struct heap_base *base = arena_array(arena, n + 1, sizeof *base);
     if (!base)
         return -ENOMEM;
-    for (const struct heaptab_site *s = NULL; i < n && (s = heap_next_site(s)); i++) {
+    for (const struct heaptab_site *s = NULL; i < n && (s = sites_next(&heap.sites, s)); i++) {
         base[i].site = s;
         heaptab_read(heap.tab, s, false, &base[i].v);
     }
@@ -100,7 +85,7 @@ static void add_site(struct profile_build *b, const struct heaptab_site *s,
 static void add_sites(struct profile_build *b, const struct heap_view *view)
 {
     uint64_t at = 0;
-    for (const struct heaptab_site *s = NULL; (s = heap_next_site(s));) {
+    for (const struct heaptab_site *s = NULL; (s = sites_next(&heap.sites, s));) {
         struct heaptab_values v;
         heaptab_read(heap.tab, s, view->at_peak, &v);
         if (v.raw_allocs)
@@ -199,7 +184,7 @@ void heap_write_text(const struct heap_view *view, struct buf *out)
     uint64_t n = heap_count(), count = 0;
     struct heaptab_values total = {0};
     struct row *rows = arena_array(out->arena, n + 1, sizeof *rows);
-    for (const struct heaptab_site *s = NULL; rows && count < n && (s = heap_next_site(s));
+    for (const struct heaptab_site *s = NULL; rows && count < n && (s = sites_next(&heap.sites, s));
          count++) {
         struct heaptab_values *v = &rows[count].v;
         rows[count].site = s;

@@ -8,12 +8,17 @@
 #include "base/sigsafe.h"
 
 /* splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014). */
-uint64_t heap_random(struct heap_thread *t)
+uint64_t random_next(uint64_t *state)
 {
-    uint64_t z = t->random += 0x9e3779b97f4a7c15ull;
+    uint64_t z = *state += 0x9e3779b97f4a7c15ull;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
     return z ^ z >> 31;
+}
+
+uint64_t heap_random(struct heap_thread *t)
+{
+    return random_next(&t->random);
 }
 
 /* -ln(m / 2^53) for 1 <= m <= 2^53: the exponent apart, 2 artanh((f-1)/(f+1)) of the rest. */

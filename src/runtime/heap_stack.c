@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The stack of an allocation. The walk begins in here, because only then are all registers known
- * that a caller's frame may be described by, and our own frames are taken off afterwards. Program
- * counters go to one of a few static buffers: stacks of 16 KiB have no room for them. */
+ * The stack of an allocation, or of a wait. The walk begins in here, because only then are all
+ * registers known that a caller's frame may be described by, and our own frames are taken off
+ * afterwards. Program counters go to one of a few static buffers: stacks of 16 KiB have no room for
+ * them. */
 #include "runtime/heap.h"
 
 #include "base/sigsafe.h"
@@ -12,7 +13,7 @@
 #include <pthread.h>
 #include <sys/uio.h>
 
-enum { SCRATCHES = 64, OURS_MAX = 16, COPY_BYTES = 16 << 10, RED_ZONE = 128 };
+enum { SCRATCHES = 64, OURS_MAX = 32, COPY_BYTES = 16 << 10, RED_ZONE = 128 };
 
 struct scratch {
     _Atomic uint32_t used;
@@ -100,14 +101,15 @@ static uint32_t ours(const uint64_t *pcs, uint32_t depth, const void *caller)
     return 0;
 }
 
-/* The stack of the caller of our interposer, in a scratch buffer. */
-static void take_stack(struct heap_thread *t, struct scratch *s, const void *caller,
+/* The stack of the caller of our interposer, in a scratch buffer; `own`: with the interposer. */
+static void take_stack(struct heap_thread *t, struct scratch *s, const void *caller, bool own,
                        struct heap_stack *stack)
 {
     struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
     stack->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     walk(t, s, &to);
     uint32_t skip = ours(s->pcs, to.depth, caller);
+    skip -= own && skip;
     stack->pcs = s->pcs + skip;
     stack->depth = to.depth - skip;
     stack->flags = to.end == UNWIND_ROOT    ? 0
@@ -117,18 +119,18 @@ static void take_stack(struct heap_thread *t, struct scratch *s, const void *cal
     stack->reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
 }
 
-uint32_t heap_site_here(uint64_t size, const void *caller)
+uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool own)
 {
     struct heap_thread *t = &heap_self;
     struct scratch *s = take_scratch(t);
     struct heap_stack stack;
     if (!s)
         return 0;
-    take_stack(t, s, caller, &stack);
+    take_stack(t, s, caller, own, &stack);
     stack.flags |= t->other ? SHM_STACK_OTHER : 0;
     if (stack.flags & SHM_STACK_TRUNCATED)
-        atomic_fetch_add_explicit(&heap.tab->truncated, 1, memory_order_relaxed);
-    uint32_t site = sites_find(&stack, size);
+        atomic_fetch_add_explicit(&in->tab->truncated, 1, memory_order_relaxed);
+    uint32_t site = sites_find(in, &stack, size);
     put_scratch(s);
     return site;
 }
@@ -140,7 +142,7 @@ void heap_count_here(struct stacktab *to, const void *caller)
     struct heap_stack stack;
     if (!s)
         return;
-    take_stack(t, s, caller, &stack);
+    take_stack(t, s, caller, false, &stack);
     struct stacktab_key key = {.depth = (uint16_t)stack.depth,
                                .flags = (uint16_t)stack.flags,
                                .reason = stack.reason,

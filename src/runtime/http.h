@@ -66,6 +66,10 @@ void http_serve_threads(const struct http_request *r, struct http_answer *a);
 void http_serve_threadcreate(const struct http_request *r, struct http_answer *a);
 uint64_t http_count_creations(void);
 
+/* ---- http_block.c ---- */
+void http_serve_block(const struct http_request *r, struct http_answer *a);
+void http_serve_mutex(const struct http_request *r, struct http_answer *a);
+
 /* ---- http_heap.c ---- */
 void http_serve_heap(const struct http_request *r, struct http_answer *a);
 void http_serve_allocs(const struct http_request *r, struct http_answer *a);

@@ -11,6 +11,7 @@
 #include "runtime/http.h"
 #include "runtime/interpose.h"
 #include "runtime/runtime.h"
+#include "runtime/waits.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -362,6 +363,7 @@ static void *serve(void *unused)
     struct client *of[CLIENTS];
     heap_self.busy = 1; /* what this thread allocates is not the program's */
     atomic_store(&rt.server_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
+    waits_exclude_self();
     for (;;) {
         int timeout_ms, n = list_clients(list, of, &timeout_ms);
         bool rests = now_ns() < server.rest_until_ns;

@@ -10,6 +10,7 @@
 #include "runtime/runtime.h"
 #include "runtime/thread_dump.h"
 #include "runtime/vars.h"
+#include "runtime/waits.h"
 
 #include <string.h>
 
@@ -112,6 +113,22 @@ static void put_cpu(struct buf *out)
     put_number(out, "cost_ns_per_sample", samples ? cost / samples : 0, "}");
 }
 
+static void put_waits(struct buf *out)
+{
+    if (!waits_has_log()) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_putc(out, '{');
+    put_number(out, "block_rate_ns", atomic_load(&waits.block_rate), ",");
+    put_number(out, "mutex_fraction", atomic_load(&waits.mutex_fraction), ",");
+    put_number(out, "block_stacks", contention_count_block(), ",");
+    put_number(out, "mutex_stacks", contention_count_mutex(), ",");
+    put_number(out, "lost", waits_lost(), ",");
+    put_number(out, "truncated", atomic_load(&waits.sites.tab->truncated), ",");
+    put_number(out, "memory_bytes", sites_memory(&waits.sites), "}");
+}
+
 void http_serve_state(const struct http_request *r, struct http_answer *a)
 {
     (void)r;
@@ -124,5 +141,7 @@ void http_serve_state(const struct http_request *r, struct http_answer *a)
     put_cpu(out);
     buf_puts(out, ",\n\"heap\": ");
     put_heap(out);
+    buf_puts(out, ",\n\"waits\": ");
+    put_waits(out);
     buf_puts(out, "\n}\n");
 }

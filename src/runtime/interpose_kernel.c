@@ -9,9 +9,11 @@
 #include "runtime/interpose.h"
 
 #include "base/sigsafe.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -65,6 +67,23 @@ static long set_our_action(long sig, const struct kernel_action *act, struct ker
     return 0;
 }
 
+static bool futex_waits(long op)
+{
+    switch (op & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_WAIT_REQUEUE_PI:
+    case FUTEX_LOCK_PI: return true;
+    default: return false;
+    }
+}
+
+/* A value that is not as expected, or a lock that is free, is no wait. */
+static enum waits_outcome futex_outcome(long r)
+{
+    return r == 0 || r == -ETIMEDOUT || r == -EINTR ? WAITS_GOT : WAITS_FAILED;
+}
+
 /* What the assembly below sends here, and everything until the constructor above has run. */
 long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
     __attribute__((visibility("hidden")));
@@ -89,7 +108,14 @@ long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
                            b & SECCOMP_FILTER_FLAG_TSYNC);
         break;
     }
+    struct wait w;
+    w.t = NULL;
+    if (nr == SYS_futex && futex_waits(b)) {
+        waits_begin(&w, WAITS_FUTEX, (const void *)a);
+        w.by_frame = true; /* which returns to the frame of `syscall` below */
+    }
     long r = sigsafe_syscall6(nr, a, b, c, d, e, f);
+    waits_leave(&w, __builtin_return_address(0), futex_outcome(r));
     if (r == 0 && (nr == SYS_clone
 #ifdef SYS_fork
                    || nr == SYS_fork
@@ -100,8 +126,9 @@ long runtime_syscall(long nr, long a, long b, long c, long d, long e, long f)
 }
 
 #if defined(__x86_64__)
-/* 13 rt_sigaction, 56 clone, 57 fork, 59 execve, 157 prctl, 317 seccomp, 322 execveat. A clone that
- * shares memory (CLONE_VM, bit 8) returns on another stack: it is left to libc. */
+/* 202 futex, 13 rt_sigaction, 56 clone, 57 fork, 59 execve, 157 prctl, 317 seccomp, 322 execveat. A
+ * clone that shares memory (CLONE_VM, bit 8) returns on another stack: it is left to libc. For a
+ * futex it calls instead of jumping, so that the stack of a wait has a frame of its name. */
 __asm__(".text\n"
         ".globl syscall\n"
         ".type syscall, @function\n"
@@ -111,6 +138,8 @@ __asm__(".text\n"
         "        movq runtime_libc_syscall(%rip), %rax\n"
         "        testq %rax, %rax\n"
         "        je 1f\n"
+        "        cmpl $202, %edi\n"
+        "        je 4f\n"
         "        cmpl $13, %edi\n"
         "        je 1f\n"
         "        cmpl $56, %edi\n"
@@ -129,6 +158,14 @@ __asm__(".text\n"
         "2:      testl $0x100, %esi\n"
         "        jne 3b\n"
         "1:      jmp runtime_syscall\n"
+        "4:      cmpl $0, waits_look_at_futex(%rip)\n"
+        "        je 3b\n"
+        "        pushq 8(%rsp)\n"
+        "        .cfi_adjust_cfa_offset 8\n"
+        "        call runtime_syscall\n"
+        "        addq $8, %rsp\n"
+        "        .cfi_adjust_cfa_offset -8\n"
+        "        ret\n"
         "        .cfi_endproc\n"
         ".size syscall, . - syscall\n");
 #endif

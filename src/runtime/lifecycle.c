@@ -17,6 +17,7 @@
 #include "runtime/labels.h"
 #include "runtime/runtime.h"
 #include "runtime/session.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,11 +138,13 @@ static void drop_threads(void)
     }
 }
 
-/* The heap profile goes on in a child that a recorder sees, or that has a file of its own. */
-static void forked_heap(void)
+/* The other profiles go on in a child that a recorder sees, or that has files of its own. */
+static void forked_tables(void)
 {
     bool heap_file = file_begin_child(FILE_HEAP), allocs_file = file_begin_child(FILE_ALLOCS);
+    bool block_file = file_begin_child(FILE_BLOCK), mutex_file = file_begin_child(FILE_MUTEX);
     heap_forked(rt.shm || heap_file || allocs_file);
+    waits_forked(rt.shm || block_file || mutex_file);
 }
 
 /* The child's CPU clock starts at 0. */
@@ -156,7 +159,7 @@ void runtime_forked(void)
     if (!runtime_is_sampling()) {
         rt.pid = runtime_pid();
         labels_forked();
-        forked_heap();
+        forked_tables();
         return;
     }
     struct thread *old = runtime_self();
@@ -178,18 +181,19 @@ void runtime_forked(void)
         if (!take_slot(&origin)) {
             atomic_store(&rt.sink, SINK_OFF);
             heap_forked(false);
+            waits_forked(false);
             return;
         }
         announce_image(parent, image);
         atomic_store(&rt.process->state, SHM_LIVE);
     } else if (!file_begin_child(FILE_CPU)) {
         atomic_store(&rt.sink, SINK_OFF);
-        forked_heap();
+        forked_tables();
         return;
     } else {
         stacktab_clear(rt.table);
     }
-    forked_heap();
+    forked_tables();
     begin_self(0, stack_hi);
 }
 
@@ -318,6 +322,7 @@ void runtime_end(bool in_signal, const void *caller)
     if (!in_signal && runtime_pid() == rt.pid)
         debug_malloc_end();
     debug_trace_end();
+    waits_end(in_signal);
     if (!runtime_is_sampling() || runtime_pid() != rt.pid)
         return;
     struct thread *self = current_thread();
@@ -409,6 +414,7 @@ struct shm_process *runtime_exec_begin(const void *caller, enum environ_image im
 {
     heap_save();
     debug_trace_end();
+    waits_save();
     if (!runtime_is_sampling())
         return NULL;
     uint32_t pid = runtime_pid();
@@ -528,6 +534,10 @@ static int begin_under_recorder(const struct strobe_config *c)
         r = runtime_begin(SINK_SHM);
     if (r == 0 && rt.kinds & SHM_KIND_HEAP)
         r = heap_start(rt.shm->heap_rate);
+    waits_set_what(rt.shm->block_what);
+    if (r == 0)
+        r = waits_set_rates(rt.kinds & SHM_KIND_BLOCK ? rt.shm->block_rate : 0,
+                            rt.kinds & SHM_KIND_MUTEX ? rt.shm->mutex_fraction : 0);
     return r;
 }
 

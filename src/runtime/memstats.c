@@ -75,7 +75,7 @@ static void read_process(struct memstats *m)
 static void read_profile(struct memstats *m)
 {
     struct heaptab_values v;
-    for (const struct heaptab_site *s = NULL; (s = heap_next_site(s));) {
+    for (const struct heaptab_site *s = NULL; (s = sites_next(&heap.sites, s));) {
         heaptab_read(heap.tab, s, false, &v);
         m->allocs += v.alloc_objects;
         m->frees += v.alloc_objects - v.inuse_objects;

@@ -25,6 +25,8 @@ static int set_kinds(struct strobe_config *c, const char *v)
     } known[] = {{"cpu", CONFIG_CPU},
                  {"heap", CONFIG_HEAP},
                  {"allocs", CONFIG_ALLOCS},
+                 {"block", CONFIG_BLOCK},
+                 {"mutex", CONFIG_MUTEX},
                  {"all", CONFIG_ALL_KINDS},
                  {"none", 0}};
     c->kinds_given = true;
@@ -76,6 +78,36 @@ static int set_heap_peak(struct strobe_config *c, const char *v)
         return -EINVAL;
     c->heap_peak = n == 1;
     return 0;
+}
+
+static int set_block_rate(struct strobe_config *c, const char *v)
+{
+    return set_number(v, 1ull << 40, &c->block_rate);
+}
+
+static int set_mutex_fraction(struct strobe_config *c, const char *v)
+{
+    uint64_t n;
+    if (set_number(v, 1u << 30, &n) < 0)
+        return -EINVAL;
+    c->mutex_fraction = (uint32_t)n;
+    return 0;
+}
+
+/* "sync", "io", or both. */
+static int set_block_what(struct strobe_config *c, const char *v)
+{
+    c->block_what = 0;
+    for (size_t n; *v; v += n + (v[n] == ',')) {
+        n = strcspn(v, ",");
+        if (n == 4 && !strncmp(v, "sync", n))
+            c->block_what |= WAITTAB_SYNC;
+        else if (n == 2 && !strncmp(v, "io", n))
+            c->block_what |= WAITTAB_IO;
+        else
+            return -EINVAL;
+    }
+    return c->block_what ? 0 : -EINVAL;
 }
 
 static int set_path(char *to, const char *v)
@@ -163,7 +195,8 @@ static int set_debug(struct strobe_config *c, const char *v)
 }
 
 static const struct option options[] = {
-    {"STROBE", "", "profiles to take: cpu, heap, allocs, with commas; all; `help` prints this list",
+    {"STROBE", "",
+     "profiles to take: cpu, heap, allocs, block, mutex, with commas; all; `help` prints this list",
      set_kinds},
     {"STROBE_HZ", "100", "samples a second of each thread's CPU time, 1 to 10000", set_hz},
     {"STROBE_OUT", "%e.%p.%k.pb.gz", "file to write; %p is the pid, %e the program, %k the kind",
@@ -172,6 +205,12 @@ static const struct option options[] = {
      "bytes allocated to a sample; 1 is every allocation, 0 is no heap profile", set_heap_rate},
     {"STROBE_HEAP_PEAK", "0", "1: what is in use is that of the program's peak, not of its end",
      set_heap_peak},
+    {"STROBE_BLOCK_RATE", "10000", "ns of waiting to a sample; 1 is every wait, 0 no block profile",
+     set_block_rate},
+    {"STROBE_MUTEX_FRACTION", "100",
+     "contentions to a sample; 1 is every contention, 0 no mutex profile", set_mutex_fraction},
+    {"STROBE_BLOCK", "sync", "waits that block profiles have: sync, io (system calls), or both",
+     set_block_what},
     {"STROBE_HTTP", "", "serve /debug/pprof/ at HOST:PORT (no host: loopback) or unix:PATH",
      set_http},
     {"STROBE_MAX_COST", "1", "percent of CPU time; where sampling costs more, its rate is lowered",
@@ -193,7 +232,7 @@ static void print_help(void)
     say(head, 1);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const struct option *o = &options[i];
-        static const char blanks[] = "                ";
+        static const char blanks[] = "                        ";
         const char *pad = &blanks[strlen(o->name)];
         const char *row[] = {"  ",
                              o->name,
@@ -213,6 +252,9 @@ int options_read(struct strobe_config *c)
     c->hz = LIMIT_HZ_DEFAULT;
     c->max_cost_ppm = LIMIT_COST_PPM_DEFAULT;
     c->heap_rate = LIMIT_HEAP_RATE_DEFAULT;
+    c->block_rate = LIMIT_BLOCK_RATE_DEFAULT;
+    c->mutex_fraction = LIMIT_MUTEX_FRACTION_DEFAULT;
+    c->block_what = WAITTAB_SYNC;
     strcpy(c->out, "%e.%p.%k.pb.gz");
     const char *kinds = environ_get("STROBE");
     if (kinds && strcmp(kinds, "help") == 0) {

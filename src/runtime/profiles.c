@@ -7,6 +7,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/thread_dump.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,11 +37,29 @@ static int begin_creations(uint64_t rate)
     return rate ? threads_count_creations() : 0;
 }
 
+static uint64_t count_block(const struct strobe_profile *p)
+{
+    (void)p;
+    return contention_count_block();
+}
+
+static uint64_t count_mutex(const struct strobe_profile *p)
+{
+    (void)p;
+    return contention_count_mutex();
+}
+
 static struct strobe_profile builtin[] = {
     {.name = "allocs",
      .about = "A sampling of all past memory allocations",
      .count = count_sites,
      .serve = http_serve_allocs,
+     .has_delta = true},
+    {.name = "block",
+     .about = "Stack traces that led to blocking on synchronization primitives",
+     .count = count_block,
+     .serve = http_serve_block,
+     .set_rate = waits_set_block_rate,
      .has_delta = true},
     {.name = "goroutine",
      .about = "Stack traces of all current threads. Use debug=2 as a query parameter to export in "
@@ -53,6 +72,12 @@ static struct strobe_profile builtin[] = {
               "parameter to give free memory back to the system before taking the heap sample.",
      .count = count_sites,
      .serve = http_serve_heap,
+     .has_delta = true},
+    {.name = "mutex",
+     .about = "Stack traces of holders of contended mutexes",
+     .count = count_mutex,
+     .serve = http_serve_mutex,
+     .set_rate = waits_set_mutex_fraction,
      .has_delta = true},
     {.name = "threadcreate",
      .about = "Stack traces that led to the creation of new OS threads",

@@ -333,7 +333,9 @@ enum config_kind {
     CONFIG_CPU = 1,
     CONFIG_HEAP = 2,
     CONFIG_ALLOCS = 4, /* the heap profile, seen as all that was ever allocated */
-    CONFIG_ALL_KINDS = CONFIG_CPU | CONFIG_HEAP,
+    CONFIG_BLOCK = 8,
+    CONFIG_MUTEX = 16,
+    CONFIG_ALL_KINDS = CONFIG_CPU | CONFIG_HEAP | CONFIG_BLOCK | CONFIG_MUTEX,
 };
 
 struct strobe_config {
@@ -341,6 +343,9 @@ struct strobe_config {
     bool kinds_given, out_given, heap_peak, served;
     int hz;
     uint64_t heap_rate;
+    uint64_t block_rate; /* ns */
+    uint32_t mutex_fraction;
+    uint32_t block_what; /* enum waittab_what */
     enum shm_backend backend;
     uint64_t seed;
     uint32_t max_cost_ppm;
