@@ -19,7 +19,7 @@ const types = {
 
 const inputs = ["package-lock.json", "web/build.mjs", "web/modules.mjs"].map((p) => join(root, p));
 
-function bundle(entry, define = {}) {
+function bundle(entry, define = {}, format = "esm") {
   const result = loadEsbuild(modules).buildSync({
     entryPoints: [join(root, "web/src", entry)],
     absWorkingDir: root,
@@ -28,7 +28,7 @@ function bundle(entry, define = {}) {
     define,
     write: false,
     metafile: true,
-    format: "esm",
+    format,
     target: ["chrome111", "firefox113", "safari16.4"], // those that know oklch()
     jsx: "automatic",
     jsxImportSource: "preact",
@@ -52,10 +52,14 @@ function bytes(buffer) {
   return rows.join(",\n");
 }
 
-const viz = { ...hashed("viz", "js", bundle("graph/viz_worker.ts")), compiles: true };
+/* A saved page is a file, where no module may be had from a blob: a script that is none is for both. */
+const engine = bundle("graph/viz_worker.ts", { "import.meta.url": "self.location.href" }, "iife");
+const viz = { ...hashed("viz", "js", engine), compiles: true };
 const paths = { VIZ_PATH: JSON.stringify(viz.path) };
 const script = hashed("app", "js", bundle("main.tsx", paths));
 const serve = hashed("serve", "js", bundle("serve/main.tsx", paths));
+if (/<!--|<\/script/i.test(script.content.toString()))
+  throw new Error("a saved page has the script inside: it may not hold what ends one");
 const style = hashed("app", "css", bundle("app.css"));
 
 function page(name) {

@@ -96,6 +96,8 @@
 #define LIMIT_RUNS                10000      /* of one list */
 
 #define LIMIT_SOURCE_FUNCTIONS    50         /* of one page of sources */
+#define LIMIT_SAVED_FUNCTIONS     200        /* whose source is in a saved page, by either cost */
+#define LIMIT_SAVED_TEXT          (4u << 20) /* bytes of a report in a saved page */
 #define LIMIT_SOURCE_LINES        20000      /* of one function */
 
 /* ---- programs that the server runs ---- */

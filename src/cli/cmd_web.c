@@ -15,6 +15,7 @@ static const char usage[] =
     "\n"
     "  -http=HOST:PORT           listen there instead of on a free port of this machine\n"
     "  -no_browser               only print the address\n"
+    "  -export=FILE              save the page as one file that works without strobe, and end\n"
     "  -diff_base=FILE, -base=FILE, -normalize\n"
     "                            what changed since another profile; less another one\n"
     "  -source_path=DIRS, -trim_path=PREFIXES\n"

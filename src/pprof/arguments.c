@@ -186,6 +186,8 @@ static int settle(struct arguments *a, const struct pprof_front *front, struct r
                        "-http is not compatible with an output format on the command line");
     if (s->no_browser && !*s->http)
         return err_set(e, -EINVAL, "-no_browser only makes sense with -http");
+    if (*s->export && strcmp(s->http, ":"))
+        return err_set(e, -EINVAL, "-export writes a file and serves nothing: leave out -http");
     settle_values(a);
     return settle_bases(a, e);
 }
@@ -217,6 +219,7 @@ static void begin(struct arguments *a, struct request *r)
                                      .timeout_seconds = -1,
                                      .symbolize = "",
                                      .http = "",
+                                     .export = "",
                                      .comment = "",
                                      .tools = tools ? tools : "",
                                      .tls_cert = "",
@@ -239,6 +242,8 @@ enum arguments_result arguments_parse(int argc, char **argv, const struct pprof_
     r->source.http = front->web ? ":" : "";
     add_source_flags(&a);
     add_option_flags(&a);
+    if (front->web)
+        add_flag(&a, "export", OPTION_STRING, &r->source.export);
     if (front->command)
         add_flag(&a, "o", OPTION_STRING, &r->settings.output);
     else if (is_pprof)

@@ -25,6 +25,7 @@ struct source {
     const char *tools; /* where the tools for binaries are, "" for $PATH */
     const char *tls_cert, *tls_key, *tls_ca;
     bool no_browser;
+    const char *export; /* of strobe web: the file that the page is saved as, "" for none */
     bool exact; /* as pprof: its error texts without ours behind them, no "-" for standard input */
 };
 

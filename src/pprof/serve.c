@@ -9,6 +9,7 @@
 #include "pprof/pprof_internal.h"
 #include "web/configs.h"
 #include "web/http.h"
+#include "web/saved.h"
 #include "web/viewer.h"
 
 #include <errno.h>
@@ -90,6 +91,28 @@ static int serve(const struct viewer_options *o, const struct request *r, struct
     return 0;
 }
 
+static void say_line(void *arg, const char *line)
+{
+    (void)arg;
+    ui_error(line);
+}
+
+/* -export: nothing is served. */
+static int save_page(const struct viewer_options *o, const char *path, struct arena *a,
+                     struct err *e)
+{
+    struct buf page;
+    struct saved_options s = {
+        .ask = o->ask, .title = o->title, .query = "", .say = {.line = say_line}};
+    buf_init(&page, a);
+    int rc = saved_write(&page, &s, e);
+    if (!rc)
+        rc = profile_write_bytes(&page, path, e);
+    if (!rc && strcmp(path, "-") != 0)
+        ui_print(arena_printf(a, "Saved the page as %s, %zu kB", path, (page.len + 999) / 1000));
+    return rc;
+}
+
 int serve_run(struct profile *p, const struct request *r, struct err *e)
 {
     struct listen l;
@@ -100,6 +123,12 @@ int serve_run(struct profile *p, const struct request *r, struct err *e)
                                        .symbolize = r->source.symbolize},
                                .say = ui_error};
     arena_init(&arena);
+    if (*r->source.export) {
+        o.title = make_title(&r->source, &arena);
+        int saved = save_page(&o, r->source.export, &arena, e);
+        arena_free(&arena);
+        return saved;
+    }
     int rc = listen_parse(&l, r->source.http, e);
     if (!rc)
         rc = configs_find(&o.configs_path, &arena, e);

@@ -238,6 +238,18 @@ static int write_beside(const char *path, const struct buf *bytes, struct arena 
     return rc;
 }
 
+int profile_write_bytes(const struct buf *bytes, const char *path, struct err *e)
+{
+    struct arena arena;
+    arena_init(&arena);
+    int rc = strcmp(path, "-") == 0 ? write_all(STDOUT_FILENO, bytes->data, bytes->len)
+                                    : write_beside(path, bytes, &arena);
+    if (rc != 0)
+        system_error(e, rc, "write", path);
+    arena_free(&arena);
+    return rc;
+}
+
 int profile_write_file(const struct profile *p, const char *path, struct err *e)
 {
     struct arena arena;
@@ -245,12 +257,8 @@ int profile_write_file(const struct profile *p, const char *path, struct err *e)
     arena_init(&arena);
     buf_init(&bytes, &arena);
     int rc = profile_encode_gzip(p, &bytes, e);
-    if (rc == 0) {
-        rc = strcmp(path, "-") == 0 ? write_all(STDOUT_FILENO, bytes.data, bytes.len)
-                                    : write_beside(path, &bytes, &arena);
-        if (rc != 0)
-            system_error(e, rc, "write", path);
-    }
+    if (rc == 0)
+        rc = profile_write_bytes(&bytes, path, e);
     arena_free(&arena);
     return rc;
 }

@@ -165,6 +165,8 @@ int profile_encode_gzip(const struct profile *p, struct buf *out, struct err *e)
 /* encode + gzip to a file, through a temporary beside it and a rename, so that a reader never sees
  * half a profile; mode 0600 & ~umask for new files. "-" is standard output. */
 int profile_write_file(const struct profile *p, const char *path, struct err *e);
+/* The same for bytes of another kind, as they are. */
+int profile_write_bytes(const struct buf *bytes, const char *path, struct err *e);
 
 /* Tests every invariant above, and pprof's CheckValid (profile/profile.go): 0, or -EINVAL. */
 int profile_check(const struct profile *p, struct err *e);

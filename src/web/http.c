@@ -404,7 +404,12 @@ void http_drain(struct http_server *s, int wait_ms)
 
 const char *http_query(const struct http_exchange *x, const char *name)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+    if (!x->params)
+        return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+    const struct http_param *p = x->params;
+    while (p->name && strcmp(p->name, name))
+        p++;
+    return p->value;
 }
 
 struct each {
@@ -423,6 +428,11 @@ void http_query_each(const struct http_exchange *x,
                      bool (*each)(void *arg, const char *name, const char *value), void *arg)
 {
     struct each e = {each, arg};
+    for (const struct http_param *p = x->params; p && p->name; p++)
+        if (!each(arg, p->name, p->value))
+            return;
+    if (x->params)
+        return;
     MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, call_each, &e);
 }
 

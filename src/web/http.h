@@ -23,6 +23,10 @@ struct MHD_Connection;
 
 enum { HTTP_HEADERS_MAX = 16 };
 
+struct http_param {
+    const char *name, *value; /* name NULL: the end */
+};
+
 /* What a route sees, and what it answers. A route fills `reply` through http_reply_* below. */
 struct http_exchange {
     void *app;           /* as given to http_start */
@@ -32,6 +36,7 @@ struct http_exchange {
     bool takes_gzip;     /* the client accepts Content-Encoding: gzip */
     struct arena *arena; /* lives until the reply is sent */
     struct MHD_Connection *connection;
+    const struct http_param *params; /* where nobody asked: what http_query finds in its place */
     struct {
         const char *bytes; /* as sent, in the arena */
         size_t size;

@@ -6,6 +6,7 @@
  * same status and the page, which says the same and can be used to mend it. */
 #include "web/assets.h"
 #include "web/configs.h"
+#include "web/saved.h"
 #include "web/viewer_internal.h"
 
 #include "report/weblist.h"
@@ -165,6 +166,23 @@ static void serve_download(struct http_exchange *x)
     http_reply_header(x, "Content-Disposition", "attachment;filename=profile.pb.gz");
 }
 
+/* The page with what the address asks for, as one file. */
+static void serve_export(struct http_exchange *x)
+{
+    const struct viewer *v = x->app;
+    struct err e = {0};
+    struct buf page;
+    struct saved_options o = {
+        .ask = v->options.ask, .title = v->options.title, .query = x->query, .say = ask_say(x)};
+    buf_init(&page, x->arena);
+    if (saved_write(&page, &o, &e)) {
+        refuse(x, &e);
+        return;
+    }
+    http_reply(x, 200, "text/html; charset=utf-8", page.data, page.len);
+    http_reply_header(x, "Content-Disposition", "attachment;filename=profile.html");
+}
+
 /* pprof changes its file for whoever asks, by any method. The page asks by POST; a typed address
  * and a script may ask by GET as ever, other sites may not. */
 static void change_configs(struct http_exchange *x, bool save)
@@ -204,6 +222,8 @@ void pages_serve(struct http_exchange *x)
     }
     if (!strcmp(name, "download"))
         serve_download(x);
+    else if (!strcmp(name, "export"))
+        serve_export(x);
     else if (!strcmp(name, "saveconfig") || !strcmp(name, "deleteconfig"))
         change_configs(x, *name == 's');
     else if (wants_page(x))

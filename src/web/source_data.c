@@ -217,6 +217,145 @@ static int write_list(struct report *r, struct answer *a, struct err *e)
     return n ? 0 : err_set(e, -ENOENT, "no sample has a function that matches");
 }
 
+/* ---- text alone ---- */
+
+struct saving {
+    struct http_exchange *x;
+    struct json *j;
+    struct saved_run {
+        struct profile_str file;
+        int64_t first, last;
+    } * runs;
+    size_t count, room;
+    const char *source_path, *trim_path;
+};
+
+static void save_run(struct saving *s, struct profile_str file, int64_t first, int64_t last)
+{
+    if (s->count == s->room) {
+        size_t room = s->room ? 2 * s->room : 256;
+        s->runs =
+            arena_grow(s->x->arena, s->runs, s->room * sizeof *s->runs, room * sizeof *s->runs);
+        s->room = room;
+    }
+    file.ptr = arena_strndup(s->x->arena, file.ptr, file.len);
+    s->runs[s->count++] = (struct saved_run){file, first, last};
+}
+
+static int by_flat(const void *a, const void *b)
+{
+    const struct listing *x = a, *y = b;
+    int64_t fx = graph_abs(x->flat), fy = graph_abs(y->flat);
+    if (fx != fy)
+        return fx > fy ? -1 : 1;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Those that cost most by themselves, and those with what they call. */
+static int save_runs(struct report *r, void *arg, struct err *e)
+{
+    struct saving *s = arg;
+    struct lister l = {.r = r};
+    (void)e;
+    report_graph_listed(r, &l.frames, &l.graph);
+    struct weight *weights = arena_array(&r->arena, l.graph.shown_count, sizeof *weights);
+    struct listing *listings = arena_array(&r->arena, l.graph.shown_count, sizeof *listings);
+    uint32_t count = find_weights(&l, weights), n = find_listings(weights, count, listings);
+    uint32_t shown = n < LIMIT_SAVED_FUNCTIONS ? n : LIMIT_SAVED_FUNCTIONS;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < shown; i++) {
+            const struct weight *w = weights + listings[i].first;
+            struct names_item file = l.frames.names.items[w->file];
+            int64_t first = first_line(w, listings[i].count);
+            int64_t last = w[listings[i].count - 1].line + MARGIN;
+            last = last - first < LIMIT_SOURCE_LINES ? last : first + LIMIT_SOURCE_LINES;
+            if (file.len)
+                save_run(s, (struct profile_str){file.ptr, file.len}, first, last);
+        }
+        sort_list(listings, n, sizeof *listings, by_flat);
+    }
+    graph_free(&l.graph);
+    graph_frames_free(&l.frames);
+    return 0;
+}
+
+static int by_run(const void *a, const void *b)
+{
+    const struct saved_run *x = a, *y = b;
+    uint32_t n = x->file.len < y->file.len ? x->file.len : y->file.len;
+    int c = memcmp(x->file.ptr, y->file.ptr, n);
+    if (!c)
+        c = (x->file.len > y->file.len) - (x->file.len < y->file.len);
+    return c ? c : (x->first > y->first) - (x->first < y->first);
+}
+
+/* The runs of one file, joined where they meet; `end` is behind the last of them. */
+static void write_runs(struct saving *s, struct source_reader *reader, size_t from, size_t end)
+{
+    struct profile_str text, file = s->runs[from].file;
+    json_array(s->j, "runs");
+    for (size_t i = from; i < end;) {
+        int64_t line = s->runs[i].first, last = s->runs[i].last;
+        while (++i < end && s->runs[i].first <= last + 1)
+            last = s->runs[i].last > last ? s->runs[i].last : last;
+        if (!source_line(reader, file, line, &text))
+            continue;
+        json_array(s->j, NULL);
+        json_int(s->j, NULL, line);
+        json_array(s->j, NULL);
+        for (; line <= last && source_line(reader, file, line, &text); line++)
+            json_str(s->j, NULL, text);
+        json_array_end(s->j);
+        json_array_end(s->j);
+    }
+    json_array_end(s->j);
+}
+
+static int write_files(struct saving *s, struct err *e)
+{
+    struct source_reader reader;
+    int rc = source_reader_init(&reader, s->x->arena, s->source_path, s->trim_path, e);
+    if (rc)
+        return rc;
+    if (s->count)
+        sort_list(s->runs, s->count, sizeof *s->runs, by_run);
+    json_object(s->j, "source");
+    json_cstr(s->j, "source_path", reader.search_path);
+    json_cstr(s->j, "trim_path", reader.trim_path);
+    json_object(s->j, "files");
+    for (size_t i = 0, end; i < s->count; i = end) {
+        struct profile_str file = s->runs[i].file;
+        for (end = i + 1; end < s->count && s->runs[end].file.len == file.len &&
+                          !memcmp(s->runs[end].file.ptr, file.ptr, file.len);
+             end++)
+            ;
+        json_object(s->j, file.ptr);
+        const char *error = source_error(&reader, file);
+        write_error(s->j, error);
+        write_runs(s, &reader, i, end);
+        json_object_end(s->j);
+    }
+    json_object_end(s->j);
+    json_object_end(s->j);
+    return 0;
+}
+
+int source_data_save(struct http_exchange *x, const struct ask *from, struct json *j, struct err *e)
+{
+    struct settings plain;
+    settings_default(&plain);
+    const struct settings *own = from->settings ? from->settings : &plain;
+    struct saving s = {
+        .x = x, .j = j, .source_path = own->source_path, .trim_path = own->trim_path};
+    const struct ask_options o = {.command = "list", .param = "."};
+    int rc = 0;
+    for (uint32_t i = 0; !rc && i < from->profile->sample_type_count; i++) {
+        x->params = (struct http_param[]){{"si", arena_printf(x->arena, "%u", i)}, {NULL, NULL}};
+        rc = ask_report(x, from, &o, &(struct ask_use){save_runs, &s}, e);
+    }
+    return rc ? rc : write_files(&s, e);
+}
+
 /* ---- with code ---- */
 
 static void write_inst(struct json *j, struct weblist *w, const struct weblist_inst *inst,

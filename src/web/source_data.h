@@ -22,9 +22,16 @@
 #define WEB_SOURCE_DATA_H
 
 #include "web/ask.h"
+#include "web/json.h"
 
 /* Answers `x` with the source of what it asks for, or with a sentence and status 400; 404 if no
  * function matches. */
 void source_data_serve(struct http_exchange *x, const struct ask *from);
+
+/* The text alone, for a page that counts by itself: "source": {"source_path", "trim_path", "files":
+ * {NAME: {"error", "runs": [[number of the first line, [lines]]]}}}, of the functions that cost
+ * most, by themselves or with what they call, in any sample type. `x` was asked by nobody. */
+int source_data_save(struct http_exchange *x, const struct ask *from, struct json *j,
+                     struct err *e);
 
 #endif

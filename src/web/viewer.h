@@ -8,6 +8,7 @@
  *                 (ask.h), which is checked here, so that what is wrong with it is said with status
  *                 400 and pprof's words
  *   /ui/download  the profile
+ *   /ui/export    the page as one file: saved.h; its query is the state that it opens with
  *   /ui/saveconfig, /ui/deleteconfig    named settings: configs.h
  *   /assets/…     the page's script and styles
  *   /api/profile  the profile as the page asks for it: view.h has the parameters

@@ -74,7 +74,7 @@ export function navigate(change: Partial<Route>, mode: "push" | "replace"): void
   if (routeToQuery(next) === routeToQuery(route.value)) return;
   if (mode === "push") {
     writeUrl();
-    history.pushState(null, "", urlOf(next));
+    putUrl(urlOf(next), "pushState");
   }
   route.value = next;
   if (mode === "replace") writeUrlSoon();
@@ -88,12 +88,21 @@ function urlOf(r: Route): string {
   return routeToUrl(location.pathname, r);
 }
 
+/** A page that is a file may not be allowed an address of its own. */
+function putUrl(url: string, how: "pushState" | "replaceState"): void {
+  try {
+    history[how](null, "", url);
+  } catch {
+    /* then links and Back do without */
+  }
+}
+
 function writeUrl(): void {
   clearTimeout(writeTimer);
   writeTimer = 0;
   writtenAt = performance.now();
   const url = urlOf(route.peek());
-  if (url !== `${location.pathname}${location.search}`) history.replaceState(null, "", url);
+  if (url !== `${location.pathname}${location.search}`) putUrl(url, "replaceState");
 }
 
 /** At once, but not at every turn of a wheel: browsers refuse more than a few changes a second. */

@@ -8,6 +8,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { useForm } from "../data/form.ts";
 import { findFunction, type Profile } from "../data/profile.ts";
 import { formUrl } from "../data/source.ts";
+import { isSaved } from "../saved/open.ts";
 import { hoveredFunction, navigate, openCalls, pattern, reveal, route, source } from "../state.ts";
 import { chooseFunction, functionMenu } from "../ui/function_menu.ts";
 import { openMenu } from "../ui/menu.tsx";
@@ -237,7 +238,7 @@ export function CallGraphView(props: { p: Profile }) {
   return (
     <main class="view graph-view" aria-busy={busy}>
       <div class="view-settings" role="group" aria-label="Settings of the graph">
-        <GraphSettings />
+        {!isSaved() && <GraphSettings />}
         <Facts lines={g && !failure ? g.legend : []} />
       </div>
       {failure ? (

@@ -4,6 +4,7 @@
 // by the browser. And what is said when a file is not there.
 
 import { computed, signal } from "@preact/signals";
+import { isSaved } from "../saved/open.ts";
 import type { SourceData } from "./data.ts";
 
 interface Paths {
@@ -47,6 +48,18 @@ export function Missing(props: { data: SourceData }) {
   const errors = [...new Set(data.functions.flatMap((f) => (f.error ? [f.error] : [])))];
   if (errors.length === 0) return null;
   const { source, trim } = paths.value;
+  if (isSaved())
+    return (
+      <div class="source-missing">
+        <p>
+          {errors.slice(0, 3).map((e) => (
+            <span key={e} class="source-error">
+              {e}
+            </span>
+          ))}
+        </p>
+      </div>
+    );
   return (
     <form
       class="source-missing"

@@ -11,6 +11,7 @@ import { formatIn, formatPercent } from "../data/format.ts";
 import type { Profile } from "../data/profile.ts";
 import { formUrl } from "../data/source.ts";
 import { OptionSwitch } from "../graph/settings.tsx";
+import { isSaved } from "../saved/open.ts";
 import { navigate, route, source } from "../state.ts";
 import { Notice } from "../ui/notice.tsx";
 import { useWindow } from "../ui/window.ts";
@@ -223,7 +224,7 @@ function Remarks(props: { data: SourceData }) {
 
 export function SourceView(props: { p: Profile }) {
   const { p } = props;
-  const { assembly } = route.value;
+  const assembly = route.value.assembly && !isSaved();
   const subject = subjectOf(p);
   const from = source.value;
   const asked: [string, string][] = [
@@ -240,14 +241,16 @@ export function SourceView(props: { p: Profile }) {
         <span class="source-name" title={title}>
           {title}
         </span>
-        <label class="option">
-          <input
-            type="checkbox"
-            checked={assembly}
-            onChange={(e) => navigate({ assembly: e.currentTarget.checked }, "push")}
-          />
-          instructions
-        </label>
+        {!isSaved() && (
+          <label class="option">
+            <input
+              type="checkbox"
+              checked={assembly}
+              onChange={(e) => navigate({ assembly: e.currentTarget.checked }, "push")}
+            />
+            instructions
+          </label>
+        )}
         {assembly && <OptionSwitch name="intel" label="Intel's syntax" />}
         {data && !failure ? <Remarks data={data} /> : <span class="view-facts" />}
       </div>

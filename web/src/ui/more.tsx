@@ -6,6 +6,7 @@
 import { request } from "../data/request.ts";
 import type { Profile } from "../data/profile.ts";
 import { routeFromQuery, routeToParams, type View } from "../route.ts";
+import { isSaved, savedProfileUrl } from "../saved/open.ts";
 import { navigate, profile, route, source } from "../state.ts";
 import { openMenuBelow, type MenuItem } from "./menu.tsx";
 import { ask } from "./question.tsx";
@@ -20,7 +21,7 @@ interface Config {
 
 /** Settings are kept by `strobe web`; the dashboard has none. */
 function hasConfigs(): boolean {
-  return source.peek()?.path === "/api/profile" && location.protocol !== "file:";
+  return source.peek()?.path === "/api/profile" && !isSaved();
 }
 
 async function configs(): Promise<Config[]> {
@@ -72,6 +73,28 @@ function configItems(list: readonly Config[]): MenuItem[] {
   return [save, ...apply, ...deletes];
 }
 
+/** The profile, and the page itself with what it shows. */
+function saveItems(): MenuItem[] {
+  const section = "Save";
+  const label = "Download the profile";
+  if (isSaved()) return [{ label, section, act: downloadSaved }];
+  if (!hasConfigs()) return [];
+  return [
+    { label, section, act: () => location.assign("/ui/download") },
+    {
+      label: "Save this page as one file",
+      act: () => location.assign(`/ui/export?${routeToParams(route.peek()).toString()}`),
+    },
+  ];
+}
+
+function downloadSaved(): void {
+  const link = document.createElement("a");
+  link.href = savedProfileUrl();
+  link.download = "profile.pb.gz";
+  link.click();
+}
+
 /** A label becomes the outermost frame of every stack; once more takes it away. */
 function groupItems(p: Profile): MenuItem[] {
   const { tagroot, ...rest } = route.peek().options;
@@ -92,15 +115,11 @@ function viewItem(view: View, label: string): MenuItem {
 export function More() {
   async function open(button: HTMLElement): Promise<void> {
     const p = profile.peek();
-    const items: MenuItem[] = [viewItem("peek", "Peek"), viewItem("disasm", "Disassembly")];
+    const items: MenuItem[] = [viewItem("peek", "Peek")];
+    if (!isSaved()) items.push(viewItem("disasm", "Disassembly"));
     if (p) items.push(...refineItems(p), ...groupItems(p));
     items.push(...configItems(await configs().catch(() => [])));
-    if (hasConfigs())
-      items.push({
-        label: "Download the profile",
-        section: "Save",
-        act: () => location.assign("/ui/download"),
-      });
+    items.push(...saveItems());
     openMenuBelow({ title: "View", items }, button);
   }
   return (
