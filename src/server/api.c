@@ -85,6 +85,20 @@ bool api_read_query(struct http_exchange *x, bool all_time, struct store_query *
     return false;
 }
 
+bool api_read_range(struct http_exchange *x, const char *from, const char *until,
+                    struct store_query *q)
+{
+    int64_t now = when_now();
+    q->from_ns = STORE_TIME_MAX;
+    q->until_ns = STORE_TIME_MIN;
+    if (!read_time(x, from, now, &q->from_ns) || !read_time(x, until, now, &q->until_ns))
+        return false;
+    if (q->from_ns < q->until_ns)
+        return true;
+    http_reply_error(x, 400, "the range is empty: %s has to be before %s", from, until);
+    return false;
+}
+
 bool api_read_count(struct http_exchange *x, const char *name, uint32_t max, uint32_t *value)
 {
     const char *text = http_query(x, name);

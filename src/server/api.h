@@ -42,6 +42,9 @@ void api_reply_json(struct http_exchange *x, struct buf *b);
 /* Reads `query`, `from` and `until`; without `from` the range is the last hour, or all time if
  * `all_time`. True, or false when an error was answered. */
 bool api_read_query(struct http_exchange *x, bool all_time, struct store_query *q);
+/* The range of other parameters: both are needed. */
+bool api_read_range(struct http_exchange *x, const char *from, const char *until,
+                    struct store_query *q);
 /* A whole number from 0 to `max`, `*value` staying as it is without the parameter; or a duration.
  */
 bool api_read_count(struct http_exchange *x, const char *name, uint32_t max, uint32_t *value);

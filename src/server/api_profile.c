@@ -163,7 +163,8 @@ static int write_json(struct api_answer *a, struct err *e)
 static const struct api_format formats[] = {
     {"pprof", write_pprof},    {"columns", write_columns},  {"folded", api_report_folded},
     {"text", api_report_text}, {"dot", api_report_dot},     {"svg", api_report_svg},
-    {"json", write_json},      {"graph", api_report_graph}, {NULL, NULL},
+    {"json", write_json},      {"graph", api_report_graph}, {"source", api_report_source},
+    {NULL, NULL},
 };
 
 /* ---- the route ---- */
@@ -232,6 +233,74 @@ static void add_program(struct http_exchange *x, const struct profile *p)
     add_text(x, "X-Strobe-Build", profile_string(p, p->mappings[0].build_id));
 }
 
+/* ---- differences ---- */
+
+/* The other range: `base_from` to `base_until`, and `base_query` where other series are meant. */
+static bool read_base(struct http_exchange *x, const struct store_query *q,
+                      struct store_query *base)
+{
+    const char *text = http_query(x, "base_query");
+    struct err e = {0};
+    *base = *q;
+    if (text && *text) {
+        *base = (struct store_query){0};
+        if (store_query_parse(base, text, x->arena, &e)) {
+            http_reply_error(x, 400, "base_query: %s", e.msg);
+            return false;
+        }
+    }
+    return api_read_range(x, "base_from", "base_until", base);
+}
+
+/* `p` becomes what has changed since the base, as pprof's -diff_base has it: `base` is freed. */
+static int subtract(struct profile *p, struct profile *base, struct err *e)
+{
+    struct profile both, *sides[] = {p, base};
+    double *ratios = arena_array(&base->arena, base->sample_type_count, sizeof *ratios);
+    for (uint32_t i = 0; i < base->sample_type_count; i++)
+        ratios[i] = -1;
+    refine_set_label(base, "pprof::base", "true");
+    refine_scale(base, ratios);
+    int rc = profile_merge(&both, sides, 2, e);
+    profile_free(base);
+    if (rc)
+        return rc;
+    profile_free(p);
+    *p = both;
+    return 0;
+}
+
+/* Subtracts the other range, if one is asked for. False when that was answered with an error. */
+static bool subtract_base(struct api_answer *a)
+{
+    struct http_exchange *x = a->x;
+    struct server *s = x->app;
+    struct store_query q;
+    struct profile base;
+    struct store_merge_info info;
+    struct err e = {0};
+    if (!http_query(x, "base_from") && !http_query(x, "base_until"))
+        return true;
+    if (!read_base(x, &a->query, &q))
+        return false;
+    int rc = store_merge(s->store, &q, NULL, &base, &info, &e);
+    if (!rc && !info.profiles) {
+        profile_free(&base);
+        http_reply_error(x, 404, "no profile matches in the range to compare with");
+        return false;
+    }
+    if (!rc && a->info.profiles)
+        rc = subtract(a->profile, &base, &e);
+    else if (!rc)
+        profile_free(&base);
+    if (rc) {
+        api_reply_error(x, rc, &e);
+        return false;
+    }
+    a->base_profiles = info.profiles;
+    return true;
+}
+
 static void reply(struct api_answer *a, const struct api_format *f)
 {
     const char *si = http_query(a->x, "si");
@@ -253,6 +322,8 @@ static void reply(struct api_answer *a, const struct api_format *f)
         api_reply_error(a->x, rc, &e);
     else
         add_headers(a->x, &a->info);
+    if (!rc && a->base_profiles)
+        add_header(a->x, "X-Strobe-Base-Profiles", (int64_t)a->base_profiles);
     if (!rc)
         add_program(a->x, a->profile);
 }
@@ -286,6 +357,7 @@ void api_profile(struct http_exchange *x)
         return;
     }
     a.profile = &merged;
-    reply(&a, f);
+    if (subtract_base(&a))
+        reply(&a, f);
     profile_free(&merged);
 }

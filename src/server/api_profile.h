@@ -11,7 +11,8 @@ struct api_answer {
     struct http_exchange *x;
     struct store_query query;
     struct store_merge_info info;
-    struct profile *profile; /* merged */
+    struct profile *profile; /* merged; of two ranges, what has changed */
+    uint64_t base_profiles;  /* of the other range; 0: there is none */
     uint32_t type;           /* the sample type asked for */
 };
 

@@ -74,6 +74,7 @@ export const contextNames = [
   "range",
   "until",
   "span",
+  "vs",
   "by",
   "where",
   "trend",

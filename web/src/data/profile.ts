@@ -47,6 +47,7 @@ export interface Merged {
   damaged: number; // parts of the store that could not be read
   program: string; // file of the first binary, and its build id
   build: string;
+  before: number; // profiles of the range that it is compared with; 0: none is
 }
 
 export function makeProfile(body: Body): Profile {

@@ -115,6 +115,7 @@ function readMerged(headers: Headers): Merged | undefined {
     damaged: number("Damaged"),
     program: headers.get("X-Strobe-Program") ?? "",
     build: headers.get("X-Strobe-Build") ?? "",
+    before: number("Base-Profiles"),
   };
 }
 

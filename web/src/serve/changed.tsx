@@ -5,7 +5,10 @@
 
 import { formatP, formatPoints } from "../data/change.ts";
 import { navigate, route } from "../state.ts";
-import { changed, against } from "./trends.ts";
+import { go } from "./go.ts";
+import { inner, place } from "./live.ts";
+import { writeSpan } from "./place.ts";
+import { changed, against, comparison } from "./trends.ts";
 import { spellTrend } from "../tree/trend_cell.tsx";
 
 const SHOWN = 12;
@@ -15,6 +18,18 @@ function follow(name: string): void {
   navigate({ context, selected: name, at: "" }, "push");
 }
 
+/** The two ranges that are compared, as the profile view's difference. */
+function showDifference(): void {
+  const c = comparison.peek();
+  if (!c) return;
+  const middle = c.from + c.split * c.step;
+  const { from, until } = inner.peek();
+  const whole = middle <= from || until - from <= 1;
+  const before = { from: c.from, until: whole ? Math.min(middle, from) : middle };
+  const span = whole ? {} : { span: writeSpan({ from: middle, until: c.until }) };
+  go({ ...span, vs: writeSpan(before) });
+}
+
 export function Changed() {
   const list = changed.value;
   return (
@@ -22,6 +37,11 @@ export function Changed() {
       <h2 class="muted" title={against.value && `Against ${against.value}`}>
         what changed here
       </h2>
+      {comparison.value && !place.value.versus && (
+        <button type="button" class="quiet" onClick={showDifference}>
+          difference
+        </button>
+      )}
       {list?.length === 0 && (
         <span class="muted">nothing beyond chance, against {against.value}</span>
       )}

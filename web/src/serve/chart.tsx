@@ -10,8 +10,8 @@ import { autoUnit, convert, formatNumber, formatValue } from "../data/format.ts"
 import { route } from "../state.ts";
 import type { Timeline } from "./api.ts";
 import { GroupBy } from "./group_by.tsx";
-import { go, selectNearest, selectWindow } from "./go.ts";
-import { defaultType, kind, place, timeline } from "./live.ts";
+import { compareWith, go, selectNearest, selectWindow } from "./go.ts";
+import { defaultType, kind, place, timeline, versus } from "./live.ts";
 
 const HEIGHT = 170;
 const LINES = 12;
@@ -65,6 +65,7 @@ function makePlot(host: HTMLElement, t: Timeline): uPlot {
     ticks: { stroke: css("--line"), width: 1 },
     font: `12px ${css("--font")}`,
   };
+  let shifted = false;
   const options: uPlot.Options = {
     width: host.clientWidth,
     height: HEIGHT,
@@ -94,7 +95,8 @@ function makePlot(host: HTMLElement, t: Timeline): uPlot {
         (u) => {
           const { left, width } = u.select;
           const at = (x: number): number => u.posToVal(x, "x") * 1000;
-          if (width > 3) selectWindow({ from: at(left), until: at(left + width) });
+          const chosen = { from: at(left), until: at(left + width) };
+          if (width > 3) (shifted ? compareWith : selectWindow)(chosen);
         },
       ],
       /* Not before it has its size, from which the box of the selection is reckoned. */
@@ -102,7 +104,11 @@ function makePlot(host: HTMLElement, t: Timeline): uPlot {
         (u) => {
           showSelection(u);
           let downAt = 0;
-          u.over.addEventListener("pointerdown", (e) => (downAt = e.clientX));
+          showVersus(u);
+          u.over.addEventListener("pointerdown", (e) => {
+            downAt = e.clientX;
+            shifted = e.shiftKey;
+          });
           u.over.addEventListener("click", (e) => {
             if (Math.abs(e.clientX - downAt) < 4)
               void selectNearest(u.posToVal(e.offsetX, "x") * 1000);
@@ -124,6 +130,25 @@ function showSelection(u: uPlot): void {
   const left = u.valToPos(s.from / 1000, "x");
   const width = Math.max(3, u.valToPos(s.until / 1000, "x") - left);
   u.setSelect({ left, width, top: 0, height: u.over.clientHeight }, false);
+}
+
+/** The box of the range that is compared with. */
+function showVersus(u: uPlot): void {
+  let box = u.over.querySelector<HTMLElement>(".versus-box");
+  const w = versus.value;
+  if (!w) {
+    box?.remove();
+    return;
+  }
+  if (!box) {
+    box = document.createElement("div");
+    box.className = "versus-box";
+    u.over.append(box);
+  }
+  const left = Math.max(0, u.valToPos(w.from / 1000, "x"));
+  const right = Math.min(u.over.clientWidth, u.valToPos(w.until / 1000, "x"));
+  box.style.left = `${left}px`;
+  box.style.width = `${Math.max(0, right - left)}px`;
 }
 
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
@@ -167,11 +192,16 @@ export function Chart() {
     });
     const endSelection = effect(() => {
       chosenWindow.value;
-      if (plot) showSelection(plot);
+      versus.value;
+      if (!plot) return;
+      showSelection(plot);
+      showVersus(plot);
     });
     const size = new ResizeObserver(() => {
       plot?.setSize({ width: e.clientWidth, height: HEIGHT });
-      if (plot) showSelection(plot);
+      if (!plot) return;
+      showSelection(plot);
+      showVersus(plot);
     });
     size.observe(e);
     return () => {

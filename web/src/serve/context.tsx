@@ -8,16 +8,19 @@ import { sampleCounts } from "../data/honesty.ts";
 import type { Profile } from "../data/profile.ts";
 import { profile } from "../state.ts";
 import { canStep, go, step } from "./go.ts";
-import { inner, inside, place, query, shown } from "./live.ts";
+import { Versus } from "./versus.tsx";
+import { baseParams, inner, inside, place, query, shown, versus } from "./live.ts";
 import { spellSpan } from "./times.ts";
 
 function exportUrl(): string {
   const { from, until } = inner.value;
+  versus.value;
   const q = new URLSearchParams({
     query: query.value,
     from: String(Math.floor(from)),
     until: String(Math.ceil(until)),
   });
+  for (const [name, value] of baseParams()) q.set(name, value);
   return `/api/v1/profile?${q.toString()}`;
 }
 
@@ -139,6 +142,7 @@ export function ProfileContext() {
       <p class="context-buttons">
         <Steps />
       </p>
+      {some && <Versus />}
       <dl>
         {contextRows(some ? p : undefined).map(([name, values]) => (
           <div key={name}>

@@ -6,7 +6,7 @@ import type { Context, Route } from "../route.ts";
 import { navigate, route } from "../state.ts";
 import type { StoredProfile } from "./api.ts";
 import { inside, listProfiles, place, trouble, wide } from "./live.ts";
-import { rangeMs, type Window } from "./place.ts";
+import { rangeMs, writeSpan, type Window } from "./place.ts";
 import { sentence } from "./api.ts";
 
 const afresh = { zoom: "", zoomCallers: "", zoomCallees: "", at: "" };
@@ -17,7 +17,12 @@ export function go(change: Context, also: Partial<Route> = {}): void {
 }
 
 export function selectWindow(w: Window): void {
-  go({ span: `${Math.round(w.from)}-${Math.round(w.until)}` });
+  go({ span: writeSpan(w) });
+}
+
+/** What is shown is compared with another range. */
+export function compareWith(w: Window): void {
+  go({ vs: writeSpan(w) });
 }
 
 /** One profile; the chart's range moves along where it lies outside. */

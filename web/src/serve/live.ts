@@ -78,6 +78,13 @@ export const query = computed(() =>
 export const wide = computed<Window>(() => windowOf(place.value, now.value));
 /** What the profile view shows: the selection, else the whole range. */
 export const inner = computed<Window>(() => place.value.selection ?? wide.value);
+/** What that is compared with, if anything. */
+export const versus = computed<Window | undefined>(() => {
+  const { versus: asked } = place.value;
+  if (asked !== "before") return asked;
+  const { from, until } = inner.value;
+  return { from: until - from <= 1 ? wide.value.from : 2 * from - until, until: from };
+});
 export const charted = computed(() => ["cpu", "memory", "time"].includes(place.value.page));
 
 let turn = 0;
@@ -174,19 +181,31 @@ async function refreshChart(mine: number): Promise<void> {
   });
 }
 
+/** The range to compare with, as the API takes it. */
+export function baseParams(): [string, string][] {
+  const w = versus.peek();
+  if (!w) return [];
+  return [
+    ["base_from", String(Math.floor(w.from))],
+    ["base_until", String(Math.ceil(w.until))],
+  ];
+}
+
 let sourceKey = "";
 
 /** The profile view's source: the same as long as nothing has come in or was asked for. */
 function chooseSource(): void {
   const window = inner.peek();
   const list = inside.peek()?.profiles ?? [];
-  const { page, kind: k, app: a, range, until, selection, where } = place.peek();
-  const asked = JSON.stringify([page, k, a, range, until, selection, where, query.peek()]);
+  const { page, kind: k, app: a, range, until, selection, where, versus: vs } = place.peek();
+  const asked = JSON.stringify([page, k, a, range, until, selection, where, vs, query.peek()]);
   const key = [asked, ...list.map((p) => p.id)].join(" ");
   if (key === sourceKey) return;
   sourceKey = key;
   source.value =
-    list.length === 0 ? undefined : storedSource(Object.entries(rangeParams(window)));
+    list.length === 0
+      ? undefined
+      : storedSource([...Object.entries(rangeParams(window)), ...baseParams()]);
 }
 
 export function start(): void {

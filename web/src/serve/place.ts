@@ -36,6 +36,8 @@ export interface Place {
   range: string;
   until: number | undefined; // undefined: now, and it moves on
   selection: Window | undefined;
+  /** What it is compared with: a range, or as long a time before it. */
+  versus: Window | "before" | undefined;
   by: string; // label to group by
   where: Match[]; // besides the application
   trend: string; // function whose trend the chart shows; "": the total
@@ -59,18 +61,27 @@ export const runViews = [
 ] as const;
 export type RunView = (typeof runViews)[number]["show"];
 
+function readSpan(text: string | undefined): Window | undefined {
+  const ends = /^(\d{12,14})-(\d{12,14})$/.exec(text ?? "");
+  const [from, until] = ends ? [Number(ends[1]), Number(ends[2])] : [0, 0];
+  return until > from ? { from, until } : undefined;
+}
+
+export function writeSpan(w: Window): string {
+  return `${Math.round(w.from)}-${Math.round(w.until)}`;
+}
+
 export function readPlace(c: Context): Place {
   const page = pages.find((p) => p.page === c.page)?.page ?? "cpu";
   const until = Number(c.until);
-  const sel = /^(\d{12,14})-(\d{12,14})$/.exec(c.span ?? "");
-  const [from, to] = sel ? [Number(sel[1]), Number(sel[2])] : [0, 0];
   return {
     page,
     app: c.app ?? "",
     kind: c.kind ?? "",
     range: ranges.find((r) => r === c.range) ?? "1h",
     until: c.until && Number.isFinite(until) ? until : undefined,
-    selection: to > from ? { from, until: to } : undefined,
+    selection: readSpan(c.span),
+    versus: c.vs === "before" ? "before" : readSpan(c.vs),
     by: c.by ?? "",
     where: parseMatches(c.where ?? ""),
     trend: c.trend ?? "",

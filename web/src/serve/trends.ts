@@ -16,7 +16,7 @@ import { spellSpan } from "./times.ts";
 
 const LEAST_SHARE = 0.002; // of the total: smaller changes are not worth a word
 
-const comparison = signal<Comparison | undefined>(undefined);
+export const comparison = signal<Comparison | undefined>(undefined);
 const known = signal<ReadonlyMap<string, Trend>>(new Map());
 export const changed = signal<{ name: string; trend: Trend }[] | undefined>(undefined);
 const against = computed(() => {

@@ -3,7 +3,7 @@
 // The top table: what each function costs by itself and with its callees. Only the rows in view are
 // in the document.
 
-import { useComputed } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { formatCount, formatIn, formatPercent } from "../data/format.ts";
 import { formatP } from "../data/change.ts";
 import { noiseP, type Sides } from "../data/sides.ts";
@@ -188,9 +188,9 @@ function moveFocus(e: KeyboardEvent, rows: Int32Array, v: RowVirtualizer, p: Pro
 
 export function TopTable(props: { p: Profile }) {
   const { p } = props;
-  const rows = useComputed(() =>
-    topRows(p, matches.value, route.value.sort, route.value.reversed),
-  ).value;
+  const { sort, reversed } = route.value;
+  const found = matches.value;
+  const rows = useMemo(() => topRows(p, found, sort, reversed), [p, found, sort, reversed]);
   const { scroller, virtualizer, items, before, after } = useWindow(rows.length);
   const unit = topUnit(p);
   const chosen = findFunction(p, chosenFunction.value);

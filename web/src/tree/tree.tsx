@@ -4,8 +4,8 @@
 // reader
 // opens and closes beyond that stays as long as the profile is shown.
 
-import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { formatIn, formatPercent, tableUnit } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
 import { frameModuleName, nodeName, type Profile } from "../data/profile.ts";
@@ -144,7 +144,7 @@ export function TreeTable(props: { g: Graph }) {
     const is = open.peek();
     if (way.some((n) => !is.has(n))) open.value = new Set([...is, ...way]);
   });
-  const rows = useComputed(() => treeRows(p.tree, open.value)).value;
+  const rows = useMemo(() => treeRows(p.tree, open.value), [p, open.value]);
   const { scroller, virtualizer, items, before, after } = useWindow(rows.node.length);
   const unit = treeUnit(p);
   const inUnit = unit ? ` (${unit})` : "";
