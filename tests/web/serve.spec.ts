@@ -191,7 +191,8 @@ for (const colorScheme of ["light", "dark"] as const)
     await page.emulateMedia({ colorScheme });
     for (const query of ["", "?by=instance&view=tree", "?page=targets", "?page=memory"]) {
       await page.goto(`${serve.url}/${query}`);
-      await page.waitForTimeout(700);
+      await expect(page.locator("main").first()).toBeVisible();
+      await expect(page.locator("main[aria-busy=true]")).toHaveCount(0);
       expect(await axeFinds(page)).toEqual([]);
     }
   });

@@ -34,8 +34,9 @@ test("what changed is named, and leads to its trend", async ({ serve, page }) =>
   await change(serve);
   await page.goto(serve.url);
   const changed = page.getByRole("region", { name: "What changed here" });
-  await expect(changed.getByRole("button").first()).toContainText(/points \(p < 0\.001\)/);
-  await changed.getByRole("button").first().click();
+  const first = changed.getByRole("listitem").first().getByRole("button");
+  await expect(first).toContainText(/points \(p < 0\.001\)/);
+  await first.click();
   const flame = new Flame(page);
   await expect.poll(() => flame.param("trend")).toBeTruthy();
   const name = flame.param("trend") ?? "";
