@@ -475,6 +475,7 @@ static void renew(struct drain *d, struct shm_process *p, uint32_t pid)
     uint64_t period_ns = *(volatile uint64_t *)&d->shm->period_ns; /* the program may write there */
     uint64_t points = period_ns ? ns / period_ns : 0, booked = atomic_load(&p->booked_points);
     atomic_store(&p->cpu_at_exec_ns, ns);
+    atomic_store(&p->seen_ns, ns);
     if (points > booked) {
         atomic_store(&p->booked_points, points);
         s->others += points - booked;
