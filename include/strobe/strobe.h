@@ -310,6 +310,26 @@ STROBE_API int strobe_set_mutex_fraction(int fraction);
 STROBE_API void strobe_block_begin(const char *kind);
 STROBE_API void strobe_block_end(void);
 
+/* ---- pools ----
+ *
+ * Objects that the program makes of memory it has already, in pools, arenas, slabs: with these two
+ * calls they are in the heap profile like those of malloc, under their own stacks and with the
+ * label `pool`. The memory that the pool got is in it, too, under the stack that got it.
+ *
+ *     struct node *n = take_from_slab();
+ *     strobe_alloc(n, sizeof *n, "nodes");
+ *     ...
+ *     strobe_free(n);
+ *     give_back_to_slab(n);
+ *
+ * Any thread; not from signal handlers. While no heap profile is taken a call costs a branch, else
+ * as much as one of malloc's. */
+
+/* `size` bytes at p are an object of the pool from now on, until strobe_free(p). */
+STROBE_API void strobe_alloc(const void *p, size_t size, const char *pool);
+/* NULL, and what was never given to strobe_alloc, is fine. */
+STROBE_API void strobe_free(const void *p);
+
 #ifdef __cplusplus
 }
 #endif

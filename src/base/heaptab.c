@@ -117,6 +117,8 @@ void heaptab_read(const struct heaptab *t, const struct heaptab_site *s, bool at
         .raw_inuse = less(n[HEAPTAB_RAW_ALLOCS], n[HEAPTAB_RAW_FREES]),
         .raw_inuse_bytes = less(n[HEAPTAB_RAW_ALLOC_BYTES], n[HEAPTAB_RAW_FREE_BYTES]),
     };
+    uint64_t born = less(n[HEAPTAB_RAW_ALLOC_BORN], n[HEAPTAB_RAW_FREE_BORN]);
+    v->age_s = v->raw_inuse ? less(atomic_load(&t->clock_s), born / v->raw_inuse) : 0;
     if (at_peak && atomic_load(&s->peak_id) == atomic_load(&t->peak_id)) {
         objects = atomic_load(&s->peak_objects);
         v->inuse_bytes = atomic_load(&s->peak_bytes);

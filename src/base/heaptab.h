@@ -37,7 +37,9 @@ enum heaptab_counter {
     HEAPTAB_RAW_ALLOC_BYTES,
     HEAPTAB_RAW_FREES,
     HEAPTAB_RAW_FREE_BYTES,
-    HEAPTAB_TEMPORARY, /* of FREE_OBJECTS: freed before its thread allocated anything else */
+    HEAPTAB_TEMPORARY,      /* of FREE_OBJECTS: freed before its thread allocated anything else */
+    HEAPTAB_RAW_ALLOC_BORN, /* seconds since the start at which they were allocated, */
+    HEAPTAB_RAW_FREE_BORN,  /* and those that were freed: what lives has the difference */
     HEAPTAB_COUNTERS
 };
 
@@ -64,7 +66,8 @@ struct heaptab {
     _Atomic uint64_t peak_id;                /* counts peaks; 0: none yet */
     _Atomic uint64_t lost;                   /* samples that were not kept */
     _Atomic uint64_t truncated;
-    uint64_t pad[6];
+    _Atomic uint64_t clock_s; /* since the start, at the last sampled allocation or the end */
+    uint64_t pad[5];
     unsigned char data[];
 };
 
@@ -73,6 +76,7 @@ struct heaptab_values {
     uint64_t alloc_objects, alloc_bytes, inuse_objects, inuse_bytes;
     uint64_t raw_allocs, raw_alloc_bytes, raw_inuse, raw_inuse_bytes;
     uint64_t temporary;
+    uint64_t age_s; /* of what is live, on average */
 };
 
 /* Prepares zeroed memory of `size` bytes, of which `room` may be written. */

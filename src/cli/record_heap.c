@@ -32,9 +32,9 @@ static void print_resident(const struct record_heap_result *x)
     double free_bytes = x->held_bytes > x->live_bytes ? (double)(x->held_bytes - x->live_bytes) : 0;
     double other = (double)x->rss_bytes - (double)x->live_bytes - free_bytes - (double)x->own_bytes;
     fprintf(stderr,
-            "strobe: resident at the end %s = %s live + %s free in the allocator + %s libstrobe",
-            amount((double)x->rss_bytes), amount((double)x->live_bytes), amount(free_bytes),
-            amount((double)x->own_bytes));
+            "strobe: resident at the end%s %s = %s live + %s free in the allocator + %s libstrobe",
+            x->processes > 1 ? " (sum of all processes)" : "", amount((double)x->rss_bytes),
+            amount((double)x->live_bytes), amount(free_bytes), amount((double)x->own_bytes));
     if (other >= 0)
         fprintf(stderr, " + %s other mappings\n", amount(other));
     else /* what was got from the system and never touched is not resident */

@@ -484,6 +484,11 @@ static void add_site(struct assembly *a, const struct drain_site *s, bool peak)
     labels[label_count++] =
         (struct profile_label){.key = profile_intern_cstr(a->p, "bytes"),
                                .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)};
+    if (v->raw_inuse && !peak)
+        labels[label_count++] =
+            (struct profile_label){.key = profile_intern_cstr(a->p, "age"),
+                                   .num_unit = profile_intern_cstr(a->p, "seconds"),
+                                   .num = (int64_t)v->age_s};
     for (uint32_t k = 0; k < s->depth; k++)
         locations[k] = location_of(a, m, s->pcs[k], s->epoch);
     struct drain_stack stack = {.depth = s->depth, .flags = s->flags};

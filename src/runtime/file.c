@@ -214,7 +214,8 @@ static int write_cpu(strobe_write_fn write, void *ctx)
 
 static int write_kind(enum file_kind kind, strobe_write_fn write, void *ctx)
 {
-    struct heap_view view = {.allocs = kind == FILE_ALLOCS, .at_peak = heap.write_peak};
+    struct heap_view view = {
+        .allocs = kind == FILE_ALLOCS, .at_peak = heap.write_peak, .ages = !heap.write_peak};
     struct contention_view waited = {.which = kind == FILE_MUTEX ? WAITTAB_MUTEX : WAITTAB_BLOCK};
     if (kind == FILE_BLOCK || kind == FILE_MUTEX)
         return contention_write(&waited, write, ctx);

@@ -146,6 +146,11 @@ bool heap_enter(size_t n)
     struct heap_thread *t = &heap_self;
     if (t->busy)
         return false;
+    if (!heap_is_on()) {
+        t->busy = 1; /* what beginning allocates is not the program's */
+        runtime_start();
+        t->busy = 0;
+    }
     if (!heap_is_on() || !is_alive()) {
         t->left = OFF_BYTES; /* then we look again */
         return false;
@@ -241,11 +246,40 @@ static uint64_t count(struct heaptab_site *s, const struct heap_object *o,
     return bytes;
 }
 
+/* Seconds since the start, as far as 16 bits tell them (heap_live.c): to the second for nine hours,
+ * to the minute for 24 days. */
+enum { AGE_FINE = 1 << 15, AGE_COARSE_BITS = 6 };
+
+static uint32_t age_clock_s(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    uint64_t s = (uint64_t)ts.tv_sec - heap.start_mono_ns / 1000000000;
+    atomic_store_explicit(&heap.tab->clock_s, s, memory_order_relaxed);
+    if (s < AGE_FINE)
+        return (uint32_t)s;
+    uint64_t coarse = AGE_FINE + ((s - AGE_FINE) >> AGE_COARSE_BITS);
+    return coarse < UINT16_MAX ? (uint32_t)coarse : UINT16_MAX;
+}
+
+static uint64_t seconds_of(uint32_t born)
+{
+    return born < AGE_FINE ? born : AGE_FINE + ((uint64_t)(born - AGE_FINE) << AGE_COARSE_BITS);
+}
+
+void heap_tell_time(void)
+{
+    if (heap.tab)
+        age_clock_s();
+}
+
 static void count_alloc(const struct heap_object *o)
 {
     struct heaptab_site *s = sites_get(&heap.sites, o->site);
     keep_peak(s);
     uint64_t bytes = count(s, o, HEAPTAB_ALLOC_OBJECTS, HEAPTAB_RAW_ALLOCS);
+    if (o->born_s)
+        heap_add(&s->n[HEAPTAB_RAW_ALLOC_BORN], seconds_of(o->born_s));
     uint64_t live = heap_add(&heap.tab->live_bytes, bytes) + bytes;
     uint64_t peak = atomic_load_explicit(&heap.tab->peak_bytes, memory_order_relaxed);
     while (live > peak && live < 1ull << 63)
@@ -261,6 +295,8 @@ void heap_freed(const struct heap_object *o)
     struct heaptab_site *s = sites_get(&heap.sites, o->site);
     keep_peak(s);
     uint64_t bytes = count(s, o, HEAPTAB_FREE_OBJECTS, HEAPTAB_RAW_FREES);
+    if (o->born_s)
+        heap_add(&s->n[HEAPTAB_RAW_FREE_BORN], seconds_of(o->born_s));
     if ((uintptr_t)t->last == o->address && t->last_left == t->left)
         heap_add(&s->n[HEAPTAB_TEMPORARY], weighted_objects(o));
     heap_add(&heap.tab->live_bytes, -bytes);
@@ -271,32 +307,32 @@ static void lose(void)
     atomic_fetch_add_explicit(&heap.tab->lost, 1, memory_order_relaxed);
 }
 
-static uint32_t age_clock_s(void)
+bool heap_count_object(uint64_t address, size_t n, const void *caller)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-    uint64_t s = (uint64_t)ts.tv_sec - heap.start_mono_ns / 1000000000;
-    return s < UINT16_MAX ? (uint32_t)s : UINT16_MAX;
-}
-
-void heap_sampled(void *p, size_t n, const void *caller)
-{
-    struct heap_object o = {.address = (uintptr_t)p, .size = n}, stale;
-    if (!p)
-        return;
-    o.site = is_marked(p) ? sites_here(&heap.sites, n, caller, false) : 0;
+    struct heap_object o = {.address = address, .size = n}, stale;
+    live_prefetch(address); /* the walk takes as long as memory does */
+    o.site = sites_here(&heap.sites, n, caller, false);
     o.weight = heap_weight(n, heap.rate);
     o.born_s = age_clock_s();
     if (!o.site || live_put(&o, &stale) != 0) {
         lose();
-        return;
+        return false;
     }
     heap_self.last = NULL;
     if (stale.address) /* it was freed where we do not see it */
         heap_freed(&stale);
     count_alloc(&o);
-    heap_self.last = p;
+    heap_self.last = (const void *)(uintptr_t)address;
     heap_self.last_left = heap_self.left;
+    return true;
+}
+
+void heap_sampled(void *p, size_t n, const void *caller)
+{
+    if (p && is_marked(p))
+        heap_count_object((uint64_t)(uintptr_t)p, n, caller);
+    else if (p)
+        lose();
 }
 
 bool heap_take_out(void *p, struct heap_object *was)
@@ -345,6 +381,7 @@ void heap_end(bool in_signal)
     static _Atomic int done;
     if (!heap_is_on() || runtime_pid() != rt.pid || atomic_exchange(&done, 1))
         return;
+    heap_tell_time();
     heap_self.busy++; /* what we allocate from here on is not the program's */
     if (rt.shm && !in_signal)
         note_memory();

@@ -32,8 +32,8 @@ struct heap_thread {
     uintptr_t stack_hi; /* end of its stack; 0: not known yet */
     const void *last;   /* the object it sampled last, and `left` after that */
     uint64_t last_left;
-    bool other;    /* not the process's first thread */
-    uint32_t busy; /* in here already: a signal handler's allocation passes */
+    bool other;         /* not the process's first thread */
+    uint32_t busy;      /* in here already: a signal handler's allocation passes */
     uint32_t debugging; /* the same of debug_malloc.c, which lies behind */
 };
 
@@ -83,6 +83,8 @@ void heap_forked(bool go_on);
 void heap_end(bool in_signal);
 /* Before execve: what there is so far. */
 void heap_save(void);
+/* Notes the time in the log: what lives is as old as that makes it. */
+void heap_tell_time(void);
 
 /* ---- heap.c: the slow paths. `caller` is where the interposer returns to. ---- */
 
@@ -94,6 +96,8 @@ void heap_leave(void);
 void *heap_take(size_t n, size_t alignment, bool zero);
 /* Counts the object p (NULL: nothing). */
 void heap_sampled(void *p, size_t n, const void *caller);
+/* Counts an object under a number that stands for its address. False: it was lost. */
+bool heap_count_object(uint64_t address, size_t n, const void *caller);
 /* p is about to be freed: true if it was sampled. What was known of it is in `was`. */
 struct heap_object {
     uint64_t address, size;
@@ -119,6 +123,8 @@ bool heap_always_look(void);
  * its free was not seen. */
 int live_put(const struct heap_object *o, struct heap_object *old);
 bool live_take(uint64_t address, struct heap_object *was);
+/* The address will be put soon. */
+void live_prefetch(uint64_t address);
 void live_clear(void);
 /* Bytes of memory it has mapped. */
 uint64_t live_memory(void);
@@ -155,6 +161,7 @@ struct heap_base {
 struct heap_view {
     bool allocs;  /* alloc_space is the default sample type */
     bool at_peak; /* in-use values are those of the peak */
+    bool ages;    /* samples of what lives have its mean age as a label: two of them differ */
     /* What is taken off: see heap_begin_delta. NULL: nothing. */
     const struct heap_base *base;
     uint64_t base_count;

@@ -14,12 +14,13 @@
 
 enum { SHARD_BITS = 5, SHARDS = 1 << SHARD_BITS, FIRST_BITS = 7, SPINS = 200 };
 
+/* 16 bytes, because nearly each look-up misses the cache. The weight is the size's at the rate. */
 struct slot {
-    uint64_t address;   /* 0: free */
-    uint64_t size_born; /* 48 bits of size, 16 of seconds since the start */
-    uint32_t site;
-    float weight;
+    uint64_t address_born; /* 48 bits of address, 16 of time; 0: free */
+    uint64_t size_site;    /* 40 and 24 bits */
 };
+
+enum { BORN_BITS = 16, SITE_BITS = 24 };
 
 struct shard {
     _Atomic uint32_t locked;
@@ -53,6 +54,11 @@ static size_t bytes_of(uint32_t bits)
     return sizeof(struct slot) << bits;
 }
 
+static uint64_t address_of(const struct slot *x)
+{
+    return x->address_born >> BORN_BITS;
+}
+
 static uint32_t home(const struct shard *s, uint64_t hash)
 {
     return (uint32_t)(hash << SHARD_BITS >> (64 - s->bits));
@@ -60,8 +66,8 @@ static uint32_t home(const struct shard *s, uint64_t hash)
 
 static void insert(struct shard *s, const struct slot *x)
 {
-    uint32_t mask = (1u << s->bits) - 1, i = home(s, hash_of(x->address));
-    while (s->slots[i].address)
+    uint32_t mask = (1u << s->bits) - 1, i = home(s, hash_of(address_of(x)));
+    while (s->slots[i].address_born)
         i = (i + 1) & mask;
     s->slots[i] = *x;
     s->count++;
@@ -81,7 +87,7 @@ static bool grow(struct shard *s)
     s->count = 0;
     s->slots = (struct slot *)p;
     for (uint32_t i = 0; old.slots && i < 1u << old.bits; i++)
-        if (old.slots[i].address)
+        if (old.slots[i].address_born)
             insert(s, &old.slots[i]);
     if (old.slots)
         sigsafe_syscall2(SYS_munmap, old.slots, bytes_of(old.bits));
@@ -94,31 +100,32 @@ static struct slot *find(struct shard *s, uint64_t address)
     if (!s->bits)
         return NULL;
     uint32_t mask = (1u << s->bits) - 1, i = home(s, hash_of(address));
-    while (s->slots[i].address && s->slots[i].address != address)
+    while (s->slots[i].address_born && address_of(&s->slots[i]) != address)
         i = (i + 1) & mask;
     return &s->slots[i];
 }
 
 static void read_slot(const struct slot *x, struct heap_object *o)
 {
-    *o = (struct heap_object){.address = x->address,
-                              .size = x->size_born & ((1ull << 48) - 1),
-                              .born_s = (uint32_t)(x->size_born >> 48),
-                              .site = x->site,
-                              .weight = x->weight};
+    uint64_t size = x->size_site >> SITE_BITS;
+    *o = (struct heap_object){.address = address_of(x),
+                              .size = size,
+                              .born_s = x->address_born & ((1u << BORN_BITS) - 1),
+                              .site = x->size_site & ((1u << SITE_BITS) - 1),
+                              .weight = heap_weight(size, heap.rate)};
 }
 
 int live_put(const struct heap_object *o, struct heap_object *old)
 {
-    struct slot x = {.address = o->address,
-                     .size_born = o->size | (uint64_t)o->born_s << 48,
-                     .site = o->site,
-                     .weight = o->weight};
+    if (o->address >> (64 - BORN_BITS) || o->size >> (64 - SITE_BITS) || o->site >> SITE_BITS)
+        return -ENOMEM; /* no object of this machine's: the caller counts it as lost */
+    struct slot x = {.address_born = o->address << BORN_BITS | o->born_s,
+                     .size_site = o->size << SITE_BITS | o->site};
     struct shard *s = lock_shard(hash_of(o->address));
     struct slot *at = find(s, o->address);
     int r = 0;
     old->address = 0;
-    if (at && at->address) {
+    if (at && at->address_born) {
         read_slot(at, old);
         *at = x;
     } else if (at && s->count < 1u << (s->bits - 1)) { /* half full: a search meets few others */
@@ -137,14 +144,14 @@ int live_put(const struct heap_object *o, struct heap_object *old)
 static void close_gap(struct shard *s, uint32_t i)
 {
     uint32_t mask = (1u << s->bits) - 1;
-    for (uint32_t k = (i + 1) & mask; s->slots[k].address; k = (k + 1) & mask) {
-        uint32_t from = home(s, hash_of(s->slots[k].address));
+    for (uint32_t k = (i + 1) & mask; s->slots[k].address_born; k = (k + 1) & mask) {
+        uint32_t from = home(s, hash_of(address_of(&s->slots[k])));
         if (((k - from) & mask) < ((k - i) & mask))
             continue; /* it is at home behind the gap */
         s->slots[i] = s->slots[k];
         i = k;
     }
-    s->slots[i].address = 0;
+    s->slots[i].address_born = 0;
     s->count--;
 }
 
@@ -152,13 +159,25 @@ bool live_take(uint64_t address, struct heap_object *was)
 {
     struct shard *s = lock_shard(hash_of(address));
     struct slot *x = find(s, address);
-    bool known = x && x->address;
+    bool known = x && x->address_born;
     if (known) {
         read_slot(x, was);
         close_gap(s, (uint32_t)(x - s->slots));
     }
     unlock(s);
     return known;
+}
+
+/* Without the lock: what is read may be stale, and a prefetch of nowhere does nothing. */
+void live_prefetch(uint64_t address)
+{
+    uint64_t hash = hash_of(address);
+    const struct shard *s = &shards[hash >> (64 - SHARD_BITS)];
+    const struct slot *slots = s->slots;
+    uint32_t bits = s->bits;
+    if (bits)
+        __builtin_prefetch(
+            (const char *)slots + sizeof *slots * (size_t)(hash << SHARD_BITS >> (64 - bits)), 1);
 }
 
 void live_clear(void)

@@ -58,20 +58,34 @@ static void take_off(int64_t values[4], const struct heap_base *base)
     values[3] -= (int64_t)base->v.inuse_bytes;
 }
 
+/* Objects' size, what the program has labelled, and, where it is asked for, the age of what lives.
+ */
+static uint32_t fill_labels(struct profile_build *b, const struct heaptab_site *s,
+                            const struct heaptab_values *v, bool with_age,
+                            struct profile_label *labels)
+{
+    labels[0] = (struct profile_label){.key = profile_intern_cstr(b->p, "bytes"),
+                                       .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)};
+    uint32_t n = 1 + labels_fill(b->p, s->labels, labels + 1);
+    if (with_age && v->raw_inuse)
+        labels[n++] = (struct profile_label){.key = profile_intern_cstr(b->p, "age"),
+                                             .num_unit = profile_intern_cstr(b->p, "seconds"),
+                                             .num = (int64_t)v->age_s};
+    return n;
+}
+
 static void add_site(struct profile_build *b, const struct heaptab_site *s,
-                     const struct heaptab_values *v, const struct heap_base *base)
+                     const struct heaptab_values *v, const struct heap_base *base, bool with_age)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[1 + LIMIT_LABELS] = {
-        {.key = profile_intern_cstr(b->p, "bytes"),
-         .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)}};
+    struct profile_label labels[2 + LIMIT_LABELS];
     struct profile_build_sample sample = {
         .locations = locations,
         .location_count = s->depth,
         .values = {(int64_t)v->alloc_objects, (int64_t)v->alloc_bytes, (int64_t)v->inuse_objects,
                    (int64_t)v->inuse_bytes},
         .labels = labels,
-        .label_count = 1 + labels_fill(b->p, s->labels, labels + 1),
+        .label_count = fill_labels(b, s, v, with_age, labels),
     };
     if (base)
         take_off(sample.values, base);
@@ -84,12 +98,13 @@ static void add_site(struct profile_build *b, const struct heaptab_site *s,
 
 static void add_sites(struct profile_build *b, const struct heap_view *view)
 {
+    heap_tell_time();
     uint64_t at = 0;
     for (const struct heaptab_site *s = NULL; (s = sites_next(&heap.sites, s));) {
         struct heaptab_values v;
         heaptab_read(heap.tab, s, view->at_peak, &v);
         if (v.raw_allocs)
-            add_site(b, s, &v, find_base(view, &at, s));
+            add_site(b, s, &v, find_base(view, &at, s), view->ages);
     }
 }
 

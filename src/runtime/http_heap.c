@@ -2,7 +2,9 @@
  *
  * /debug/pprof/heap and /debug/pprof/allocs, as Go's net/http/pprof answers them: binary or
  * debug=1, with gc=1 after giving free memory back to the system, with seconds=N the difference
- * over N seconds. What Go's has not: peak=1, what was in use at the program's peak. */
+ * over N seconds. What Go's has not: peak=1, what was in use at the program's peak; age=1, how old
+ * what lives is, as a label (samples with labels that differ are not added up by their reader, so
+ * that it has to be asked for). */
 #include "base/sigsafe.h"
 #include "runtime/heap.h"
 #include "runtime/http.h"
@@ -65,7 +67,8 @@ static void begin_delta(const struct http_request *r, const char *text, struct h
 static void serve(const struct http_request *r, struct http_answer *a, bool allocs)
 {
     char text[32];
-    struct heap_view view = {.allocs = allocs, .at_peak = http_number(r, "peak") > 0};
+    struct heap_view view = {
+        .allocs = allocs, .at_peak = http_number(r, "peak") > 0, .ages = http_number(r, "age") > 0};
     if (!heap_is_on()) {
         http_refuse(a, 404,
                     "the heap is not profiled: it was turned off by STROBE or "

@@ -18,6 +18,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,10 +102,12 @@ static bool resolve(void)
     if (!heap_is_on())
         atomic_store(&heap.mask, heap_always_look() ? 0 : ~(uintptr_t)0);
     /* Last: dlsym allocates for the message that there is none, and can do so now. */
+    heap_self.busy++;
     find_optional("sdallocx", &r->sdallocx);
     find_optional("dallocx", &r->dallocx);
     find_optional("rallocx", &r->rallocx);
     find_optional("malloc_usable_size", &r->usable_size);
+    heap_self.busy--;
     debug_read_early();
     debug_malloc_begin(r);
     return true;
@@ -384,18 +387,43 @@ INTERPOSE size_t malloc_usable_size(void *p)
 
 /* ---- whose allocator it is ---- */
 
-/* Whether the program's calls of a function come to this library. */
-static bool comes_here(const char *name)
+/* Whether the program's calls of a function come to this library. Where a program that is not
+ * position-independent takes the function's address, that is one of its own stubs, under a symbol
+ * without a section: `is_stub`, and the name says nothing of where it leads. */
+static bool comes_here(void *f, bool *is_stub)
 {
     Dl_info theirs, ours;
-    void *f = dlsym(RTLD_DEFAULT, name);
-    return f && dladdr(f, &theirs) && dladdr((void *)heap_is_ours, &ours) &&
-           theirs.dli_fbase == ours.dli_fbase;
+    const ElfW(Sym) *symbol = NULL;
+    if (!f || !dladdr1(f, &theirs, (void **)&symbol, RTLD_DL_SYMENT) ||
+        !dladdr((void *)heap_is_ours, &ours))
+        return false;
+    *is_stub = symbol && symbol->st_shndx == SHN_UNDEF;
+    return *is_stub || theirs.dli_fbase == ours.dli_fbase;
 }
 
+/* Calls a function that may be our malloc, and sees whether bytes were counted down. */
+static bool counts_down(void *f)
+{
+    enum { BYTES = 16, ENOUGH = 1000 };
+    void *(*take)(size_t);
+    memcpy(&take, &f, sizeof take);
+    uint64_t left = heap_self.left;
+    heap_self.left = ENOUGH;
+    void *p = take(BYTES);
+    bool counted = heap_self.left == ENOUGH - BYTES - 1;
+    heap_self.left = left;
+    if (counted)
+        heap.real.free(p);
+    return counted;
+}
+
+/* Who takes malloc from elsewhere takes free from there. */
 bool heap_is_ours(void)
 {
-    return resolve() && comes_here("malloc") && comes_here("free");
+    bool malloc_is_stub = false, free_is_stub = false;
+    void *f = dlsym(RTLD_DEFAULT, "malloc");
+    return resolve() && comes_here(f, &malloc_is_stub) &&
+           comes_here(dlsym(RTLD_DEFAULT, "free"), &free_is_stub) && counts_down(f);
 }
 
 #else

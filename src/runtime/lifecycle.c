@@ -553,29 +553,46 @@ void runtime_read_names(void)
     real_library_path(rt.lib, sizeof rt.lib);
 }
 
-__attribute__((constructor)) static void start(void)
+static struct strobe_config config;
+static bool configured; /* the settings are valid */
+
+static void begin(void)
 {
-    struct strobe_config config;
-    if (getauxval(AT_SECURE))
-        return;
-    int saved = errno;
     rt.pid = runtime_pid();
     runtime_read_names();
     debug_read_early();
     environ_hide();
-    if (options_read(&config) == 0) {
-        pthread_atfork(NULL, NULL, runtime_forked);
-        threads_init();
-        labels_init(); /* keys end in the order in which they were made: labels last */
-        debug_trace_begin();
-        if (debug.efence || debug.clobberfree)
-            signals_see_faults();
-        if (config.record[0])
-            begin_under_recorder(&config);
-        else
-            runtime_begin_from_environment(&config);
+    configured = options_read(&config) == 0;
+    if (!configured)
+        return;
+    pthread_atfork(NULL, NULL, runtime_forked);
+    threads_init();
+    labels_init(); /* keys end in the order in which they were made: labels last */
+    debug_trace_begin();
+    if (debug.efence || debug.clobberfree)
+        signals_see_faults();
+    if (config.record[0])
+        begin_under_recorder(&config);
+    else
+        runtime_begin_from_environment(&config);
+}
+
+void runtime_start(void)
+{
+    static _Atomic int started;
+    int saved = errno;
+    if (!environ || getauxval(AT_SECURE) || atomic_exchange(&started, 1))
+        return;
+    begin();
+    errno = saved;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    int saved = errno;
+    runtime_start();
+    if (configured)
         runtime_serve(&config);
-    }
     errno = saved;
 }
 

@@ -248,6 +248,10 @@ void runtime_arm_others(void);
 void runtime_disarm_all(void);
 
 /* ---- lifecycle.c ---- */
+/* Reads the settings and begins what they ask for, but for the server: in our constructor, or when
+ * a constructor before it allocates, so that this is counted, too. Does nothing before libc itself
+ * is ready, and the second time. */
+void runtime_start(void);
 /* Notes what the program, its folder and this library are called. */
 void runtime_read_names(void);
 /* Begins sampling into `sink`; the tables are mapped and the options are in rt. */

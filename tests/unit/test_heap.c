@@ -66,6 +66,7 @@ static void live_objects_are_found_until_they_are_taken(void **state)
     struct heap_object was;
     uint64_t x = 88172645463325252ull;
     live_clear();
+    heap.rate = 4096;
     for (int step = 0; step < 400000; step++) {
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         struct heap_object *m = &model[x % MODEL];
@@ -74,13 +75,15 @@ static void live_objects_are_found_until_they_are_taken(void **state)
             assert_true(live_take(address, &was));
             assert_int_equal(was.size, m->size);
             assert_int_equal(was.site, m->site);
+            assert_int_equal(was.born_s, m->born_s);
             assert_true(was.weight == m->weight);
             m->address = 0;
         } else {
             *m = (struct heap_object){.address = address,
-                                      .size = x >> 20 & 0xffffff,
-                                      .site = (uint32_t)(x >> 3),
-                                      .weight = (float)(x % 100)};
+                                      .size = x >> 20 & 0xffffffffff,
+                                      .site = x >> 3 & 0xffffff,
+                                      .born_s = x >> 40 & 0xffff,
+                                      .weight = heap_weight(x >> 20 & 0xffffffffff, 4096)};
             assert_int_equal(live_put(m, &was), 0);
             assert_int_equal(was.address, 0);
         }
