@@ -53,7 +53,7 @@ check "allocs shows all allocations" grep -q "^Type: alloc_space" "$tmp/top"
 same "several kinds, one file: refused" 2 $?
 "$strobe" record -e nosuch -- true 2>"$tmp/err"
 same "no such kind: refused" 2 $?
-check "no such kind: which there are" grep -q "cpu, heap and allocs" "$tmp/err"
+check "no such kind: which there are" grep -q "cpu, heap, allocs" "$tmp/err"
 
 # Real programs, at every rate that takes another way.
 printf 'int main(void) { return 0; }\n' >"$tmp/m.c"
