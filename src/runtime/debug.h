@@ -117,7 +117,8 @@ void debug_fault(int sig, const siginfo_t *si, const void *context);
 
 /* Counters that the process which prints reads. */
 struct debug_counters {
-    _Atomic uint32_t ending, done; /* the program ends or execs; the last line is out */
+    _Atomic uint32_t ending, done; /* the program ends; the last line is out */
+    _Atomic uint32_t execing;      /* it may be another program now */
     _Atomic uint32_t want_info;    /* the next call of the allocator shall fill `info` */
     _Atomic uint64_t allocs, frees, bytes, live, peak, ticks, longest;
     struct {
@@ -131,8 +132,10 @@ extern HEAP_HIDDEN struct debug_counters *debug_counters; /* NULL: nothing is co
 void debug_trace_map(void);
 /* Starts the process that prints, if a switch wants one. In the constructor. */
 void debug_trace_begin(void);
-/* The program ends, or execs: the last line, and the process is gone. */
+/* The program ends: the last line, and the process is gone. */
 void debug_trace_end(void);
+/* The program is about to become another by execve, or could not. */
+void debug_trace_exec(bool begins);
 /* In a forked child, which has counters of its own and nobody who prints them. */
 void debug_trace_forked(void);
 bool debug_trace_is_alive(void);

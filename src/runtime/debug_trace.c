@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, LOOK_MS = 50, END_MS = 500, SCAV_MS = 1000, INFO_MS = 100 };
+enum { PAGE = 4096, LOOK_MS = 50, END_MS = 500, EXEC_MS = 40, SCAV_MS = 1000, INFO_MS = 100 };
 
 struct debug_counters *debug_counters;
 static struct debug_counters *page;    /* the same; there for all traces */
@@ -251,7 +251,12 @@ static void run(uint32_t pid)
         {now, debug_counters ? INFO_MS * ms : 0},
     };
     leave_everything();
+    uint64_t exec_ns = 0;
     while (!atomic_load(&page->ending) && (uint32_t)sigsafe_syscall0(SYS_getppid) == pid) {
+        now = now_ns();
+        exec_ns = !atomic_load(&page->execing) ? 0 : exec_ns ? exec_ns : now;
+        if (exec_ns && now - exec_ns > EXEC_MS * ms)
+            break; /* it was not undone: another image runs, with a printer of its own */
         uint64_t due = UINT64_MAX;
         print(&t, s, false);
         for (int i = 0; i < 4; i++)
@@ -301,4 +306,17 @@ void debug_trace_end(void)
         sigsafe_syscall6(SYS_futex, (long)&page->done, FUTEX_WAIT, 0, (long)&ts, 0, 0);
     sigsafe_syscall4(SYS_wait4, printer, NULL, __WALL | WNOHANG, NULL);
     printer = 0;
+}
+
+/* execvp tries many files, and most are not there: who prints waits for what comes of it. */
+void debug_trace_exec(bool begins)
+{
+    if (!printer || is_child || runtime_pid() != rt.pid || !atomic_load(alive))
+        return;
+    atomic_store(&page->execing, begins);
+    if (begins || !atomic_load(&page->done))
+        return;
+    sigsafe_syscall4(SYS_wait4, printer, NULL, __WALL | WNOHANG, NULL);
+    printer = 0;
+    debug_trace_begin();
 }

@@ -413,7 +413,7 @@ void runtime_spawned(pid_t pid, enum environ_image image)
 struct shm_process *runtime_exec_begin(const void *caller, enum environ_image image)
 {
     heap_save();
-    debug_trace_end();
+    debug_trace_exec(true);
     waits_save();
     if (!runtime_is_sampling())
         return NULL;
@@ -445,7 +445,7 @@ struct shm_process *runtime_exec_begin(const void *caller, enum environ_image im
 
 void runtime_exec_failed(struct shm_process *p)
 {
-    debug_trace_begin();
+    debug_trace_exec(false);
     if (!runtime_is_sampling())
         return;
     if (rt.kinds & SHM_KIND_CPU)
