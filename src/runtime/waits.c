@@ -94,6 +94,19 @@ void *waits_find_real(enum waits_call call)
     return f;
 }
 
+/* System calls may be made in signal handlers, where nothing can be looked up: they are known from
+ * the start. A libc without one of them has no program that calls it. */
+__attribute__((constructor)) static void find_system_calls(void)
+{
+    for (int i = 0; i < WAITS_CALL_COUNT; i++) {
+        void *f = is_io[i] && !atomic_load(&waits_found[i]) ? dlsym(RTLD_NEXT, names[i]) : NULL;
+        if (!f)
+            continue;
+        atomic_store(&waits_found[i], f);
+        open_or_close(i);
+    }
+}
+
 static void set_mode(uint32_t on)
 {
     atomic_store(&mode, on);
