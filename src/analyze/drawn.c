@@ -50,14 +50,56 @@ static struct spread edge_entropy(const struct graph *g, uint32_t first, bool in
     return s;
 }
 
-int64_t graph_entropy(const struct graph *g, uint32_t node)
+static int64_t entropy_of(const struct graph *g, uint32_t node, struct spread in, struct spread out)
 {
-    struct spread in = edge_entropy(g, g->first_in[node], true, 0);
-    struct spread out = edge_entropy(g, g->first_out[node], false, g->flat[node]);
     double score = 0;
     score += in.any ? in.score : 1; /* where the program begins */
     score += out.any ? out.score : 1;
     return graph_int64(score * (double)g->cum[node]) + g->flat[node];
+}
+
+int64_t graph_entropy(const struct graph *g, uint32_t node)
+{
+    return entropy_of(g, node, edge_entropy(g, g->first_in[node], true, 0),
+                      edge_entropy(g, g->first_out[node], false, g->flat[node]));
+}
+
+/* graph_entropy of all nodes, for a graph whose edges are all there. They are walked as they lie,
+ * three times, because the lists of a large graph lead all over memory; and from the last to the
+ * first, as the lists do, so that the sums are the same to the last bit. */
+void graph_entropies(const struct graph *g, int64_t *out)
+{
+    struct arena scratch;
+    arena_init(&scratch);
+    uint32_t n = g->frames->node_count;
+    struct spread *in = arena_zarray(&scratch, n, sizeof *in);
+    struct spread *to = arena_zarray(&scratch, n, sizeof *to);
+    int64_t *in_total = arena_zarray(&scratch, n, sizeof *in_total);
+    int64_t *out_total = arena_array(&scratch, n, sizeof *out_total);
+    memcpy(out_total, g->flat, n * sizeof *out_total);
+    for (uint32_t i = g->edge_count; i-- > 0;) {
+        const struct graph_edge *e = &g->edges[i];
+        if (e->removed)
+            continue;
+        in[e->dest].any = to[e->src].any = true;
+        in_total[e->dest] += e->weight > 0 ? e->weight : 0;
+        out_total[e->src] += e->weight > 0 ? e->weight : 0;
+    }
+    for (uint32_t i = g->edge_count; i-- > 0;) {
+        const struct graph_edge *e = &g->edges[i];
+        if (e->removed)
+            continue;
+        if (in_total[e->dest])
+            in[e->dest].score += term(graph_abs(e->weight), in_total[e->dest]);
+        if (out_total[e->src])
+            to[e->src].score += term(graph_abs(e->weight), out_total[e->src]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (g->flat[i] > 0 && out_total[i])
+            to[i].score += term(g->flat[i], out_total[i]);
+        out[i] = entropy_of(g, i, in[i], to[i]);
+    }
+    arena_free(&scratch);
 }
 
 struct search {

@@ -84,6 +84,7 @@ struct graph_options {
     const uint8_t *kept;         /* by node; NULL for all */
     const struct graph *weights; /* NULL, or of the same frames and values: nodes weigh as here */
     enum graph_edges edges;
+    const uint8_t *ends; /* by node; NULL, or edges count that begin or end at one of these */
     bool drop_negative;
 };
 
@@ -129,6 +130,8 @@ void graph_trim_tree(struct graph *g, const uint8_t *kept);
 
 /* How much the node says in a picture: its weight, less where one call leads in and one out. */
 int64_t graph_entropy(const struct graph *g, uint32_t node);
+/* The same of all nodes, in `out`; of a graph, not of a tree. */
+void graph_entropies(const struct graph *g, int64_t *out);
 /* Removes residual edges whose ends are connected without them. */
 void graph_remove_redundant(struct graph *g);
 
@@ -143,6 +146,10 @@ struct graph_limits {
     int64_t node_count; /* <= 0: no limit */
     double node_fraction, edge_fraction;
     const char *bytes_unit, *unit; /* of drawn: of the label "bytes", and the one to print it in */
+    /* NULL, or whether edges from and to a node are asked for: others are left out. Not for drawn
+     * graphs and trees. */
+    bool (*wants_edges)(void *context, const struct graph_frames *f, uint32_t node);
+    void *context;
 };
 
 struct graph_trimmed {

@@ -32,6 +32,7 @@ struct adder {
     const struct profile *p;
     const struct graph_frames *f;
     const uint8_t *kept, *wanted; /* by node: it counts; edges to it count. NULL for all */
+    const uint8_t *ends;          /* edges count from and to these; NULL for all */
     uint32_t *node_of;            /* by location */
     uint64_t *skipped; /* by location, a bit: none of its nodes is kept. Stays in cache */
     struct arena table;
@@ -122,7 +123,8 @@ static inline void enter(struct adder *a, struct walk *w, uint32_t node, bool in
     bool residual = w->residual;
     w->parent = node;
     w->residual = false;
-    if (parent == GRAPH_NONE || parent == node || (a->wanted && !a->wanted[node]))
+    if (parent == GRAPH_NONE || parent == node || (a->wanted && !a->wanted[node]) ||
+        (a->ends && !(a->ends[node] | a->ends[parent])))
         return;
     uint32_t hash = hash_pair(parent, node);
     __builtin_prefetch(&a->slots[hash & a->mask], 1);
@@ -217,7 +219,7 @@ void graph_sum_edges(struct graph *g, const struct profile *p, const struct grap
 {
     struct arena scratch;
     arena_init(&scratch);
-    struct adder a = {.g = g, .p = p, .f = g->frames, .kept = o->kept};
+    struct adder a = {.g = g, .p = p, .f = g->frames, .kept = o->kept, .ends = o->ends};
     if (o->edges == GRAPH_EDGES_TO_INLINED)
         a.wanted = find_inlined(g->frames, &scratch);
     look_up_locations(&a, &scratch);

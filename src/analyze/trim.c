@@ -71,13 +71,28 @@ static bool ranks_before(const void *a, const void *b, const void *frames)
     return compare_ranks(a, b, frames) < 0;
 }
 
-/* By flat, cum or entropy, descending without sign; then by name. `again`: the nodes stand in the
- * order of an earlier sort, which shows where equal ones end. */
-static void sort_nodes(struct graph *g, enum order order, bool again)
+/* By node, what sort_nodes looks at first. */
+static const int64_t *ranks(const struct graph *g, enum order order, bool tree,
+                            struct arena *scratch)
+{
+    if (order != BY_ENTROPY)
+        return order == BY_FLAT ? g->flat : g->cum;
+    int64_t *entropy = arena_array(scratch, g->frames->node_count, sizeof *entropy);
+    if (!tree)
+        graph_entropies(g, entropy);
+    for (uint32_t i = 0; tree && i < g->shown_count; i++)
+        entropy[g->shown[i]] = graph_entropy(g, g->shown[i]);
+    return entropy;
+}
+
+/* By flat, cum or entropy, descending without sign; then by name. `again`: the nodes are those of a
+ * tree in the order of an earlier sort, which shows where equal ones end. */
+static void sort_nodes(struct graph *g, enum order order, bool tree, bool again)
 {
     struct arena scratch;
     arena_init(&scratch);
     struct node_key *keys = arena_array(&scratch, g->shown_count, sizeof *keys);
+    const int64_t *rank = ranks(g, order, tree, &scratch);
     struct buf names;
     buf_init(&names, &scratch);
     for (uint32_t i = 0; i < g->shown_count; i++) {
@@ -85,11 +100,10 @@ static void sort_nodes(struct graph *g, enum order order, bool again)
         int64_t flat = graph_abs(g->flat[n]), cum = graph_abs(g->cum[n]);
         size_t at = names.len;
         graph_node_name(g->frames, n, &names);
-        int64_t first = order == BY_FLAT  ? flat
-                        : order == BY_CUM ? cum
-                                          : graph_abs(graph_entropy(g, n));
-        keys[i] = (struct node_key){
-            first, order == BY_FLAT ? cum : flat, {NULL, (uint32_t)(names.len - at)}, n};
+        keys[i] = (struct node_key){graph_abs(rank[n]),
+                                    order == BY_FLAT ? cum : flat,
+                                    {NULL, (uint32_t)(names.len - at)},
+                                    n};
     }
     const char *at = names.data;
     for (uint32_t i = 0; i < g->shown_count; i++) {
@@ -106,14 +120,39 @@ static void sort_nodes(struct graph *g, enum order order, bool again)
     arena_free(&scratch);
 }
 
+/* Marks of the nodes shown. */
+static uint8_t *mark_shown(const struct graph *g, struct arena *arena)
+{
+    uint8_t *marks = arena_zarray(arena, g->frames->node_count, 1);
+    for (uint32_t i = 0; i < g->shown_count; i++)
+        marks[g->shown[i]] = 1;
+    return marks;
+}
+
 static int64_t cutoff(int64_t total, double fraction)
 {
     return graph_abs(graph_int64((double)total * fraction));
 }
 
-static void cut_edges(struct graph_trimmed *t, int64_t least)
+/* Edges to nodes that are shown. Those of a graph are looked at as they lie: its lists lead all
+ * over memory. */
+static void cut_edges(struct graph_trimmed *t, int64_t least, bool tree)
 {
     struct graph *g = &t->graph;
+    if (!tree) {
+        struct arena scratch;
+        arena_init(&scratch);
+        uint8_t *shown = mark_shown(g, &scratch);
+        for (uint32_t i = 0; i < g->edge_count; i++) {
+            struct graph_edge *e = &g->edges[i];
+            if (!e->removed && shown[e->dest] && graph_abs(e->weight) < least) {
+                e->removed = true;
+                t->dropped_edges++;
+            }
+        }
+        arena_free(&scratch);
+        return;
+    }
     for (uint32_t i = 0; i < g->shown_count; i++) {
         for (uint32_t e = g->first_in[g->shown[i]]; e != GRAPH_NONE; e = g->edges[e].next_in) {
             if (!g->edges[e].removed && graph_abs(g->edges[e].weight) < least) {
@@ -135,12 +174,13 @@ static uint32_t cut_nodes(struct graph *g, int64_t least)
     return before - kept;
 }
 
-/* Marks of the nodes shown. */
-static uint8_t *mark_shown(const struct graph *g, struct arena *arena)
+/* Marks of the nodes whose edges are asked for. */
+static uint8_t *mark_ends(const struct graph *g, const struct graph_limits *limits,
+                          struct arena *arena)
 {
     uint8_t *marks = arena_zarray(arena, g->frames->node_count, 1);
     for (uint32_t i = 0; i < g->shown_count; i++)
-        marks[g->shown[i]] = 1;
+        marks[g->shown[i]] = limits->wants_edges(limits->context, g->frames, g->shown[i]);
     return marks;
 }
 
@@ -157,6 +197,8 @@ static void remake(struct graph *g, const struct profile *p, const struct graph_
     arena_init(&scratch);
     if (cut)
         o.kept = mark_shown(nodes, &scratch);
+    if (limits->wants_edges)
+        o.ends = mark_ends(nodes, limits, &scratch);
     struct graph made;
     graph_make(&made, p, nodes->frames, &o);
     *g = made;
@@ -224,17 +266,17 @@ static void choose_by_edges(struct graph_trimmed *t, const struct profile *p,
                             const struct graph_limits *limits, int64_t least_edge)
 {
     enum order order = limits->drawn ? BY_ENTROPY : limits->by_cum ? BY_CUM : BY_FLAT;
-    sort_nodes(&t->graph, order, false);
+    sort_nodes(&t->graph, order, limits->call_tree, false);
     if (limits->node_count > 0) {
-        cut_edges(t, least_edge);
+        cut_edges(t, least_edge, limits->call_tree);
         uint32_t count = fitting_nodes(t, limits);
         if (count < t->graph.shown_count) {
             keep_first(t, p, limits, count);
-            sort_nodes(&t->graph, order, limits->call_tree);
+            sort_nodes(&t->graph, order, limits->call_tree, limits->call_tree);
         }
         t->dropped_edges = 0; /* pprof tells of those only that are dropped last */
     }
-    cut_edges(t, least_edge);
+    cut_edges(t, least_edge, limits->call_tree);
     if (limits->drawn)
         graph_remove_redundant(&t->graph);
 }
@@ -324,14 +366,14 @@ void graph_trimmed_make(struct graph_trimmed *t, const struct profile *p,
     bool cut = t->dropped_nodes > 0;
     enum order order = limits->by_cum ? BY_CUM : BY_FLAT;
     if (limits->node_count > 0 && limits->node_count < nodes.shown_count) {
-        sort_nodes(&nodes, order, false);
+        sort_nodes(&nodes, order, false, false);
         nodes.shown_count = (uint32_t)limits->node_count;
         cut = true;
     }
     remake(&t->graph, p, limits, &nodes, cut);
     graph_free(&nodes);
-    sort_nodes(&t->graph, order, false);
-    cut_edges(t, least[1]);
+    sort_nodes(&t->graph, order, false, false);
+    cut_edges(t, least[1], false);
 }
 
 void graph_trimmed_free(struct graph_trimmed *t)

@@ -151,8 +151,16 @@ void report_graph_listed(struct report *r, struct graph_frames *f, struct graph 
 
 void report_graph(struct report *r, struct graph_trimmed *t)
 {
+    report_graph_at(r, t, NULL, NULL);
+}
+
+void report_graph_at(struct report *r, struct graph_trimmed *t, report_wants_edges *wants,
+                     void *context)
+{
     report_trim_paths(r);
     struct graph_limits limits = make_limits(&r->o);
+    limits.wants_edges = wants;
+    limits.context = context;
     graph_trimmed_make(t, r->p, &limits);
     settle_unit(r, &t->graph, false);
 }

@@ -33,7 +33,7 @@ struct report_options {
     struct object_tools *tools;          /* of those that disassemble */
     bool intel_syntax;                   /* theirs */
     int64_t max_listed; /* > 0: at most so many functions of -disasm, those with the most first */
-    bool code_within;                    /* of weblist: unlike pprof, see weblist_data.c */
+    bool code_within;   /* of weblist: unlike pprof, see weblist_data.c */
 };
 
 struct report {
@@ -67,6 +67,10 @@ void report_trim_paths(struct report *r);
 /* The graph to show, with the options' limits; settles the unit; trims the files' paths. Free with
  * graph_trimmed_free. */
 void report_graph(struct report *r, struct graph_trimmed *t);
+/* The same, with edges from and to the nodes that `wants` names only (struct graph_limits). */
+typedef bool report_wants_edges(void *context, const struct graph_frames *f, uint32_t node);
+void report_graph_at(struct report *r, struct graph_trimmed *t, report_wants_edges *wants,
+                     void *context);
 /* The same, with no edges but those to nodes that are inlined somewhere: much less time. */
 void report_nodes(struct report *r, struct graph_trimmed *t);
 /* All nodes, with their binaries, and no edges; the unit stays open: what shows source and code.

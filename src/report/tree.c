@@ -108,13 +108,22 @@ static void print_tree(struct printer *w)
         out_puts(w->out, separator);
 }
 
+/* Where one node in a hundred is printed, so is one edge in fifty. */
+static bool prints_edges(void *context, const struct graph_frames *f, uint32_t node)
+{
+    struct printer *w = context;
+    w->name.len = 0;
+    graph_node_name(f, node, &w->name);
+    return regex_matches(w->r->o.symbol, w->name.data, w->name.len);
+}
+
 int report_tree(struct report *r, struct out *out, struct err *e)
 {
     struct graph_trimmed t;
     struct printer w = {.r = r, .out = out, .t = &t};
     int rc = 0;
-    report_graph(r, &t);
     buf_init(&w.name, &r->arena);
+    report_graph_at(r, &t, r->o.symbol ? prints_edges : NULL, &w);
     if (any_matches(&w))
         print_tree(&w);
     else
