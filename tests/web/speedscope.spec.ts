@@ -59,7 +59,7 @@ test("a profile that strobe converted has its total in speedscope", async ({ pag
   });
 });
 
-test("what strobe recorded, added to itself, has twice its time in speedscope", async ({ page }) => {
+test("a recording added to itself has twice its time in speedscope", async ({ page }) => {
   const recorded = scratch("recorded.pb.gz");
   const merged = scratch("merged.pb.gz");
   const loop = "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done";
