@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum { STACK_MAX = 256 << 10, RED_ZONE = 128, TRIES = 4, CANDIDATES = 256 };
 
@@ -25,6 +26,8 @@ enum { STACK_MAX = 256 << 10, RED_ZONE = 128, TRIES = 4, CANDIDATES = 256 };
 struct work {
     struct arena *arena;
     unsigned char *copy; /* STACK_MAX */
+    uint64_t now_ms;     /* on the scheduler's clock; 0: it is not wanted, or there is none */
+    uint64_t age_ms;     /* of the process */
     uint64_t pcs[LIMIT_STACK_DEPTH];
 };
 
@@ -151,6 +154,46 @@ static size_t read_runs(uint32_t tid, char text[96])
     return read_file(tid, "schedstat", text, 96);
 }
 
+/* ---- for how long ---- */
+
+/* When a thread ran last, in milliseconds of the scheduler's clock; 0: the kernel does not say.
+ * That clock stands still while a processor serves interrupts or other guests of its host, so that
+ * those of two processors are some seconds apart: it is good for minutes, as Go's are, which counts
+ * from the collection of garbage that found a goroutine waiting. */
+static uint64_t read_last_run_ms(uint32_t tid)
+{
+    char text[512];
+    const char *at = read_file(tid, "sched", text, sizeof text) ? strstr(text, "exec_start") : NULL;
+    at = at ? strchr(at, ':') : NULL;
+    if (!at)
+        return 0;
+    for (at++; *at == ' ';)
+        at++;
+    return parse(&at, 10);
+}
+
+/* proc(5), /proc/PID/stat: (22) starttime, in ticks since boot. */
+static uint64_t read_age_ms(void)
+{
+    char text[1024];
+    const char *at = read_file(rt.pid, "stat", text, sizeof text) ? strrchr(text, ')') : NULL;
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    if (!at)
+        return 0;
+    at++;
+    uint64_t begun_ms = parse(&at, 10) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    uint64_t now_ms = sigsafe_clock_ns(CLOCK_BOOTTIME) / 1000000;
+    return now_ms > begun_ms ? now_ms - begun_ms : 0;
+}
+
+static void note_wait(const struct work *w, struct thread_dump *t)
+{
+    uint64_t ran_ms = w->now_ms ? read_last_run_ms(t->tid) : 0;
+    uint64_t waited_ms = ran_ms && ran_ms < w->now_ms ? w->now_ms - ran_ms : 0;
+    t->waited_ns = (waited_ms < w->age_ms ? waited_ms : w->age_ms) * 1000000;
+}
+
 /* ---- the stack ---- */
 
 static size_t copy_stack(struct work *w, uint64_t from)
@@ -240,6 +283,7 @@ static bool take_blocked(struct work *w, struct thread_dump *t)
     size_t size = copy_stack(w, b.lo);
     if (runs != read_runs(t->tid, after) || memcmp(before, after, runs) != 0)
         return false;
+    note_wait(w, t);
     b.hi = b.lo + size;
     t->epoch = atomic_load(&rt.epoch);
     unwind(w, &regs, &b, &to);
@@ -326,11 +370,16 @@ int thread_dumps_take(struct thread_dumps *d, struct arena *arena)
     uint32_t max = list_threads(NULL, 0) + 64; /* some may be made meanwhile */
     struct work *w = arena_alloc(arena, sizeof *w);
     uint32_t *tids = arena_array(arena, max, sizeof *tids);
-    *d = (struct thread_dumps){.list = arena_zarray(arena, max, sizeof *d->list)};
+    *d = (struct thread_dumps){.with_waits = d->with_waits,
+                               .list = arena_zarray(arena, max, sizeof *d->list)};
     if (w)
         *w = (struct work){.arena = arena, .copy = arena_alloc(arena, STACK_MAX)};
     if (!w || !w->copy || !tids || !d->list)
         return -ENOMEM;
+    if (d->with_waits) {
+        w->now_ms = read_last_run_ms(runtime_tid());
+        w->age_ms = read_age_ms();
+    }
     runtime_map_stacks();
     uint32_t n = list_threads(tids, max);
     install_handler();

@@ -12,6 +12,7 @@ struct thread_dump {
     char name[16];
     bool running;        /* on a processor, or ready for one */
     const char *waiting; /* the system call it is blocked in, or another word */
+    uint64_t waited_ns;  /* for how long, about; 0: it is not known, or was not asked for */
     uint32_t flags;      /* enum shm_sample_flags; with TRUNCATED there may be no frame at all */
     uint32_t labels;     /* the number of its set: labels.h */
     uint32_t depth, epoch;
@@ -19,12 +20,14 @@ struct thread_dump {
 };
 
 struct thread_dumps {
+    bool with_waits;          /* the caller's: waited_ns is wanted */
     struct thread_dump *list; /* by tid, in the arena */
     uint32_t count;
     uint32_t truncated; /* of them: stacks that were not found, or not to their root */
 };
 
-/* Takes them; the calling thread, if it is the server's, is not among them. 0 or -ENOMEM. */
+/* Takes them into `d`, which is zeroed but for what the caller wants; the calling thread, if it is
+ * the server's, is not among them. 0 or -ENOMEM. */
 int thread_dumps_take(struct thread_dumps *d, struct arena *arena);
 /* How many threads there are. */
 uint64_t thread_dumps_count(void);
