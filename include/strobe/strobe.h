@@ -244,6 +244,33 @@ STROBE_API const char *strobe_last_error(void);
 /* The version of the library that is loaded; the header's is STROBE_VERSION. */
 STROBE_API const char *strobe_version(void);
 
+/* ---- profiles of your own ----
+ *
+ * What a program has open, or at work, by the stacks that began it: connections, files, jobs. As
+ * Go's pprof.NewProfile:
+ *
+ *     static struct strobe_profile *connections;
+ *     connections = strobe_profile_new("connections");
+ *     strobe_profile_add(connections, c, 0);               c is opened …
+ *     strobe_profile_remove(connections, c);               … and closed
+ *
+ * Each stands in the index of /debug/pprof/ and answers at /debug/pprof/NAME. Its samples have the
+ * labels of the threads that added them. Any number of threads may add and remove at once; not in
+ * signal handlers. strobe_profile_count() counts the values. */
+
+/* Makes an empty one, for the life of the process. NULL: there is one of this name, strobe's own
+ * ones (heap, goroutine …) included, or it is not a name (1 to 63 bytes, no blanks, none of
+ * /?#&%<>"'), or there is no memory. */
+STROBE_API struct strobe_profile *strobe_profile_new(const char *name);
+
+/* Adds a value, known by its address, at the stack of the caller, without its `skip` innermost
+ * frames. 0; -EEXIST: it is in it already; -ENOSPC: there is no room; -EINVAL: value is NULL, or p
+ * is not a profile of the program's own. */
+STROBE_API int strobe_profile_add(struct strobe_profile *p, const void *value, int skip);
+
+/* Takes a value out again; does nothing where it is not in it. */
+STROBE_API void strobe_profile_remove(struct strobe_profile *p, const void *value);
+
 /* ---- labels ----
  *
  * Keys and values that say what the calling thread works at. Samples of CPU time and of the heap,

@@ -30,6 +30,7 @@
 #define LIMIT_STACK_DEPTH         512 /* frames kept of one of our samples, root-most first */
 #define LIMIT_UNWIND_STEPS        65536 /* frames that one walk visits */
 
+#define LIMIT_CUSTOM_BITS         24   /* 2^24 places for the values of a program's own profile */
 #define LIMIT_LABELS              32   /* of a thread at once */
 #define LIMIT_LABELS_BYTES        1024 /* of their keys and values, with a byte behind each */
 #define LIMIT_LABEL_VALUE         255  /* bytes; longer ones are cut */

@@ -50,8 +50,8 @@ static void publish(struct stacktab *t, struct stacktab_entry *e, const struct s
     atomic_store_explicit(&e->ready, 1, memory_order_release);
 }
 
-void stacktab_add(struct stacktab *t, const struct stacktab_key *key, const uint64_t *pcs,
-                  uint64_t weight)
+struct stacktab_entry *stacktab_add(struct stacktab *t, const struct stacktab_key *key,
+                                    const uint64_t *pcs, uint64_t weight)
 {
     uint64_t hash = hash_stack(key, pcs);
     for (uint32_t probe = 0; probe < 64; probe++) {
@@ -64,10 +64,11 @@ void stacktab_add(struct stacktab *t, const struct stacktab_key *key, const uint
         }
         if (seen == hash) {
             atomic_fetch_add_explicit(&e->weight, weight, memory_order_relaxed);
-            return;
+            return e;
         }
     }
     lose(t, weight);
+    return NULL;
 }
 
 uint64_t stacktab_lost(const struct stacktab *t)

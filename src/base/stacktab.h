@@ -36,9 +36,10 @@ struct stacktab {
     uint64_t words[STACKTAB_WORDS];
 };
 
-/* Adds `weight` points to the stack. Zeroed memory is an empty table. Handler-safe. */
-void stacktab_add(struct stacktab *t, const struct stacktab_key *key, const uint64_t *pcs,
-                  uint64_t weight);
+/* Adds `weight` points to the stack. Zeroed memory is an empty table. Handler-safe. Returns its
+ * entry, which stays; NULL: they are lost. */
+struct stacktab_entry *stacktab_add(struct stacktab *t, const struct stacktab_key *key,
+                                    const uint64_t *pcs, uint64_t weight);
 
 /* Points that were added and cannot be read back. Exact while nobody adds. */
 uint64_t stacktab_lost(const struct stacktab *t);

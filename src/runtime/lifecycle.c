@@ -156,6 +156,7 @@ void runtime_forked(void)
     debug_trace_forked();
     http_server_forget();
     threads_forget();
+    custom_profiles_forked();
     if (!runtime_is_sampling()) {
         rt.pid = runtime_pid();
         labels_forked();

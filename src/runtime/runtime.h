@@ -293,6 +293,10 @@ bool sandbox_lets_serve(const struct sock_fprog *p);
  */
 void sandbox_begins(bool strict, const struct sock_fprog *p, bool all_threads);
 
+/* ---- custom_profiles.c ---- */
+/* In a forked child: what another thread was at work on is emptied. */
+void custom_profiles_forked(void);
+
 /* ---- threads.c ---- */
 /* The alternate stack that the calling thread has of us, or NULL. */
 const stack_t *threads_altstack(void);
