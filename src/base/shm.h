@@ -51,7 +51,14 @@ enum shm_backend {
 };
 
 /* What is recorded. */
-enum shm_kind { SHM_KIND_CPU = 1, SHM_KIND_HEAP = 2, SHM_KIND_BLOCK = 4, SHM_KIND_MUTEX = 8 };
+enum shm_kind {
+    SHM_KIND_CPU = 1,
+    SHM_KIND_HEAP = 2,
+    SHM_KIND_BLOCK = 4,
+    SHM_KIND_MUTEX = 8,
+    SHM_KIND_THREADS = 16, /* where threads are when a process ends */
+    SHM_KIND_THREADCREATE = 32,
+};
 
 enum shm_record_type {
     SHM_SAMPLE = 1, /* struct shm_sample */
@@ -110,7 +117,7 @@ struct shm_sample {
     uint32_t reason; /* why truncated: the unwinder's code */
     uint32_t labels; /* of the thread: the number of a set of this image, or one it was forked from;
                         0: none */
-    uint32_t pad;
+    uint32_t kind;  /* enum shm_kind; 0: CPU time */
     uint64_t pcs[]; /* leaf first; callers as return address - 1 */
 };
 
@@ -162,6 +169,7 @@ struct shm_process {
         seen_ns; /* CPU time of its threads, as their clocks showed it when they ended */
     _Atomic uint64_t lost_samples, lost_points; /* no chunk was free */
     _Atomic uint64_t labels_lost;               /* sets that could not be kept */
+    _Atomic uint64_t counts_lost;               /* samples of other kinds than CPU time */
     _Atomic uint32_t sandboxed;                 /* the program forbade sampling: it ended there */
     _Atomic uint32_t stride;  /* points to a sample: > 1 where the rate was lowered */
     _Atomic uint64_t cost_ns; /* CPU time of our own in the sampled threads */

@@ -33,7 +33,9 @@ static const char usage[] =
     "as well, with the labels pid and exe. Static and Go programs, and with -p processes that\n"
     "run already, are sampled from outside, by perf_event.\n"
     "\n"
-    "   -e KINDS     what to record: cpu (default), heap, allocs, block, mutex; several with\n"
+    "   -e KINDS     what to record: cpu (default), heap, allocs, block, mutex, threads (or\n"
+    "                goroutine: the stacks of all threads when a process ends, by itself or\n"
+    "                by a signal but SIGKILL), threadcreate (who made threads); several with\n"
     "                commas, into a file each\n"
     "   -o FILE      where the profile goes; %p in it becomes the process id, %e the program's\n"
     "                name, %k the kind (default %e.%p.%k.pb.gz)\n"
@@ -70,6 +72,9 @@ static const struct kind {
     {"allocs", SHM_KIND_HEAP, "alloc_space", "bytes"},
     {"block", SHM_KIND_BLOCK, "delay", "nanoseconds"},
     {"mutex", SHM_KIND_MUTEX, "delay", "nanoseconds"},
+    {"threads", SHM_KIND_THREADS, "goroutine", "count"},
+    {"goroutine", SHM_KIND_THREADS, "goroutine", "count"},
+    {"threadcreate", SHM_KIND_THREADCREATE, "threadcreate", "count"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -223,8 +228,8 @@ static int set_kinds(struct args *a, const char *value)
             i++;
         if (i == KINDS)
             return complain(
-                "-e %s: the kinds are cpu, heap, allocs, block and mutex, with commas between "
-                "them",
+                "-e %s: the kinds are cpu, heap, allocs, block, mutex, threads and threadcreate, "
+                "with commas between them",
                 value);
         a->kinds[i] = true;
         at += n;
@@ -551,6 +556,21 @@ static void summarize(const struct recorder *r, const char *path)
                 (double)r->period_ns / 1e6);
 }
 
+/* Threads, or what made them. */
+static void summarize_counts(const struct recorder *r, const struct kind *k,
+                             const struct profile *p, const char *path)
+{
+    int64_t n = 0;
+    for (uint32_t i = 0; i < p->sample_count; i++)
+        n += p->values[i];
+    fprintf(stderr, "strobe: %s: %lld threads %s\n", path, (long long)n,
+            k->records == SHM_KIND_THREADS ? "when their processes ended" : "were made");
+    if (!n && k->records == SHM_KIND_THREADS && WIFSIGNALED(r->result.wait_status))
+        fprintf(stderr,
+                "strobe: the program was killed by signal %d before it could be looked at\n",
+                WTERMSIG(r->result.wait_status));
+}
+
 /* ---- the verb ---- */
 
 static int run(struct recorder *r, const struct args *a, struct err *e)
@@ -587,36 +607,56 @@ static int push(const struct profile *p, const struct args *a, const char *kind,
     return err < 0 ? err : 0;
 }
 
+/* A profile, and what is to be said of it. */
+struct made {
+    struct profile p;
+    struct record_heap_result heap;
+    struct record_wait_result waits;
+};
+
+static int make(struct recorder *r, const struct args *a, const struct kind *k, struct made *m,
+                struct err *e)
+{
+    struct record_heap how = {.peak = a->peak, .allocs = !strcmp(k->name, "allocs")};
+    switch (k->records) {
+    case SHM_KIND_CPU: return record_finish(r, &m->p, e);
+    case SHM_KIND_HEAP: return record_finish_heap(r, &how, &m->p, &m->heap, e);
+    case SHM_KIND_BLOCK: return record_finish_waits(r, WAITTAB_BLOCK, &m->p, &m->waits, e);
+    case SHM_KIND_MUTEX: return record_finish_waits(r, WAITTAB_MUTEX, &m->p, &m->waits, e);
+    default: return record_finish_counts(r, k->records, &m->p, e);
+    }
+}
+
+static void show(const struct recorder *r, const struct args *a, const struct kind *k,
+                 struct made *m, const char *path)
+{
+    switch (k->records) {
+    case SHM_KIND_CPU: summarize(r, path); break;
+    case SHM_KIND_HEAP: cmd_record_print_heap(&m->heap, path, a->heap_rate); break;
+    case SHM_KIND_BLOCK: cmd_record_print_waits(&m->waits, path, k->name, a->block_rate); break;
+    case SHM_KIND_MUTEX: cmd_record_print_waits(&m->waits, path, k->name, a->mutex_fraction); break;
+    default: summarize_counts(r, k, &m->p, path);
+    }
+}
+
 static int finish_kind(struct recorder *r, const struct args *a, const struct kind *k,
                        struct err *e)
 {
     char path[PATH_MAX];
-    struct profile p;
-    struct record_heap_result heap;
-    struct record_wait_result waits;
-    bool is_cpu = k->records == SHM_KIND_CPU, is_heap = k->records == SHM_KIND_HEAP;
-    bool is_mutex = k->records == SHM_KIND_MUTEX;
-    enum waittab_profile which = is_mutex ? WAITTAB_MUTEX : WAITTAB_BLOCK;
-    struct record_heap how = {.peak = a->peak, .allocs = !strcmp(k->name, "allocs")};
+    struct made m;
     expand(path, sizeof path, a, r->pid, k->name);
-    int err = is_cpu    ? record_finish(r, &p, e)
-              : is_heap ? record_finish_heap(r, &how, &p, &heap, e)
-                        : record_finish_waits(r, which, &p, &waits, e);
+    int err = make(r, a, k, &m, e);
     if (err == 0)
-        err = profile_write_file(&p, path, e);
-    if (err == 0 && !a->quiet && is_cpu)
-        summarize(r, path);
-    else if (err == 0 && !a->quiet && is_heap)
-        cmd_record_print_heap(&heap, path, a->heap_rate);
-    else if (err == 0 && !a->quiet)
-        cmd_record_print_waits(&waits, path, k->name, is_mutex ? a->mutex_fraction : a->block_rate);
-    int push_err = err == 0 && a->push ? push(&p, a, k->name, e) : 0;
+        err = profile_write_file(&m.p, path, e);
+    if (err == 0 && !a->quiet)
+        show(r, a, k, &m, path);
+    int push_err = err == 0 && a->push ? push(&m.p, a, k->name, e) : 0;
     if (err == 0 && !a->quiet) {
-        cmd_record_print_top(&p, k->type, k->unit);
-        if (p.sample_count)
+        cmd_record_print_top(&m.p, k->type, k->unit);
+        if (m.p.sample_count)
             fprintf(stderr, "strobe: all of it: strobe web %s\n", path);
     }
-    profile_free(&p);
+    profile_free(&m.p);
     return err ? err : push_err;
 }
 

@@ -41,7 +41,7 @@ struct assembly {
     uint8_t *roles; /* by location */
     uint32_t role_cap;
     bool labels;         /* several images: samples say which */
-    bool *seen_image;    /* not of a CPU profile: it has samples; */
+    bool *seen_image;    /* it has samples in this profile; */
     uint32_t seen_count; /* so many have */
     uint32_t key_pid, key_exe;
     struct seen_pc *seen; /* SEEN */
@@ -179,13 +179,16 @@ static uint32_t labels_of(struct assembly *a, const struct drain_image *m, uint3
     return count;
 }
 
-static void add_image(struct assembly *a, const struct drain_image *m)
+/* The stacks of one kind; 0: of CPU time. */
+static void add_image(struct assembly *a, const struct drain_image *m, uint32_t kind)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
     struct profile_label labels[LABELS_MAX];
     uint32_t set = 0, label_count = labels_of(a, m, set, labels);
     for (uint32_t i = 0; i < m->stack_count; i++) {
         const struct drain_stack *s = &m->stacks[i];
+        if (s->kind != kind)
+            continue;
         if (s->labels != set)
             label_count = labels_of(a, m, set = s->labels, labels);
         for (uint32_t k = 0; k < s->depth; k++)
@@ -194,7 +197,7 @@ static void add_image(struct assembly *a, const struct drain_image *m)
         struct profile_build_sample sample = {
             .locations = locations,
             .location_count = s->depth,
-            .values = {(int64_t)s->weight, (int64_t)s->weight * a->r->period_ns},
+            .values = {(int64_t)s->weight, kind ? 0 : (int64_t)s->weight * a->r->period_ns},
             .labels = labels,
             .label_count = label_count,
         };
@@ -219,8 +222,7 @@ static void add_program_first(struct assembly *a)
 {
     const struct drain_image *program = NULL;
     for (uint32_t i = 0; i < a->d->image_count; i++)
-        if (a->d->images[i].pid == (uint32_t)a->r->pid &&
-            (a->seen_image ? a->seen_image[i] : a->d->images[i].stack_count > 0))
+        if (a->d->images[i].pid == (uint32_t)a->r->pid && a->seen_image && a->seen_image[i])
             program = &a->d->images[i];
     for (uint32_t i = 0; program && i < program->module_count; i++) {
         const struct drain_module *x = &program->modules[i];
@@ -431,6 +433,50 @@ static int name_all(struct assembly *a, struct symbol_stats *stats, struct err *
     return err;
 }
 
+/* Which images have stacks of a kind, and how many. */
+static uint32_t see_stacks(struct assembly *a, uint32_t kind)
+{
+    uint32_t n = 0;
+    a->seen_image = arena_zarray(&a->d->arena, a->d->image_count + 1, sizeof *a->seen_image);
+    for (uint32_t i = 0; i < a->d->image_count; i++) {
+        const struct drain_image *m = &a->d->images[i];
+        for (uint32_t k = 0; k < m->stack_count && !a->seen_image[i]; k++)
+            a->seen_image[i] = m->stacks[k].kind == kind;
+        n += a->seen_image[i];
+    }
+    return n;
+}
+
+int assemble_counts(struct recorder *r, enum shm_kind kind, struct profile *p, struct err *e)
+{
+    struct assembly a = {.r = r, .d = r->drain, .p = p};
+    struct symbol_stats stats = {0};
+    bool threads = kind == SHM_KIND_THREADS;
+    profile_init(p);
+    profile_build_count(&a.build, p, threads ? "goroutine" : "threadcreate");
+    a.seen = arena_zarray(&a.d->arena, SEEN, sizeof *a.seen);
+    link_parents(a.d);
+    a.labels = see_stacks(&a, kind) > 1;
+    a.key_pid = profile_intern_cstr(p, "pid");
+    a.key_exe = profile_intern_cstr(p, "exe");
+    add_program_first(&a);
+    for (uint32_t i = 0; i < a.d->image_count; i++)
+        add_image(&a, &a.d->images[i], kind);
+    p->time_nanos = r->start_time_ns;
+    p->duration_nanos = (int64_t)r->result.elapsed_ns;
+    int err = name_all(&a, &stats, e);
+    if (err < 0)
+        return err;
+    profile_build_comment(&a.build, "strobe " STROBE_VERSION ": %s",
+                          threads ? "where threads were when their process ended"
+                                  : "who made threads");
+    if (a.d->counts_lost)
+        profile_build_comment(&a.build, "%llu samples lost", (unsigned long long)a.d->counts_lost);
+    add_symbol_comments(&a, &stats);
+    err = profile_build_finish(&a.build);
+    return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;
+}
+
 int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
 {
     struct assembly a = {.r = r, .d = r->drain, .p = p};
@@ -439,14 +485,13 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e)
     profile_build_cpu(&a.build, p, r->period_ns);
     a.seen = arena_zarray(&a.d->arena, SEEN, sizeof *a.seen);
     link_parents(a.d);
-    for (uint32_t i = 0; i < a.d->image_count; i++)
-        x->processes += a.d->images[i].stack_count > 0;
+    x->processes = see_stacks(&a, 0);
     a.labels = x->processes > 1;
     a.key_pid = profile_intern_cstr(p, "pid");
     a.key_exe = profile_intern_cstr(p, "exe");
     add_program_first(&a);
     for (uint32_t i = 0; i < a.d->image_count; i++)
-        add_image(&a, &a.d->images[i]);
+        add_image(&a, &a.d->images[i], 0);
     x->unrecorded = a.d->unrecorded;
     add_remainder(&a);
     x->points = a.d->points;

@@ -216,13 +216,14 @@ static uint64_t hash_stack(const struct drain_stack *s)
         hash_mix((uint64_t)s->depth << 17 | (uint64_t)s->flags << 1 | s->other_thread, s->epoch);
     for (uint32_t i = 0; i < s->depth; i++)
         h = hash_mix(h, s->pcs[i]);
-    return hash_mix(h, (uint64_t)s->labels << 32 | s->reason);
+    return hash_mix(h, (uint64_t)s->labels << 32 | s->kind << 8 | s->reason);
 }
 
 static bool same_stack(const struct drain_stack *a, const struct drain_stack *b)
 {
     return a->depth == b->depth && a->flags == b->flags && a->epoch == b->epoch &&
-           a->reason == b->reason && a->labels == b->labels && a->other_thread == b->other_thread &&
+           a->reason == b->reason && a->labels == b->labels && a->kind == b->kind &&
+           a->other_thread == b->other_thread &&
            memcmp(a->pcs, b->pcs, b->depth * sizeof *b->pcs) == 0;
 }
 
@@ -279,8 +280,13 @@ static bool read_sample(struct drain *d, const struct shm_record *r, uint32_t i)
                                 .flags = s->flags,
                                 .reason = s->reason,
                                 .labels = s->labels,
+                                .kind = s->kind,
                                 .epoch = r->epoch,
                                 .other_thread = s->tid != d->images[i].pid};
+    if (s->kind) {
+        d->counts_lost += add_stack(d, &d->images[i], &stack) == DRAIN_NONE;
+        return true;
+    }
     d->samples += drain_add_stack(d, i, &stack) != DRAIN_NONE;
     return true;
 }
@@ -397,6 +403,7 @@ static void collect(struct drain *d, struct shm_process *p)
     d->threads_lost += atomic_exchange(&p->threads_lost, 0);
     d->cost_ns += atomic_exchange(&p->cost_ns, 0);
     d->labels_lost += atomic_exchange(&p->labels_lost, 0);
+    d->counts_lost += atomic_exchange(&p->counts_lost, 0);
     d->sandboxed += atomic_exchange(&p->sandboxed, 0) != 0;
     uint32_t stride = atomic_exchange(&p->stride, 0);
     d->slowed += stride > 1;

@@ -32,6 +32,7 @@ struct drain_stack {
     const uint64_t *pcs;
     uint32_t depth, flags, reason, epoch;
     uint32_t labels;   /* the number of a set: drain_find_labels */
+    uint32_t kind;     /* enum shm_kind; 0: CPU time */
     bool other_thread; /* not the process's first thread */
 };
 
@@ -99,6 +100,7 @@ struct drain {
     uint32_t label_count, label_cap;
     struct map label_map;
     uint64_t labels_lost; /* sets that were not kept, there or here */
+    uint64_t counts_lost; /* samples of other kinds than CPU time */
 
     uint64_t samples, points, malformed;
     uint32_t stack_count; /* of all images */

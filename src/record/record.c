@@ -453,6 +453,11 @@ int record_finish_heap(struct recorder *r, const struct record_heap *how, struct
     return assemble_heap(r, how, p, result, e);
 }
 
+int record_finish_counts(struct recorder *r, enum shm_kind kind, struct profile *p, struct err *e)
+{
+    return assemble_counts(r, kind, p, e);
+}
+
 void record_close(struct recorder *r)
 {
     outside_close(r);

@@ -131,6 +131,9 @@ struct record_wait_result {
 /* The same for waits: block profiles, or mutex profiles. */
 int record_finish_waits(struct recorder *r, enum waittab_profile which, struct profile *p,
                         struct record_wait_result *result, struct err *e);
+/* The same for what is counted: SHM_KIND_THREADS (where threads were when their processes ended) or
+ * SHM_KIND_THREADCREATE. */
+int record_finish_counts(struct recorder *r, enum shm_kind kind, struct profile *p, struct err *e);
 void record_close(struct recorder *r);
 
 #endif

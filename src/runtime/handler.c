@@ -140,6 +140,7 @@ static void commit_sample(struct shm_chunk *c, uint32_t tid, uint64_t points,
     s->depth = key->depth;
     s->reason = key->reason;
     s->labels = key->labels;
+    s->kind = 0;
     atomic_fetch_add_explicit(&rt.process->booked_points, points, memory_order_relaxed);
     shm_chunk_put(rt.shm, c, s->r.size);
 }

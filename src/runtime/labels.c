@@ -185,6 +185,11 @@ static uint32_t change(uint32_t before, const char *label, const char *value)
     return set;
 }
 
+uint32_t labels_extend(uint32_t set, const char *label, const char *value)
+{
+    return change(set, label, value);
+}
+
 unsigned strobe_label_push(const char *label, const char *value)
 {
     uint32_t before = mine.set;

@@ -37,6 +37,8 @@ uint32_t labels_here(void);
 void labels_begin_thread(uint32_t set);
 /* A thread that shares its creator's thread-local memory: begins with `set`, and ends. */
 struct label_slot *labels_begin_raw(uint32_t tid, uint32_t set);
+/* The number of a set with a label more; of `set` itself where that cannot be kept. */
+uint32_t labels_extend(uint32_t set, const char *label, const char *value);
 /* Makes the key whose destructor gives a thread's slot back. */
 void labels_init(void);
 /* In a forked child: its one thread keeps its labels. */

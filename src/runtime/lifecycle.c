@@ -18,6 +18,7 @@
 #include "runtime/runtime.h"
 #include "runtime/session.h"
 #include "runtime/waits.h"
+#include "runtime/thread_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,6 +99,8 @@ int runtime_begin(enum sink sink)
     int r = rt.kinds & SHM_KIND_CPU ? signals_install(sink == SINK_TABLE) : 0;
     if (r < 0)
         return r;
+    if (sink == SINK_SHM && rt.kinds & SHM_KIND_THREADS)
+        signals_save_at_death(); /* it is then that they are looked at */
     if (rt.shm) {
         announce_image(UINT32_MAX, 0);
         atomic_store(&rt.process->state, SHM_LIVE);
@@ -331,6 +334,7 @@ void runtime_end(bool in_signal, const void *caller)
     book_self(self, caller, SHM_PSEUDO_EXIT);
     if (atomic_exchange(&rt.ended, 1))
         return;
+    thread_record_end();
     if (!in_signal)
         runtime_wait_for_handlers(); /* each thread's last stack is read next */
     if (has_clock && rt.kinds & SHM_KIND_CPU) {

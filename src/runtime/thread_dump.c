@@ -11,6 +11,7 @@
 #include "runtime/thread_dump.h"
 
 #include "base/sigsafe.h"
+#include "runtime/here.h"
 #include "runtime/labels.h"
 #include "runtime/thread_ask.h"
 
@@ -26,6 +27,7 @@ enum { STACK_MAX = 256 << 10, RED_ZONE = 128, TRIES = 4, CANDIDATES = 256 };
 struct work {
     struct arena *arena;
     unsigned char *copy; /* STACK_MAX */
+    uint32_t self;       /* the calling thread */
     uint64_t now_ms;     /* on the scheduler's clock; 0: it is not wanted, or there is none */
     uint64_t age_ms;     /* of the process */
     uint64_t pcs[LIMIT_STACK_DEPTH];
@@ -291,12 +293,31 @@ static bool take_blocked(struct work *w, struct thread_dump *t)
     return true;
 }
 
+/* The calling thread's own, from here on. */
+static void take_self(struct work *w, struct thread_dump *t)
+{
+    struct unwind_regs regs;
+    struct unwind_trace to;
+    here_registers(&regs);
+    uint64_t sp = regs.r[UNWIND_SP];
+    struct unwind_bounds b = {.lo = sp - RED_ZONE, .hi = runtime_stack_end(sp)};
+    t->epoch = atomic_load(&rt.epoch);
+    t->running = true;
+    t->waiting = "running";
+    walk(w, &regs, &b, &to);
+    keep(w, t, &to);
+}
+
 static void take(struct work *w, struct thread_dump *t)
 {
     size_t n = read_file(t->tid, "comm", t->name, sizeof t->name);
     if (n && t->name[n - 1] == '\n')
         t->name[n - 1] = 0;
     t->labels = labels_of(t->tid);
+    if (t->tid == w->self) {
+        take_self(w, t);
+        return;
+    }
     for (int i = 0; i < TRIES; i++) {
         if (take_blocked(w, t))
             return;
@@ -373,7 +394,8 @@ int thread_dumps_take(struct thread_dumps *d, struct arena *arena)
     *d = (struct thread_dumps){.with_waits = d->with_waits,
                                .list = arena_zarray(arena, max, sizeof *d->list)};
     if (w)
-        *w = (struct work){.arena = arena, .copy = arena_alloc(arena, STACK_MAX)};
+        *w = (struct work){
+            .arena = arena, .self = runtime_tid(), .copy = arena_alloc(arena, STACK_MAX)};
     if (!w || !w->copy || !tids || !d->list)
         return -ENOMEM;
     if (d->with_waits) {

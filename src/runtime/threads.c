@@ -10,6 +10,7 @@
 #include "runtime/heap.h"
 #include "runtime/interpose.h"
 #include "runtime/labels.h"
+#include "runtime/thread_record.h"
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -256,6 +257,8 @@ static int count_creation(int r, const void *caller)
 {
     if (__builtin_expect(creations != NULL, 0) && r == 0)
         heap_count_here(creations, caller);
+    if (__builtin_expect(thread_record_wants_creations(), 0) && r == 0)
+        thread_record_creation(caller);
     return r;
 }
 
