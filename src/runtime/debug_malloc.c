@@ -428,7 +428,7 @@ size_t debug_usable_size(void *p, size_t (*real)(void *))
 
 void debug_malloc_end(void)
 {
-    if (!tracks || heap_self.debugging)
+    if (!tracks || heap_self.debugging || runtime_pid() != rt.pid)
         return;
     heap_self.debugging = 1;
     debug_lock();

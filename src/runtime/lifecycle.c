@@ -323,7 +323,7 @@ static void book_unseen(uint64_t process_ns)
 void runtime_end(bool in_signal, const void *caller)
 {
     heap_end(in_signal);
-    if (!in_signal && runtime_pid() == rt.pid)
+    if (!in_signal)
         debug_malloc_end();
     debug_trace_end();
     waits_end(in_signal);

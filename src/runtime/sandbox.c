@@ -10,9 +10,12 @@
  * The calls stand in one table, by what they are for. Source of the filter language:
  * linux/filter.h, linux/seccomp.h, kernel/seccomp.c (seccomp_check_filter). */
 #include "base/sigsafe.h"
+#include "runtime/debug.h"
 #include "runtime/file.h"
+#include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -191,12 +194,22 @@ bool sandbox_lets_serve(const struct sock_fprog *p)
 
 void sandbox_begins(bool strict, const struct sock_fprog *p, bool all_threads)
 {
-    if (all_threads && atomic_load(&rt.server_tid) && p && p->filter && !sandbox_lets_serve(p))
+    bool serves = strict || !all_threads || !p || !p->filter || sandbox_lets_serve(p);
+    /* What is left in strict mode ends its thread alone: the program would wait for ours. */
+    if (atomic_load(&rt.server_tid) && (strict || !serves))
         http_server_stop();
-    if (!runtime_is_sampling())
-        return;
     uint32_t denied = strict || !p || !p->filter ? ~0u : sandbox_denies(p);
     int saved = errno;
+    if (denied & (NEED_FILE | NEED_CLOCK)) { /* what cannot be written later is written now */
+        heap_end(false);
+        waits_end(false);
+        debug_trace_end();
+    }
+    if (!runtime_is_sampling()) {
+        atomic_fetch_or(&rt.denied, denied);
+        errno = saved;
+        return;
+    }
     /* A profile that can neither be sampled further nor written later is written now. */
     bool unwritable = !rt.shm && (denied & (NEED_FILE | NEED_CLOCK));
     /* The process's timer does not say whose time it counted. */

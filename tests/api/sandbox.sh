@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Programs that lock themselves in behave as without strobe, whatever of it they have: a filter that
+# kills must not meet a system call of ours, least of all at the end.
+. "$(dirname "$0")/../record/lib.sh"
+unset STROBE_MAX_COST # the programs look at their environment
+
+while read -r settings; do
+    for case in "seccomp 0" "seccomp 1" "seccomp 2" "seccomp 3" seccomp_strict; do
+        # shellcheck disable=SC2086 # words
+        timeout 60 "$programs/stress" $case >"$tmp/plain" 2>&1
+        want=$?
+        # shellcheck disable=SC2086
+        timeout 60 env LD_PRELOAD="$build/libstrobe.so" $settings "$programs/stress" $case \
+            >"$tmp/out" 2>"$tmp/err"
+        same "$settings: $case: status" $want $?
+        check "$settings: $case: output" cmp "$tmp/plain" "$tmp/out"
+    done
+done <<END
+STROBE_HZ=100
+STROBE=cpu STROBE_OUT=$tmp/p-%k
+STROBE=heap STROBE_OUT=$tmp/p-%k
+STROBE=block,mutex STROBE_OUT=$tmp/p-%k
+STROBE=all STROBE_OUT=$tmp/p-%k
+STROBE_HTTP=127.0.0.1:0
+STROBE=all STROBE_OUT=$tmp/p-%k STROBE_HTTP=127.0.0.1:0
+STROBE_DEBUG=heaptrace=100,schedtrace=100
+END
+for kind in cpu heap block mutex; do
+    check "$kind: what came before is in a profile" "$strobe" pprof -raw "$tmp/p-$kind"
+done
+finish
