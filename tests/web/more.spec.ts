@@ -29,7 +29,7 @@ test("settings are saved under a name, come back, and are deleted", async ({ ope
   const more = page.getByRole("button", { name: "More" });
   const dialog = page.getByRole("dialog");
   await more.click();
-  await page.getByRole("menuitem", { name: /^Save/ }).click();
+  await page.getByRole("menuitem", { name: /^Save these/ }).click();
   await expect(page.getByRole("combobox", { name: "Name of the settings" })).toBeFocused();
   expect(await axeFinds(page)).toEqual([]);
   await page.keyboard.type("mine");
@@ -56,7 +56,7 @@ test("settings are saved under a name, come back, and are deleted", async ({ ope
   await dialog.getByRole("button", { name: "Delete" }).click();
   await expect(dialog).toBeHidden();
   await more.click();
-  await expect(page.getByRole("menuitem", { name: /^Save/ })).toBeVisible();
+  await expect(page.getByRole("menuitem", { name: /^Save these/ })).toBeVisible();
   await expect(page.getByRole("menuitem", { name: /mine/ })).toHaveCount(0);
 });
 
@@ -68,7 +68,7 @@ test.describe("settings that cannot be saved", () => {
   test("the dialog says why, and stays", async ({ open, page }) => {
     await open(CPU);
     await page.getByRole("button", { name: "More" }).click();
-    await page.getByRole("menuitem", { name: /^Save/ }).click();
+    await page.getByRole("menuitem", { name: /^Save these/ }).click();
     await page.keyboard.type("mine");
     await page.keyboard.press("Enter");
     await expect(page.getByRole("alert")).toContainText("/dev/null");
