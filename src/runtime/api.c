@@ -6,6 +6,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/tree.h"
 #include "runtime/waits.h"
 
 #include <errno.h>
@@ -150,8 +151,11 @@ void runtime_begin_from_environment(const struct strobe_config *c)
 void runtime_serve(const struct strobe_config *c)
 {
     int r = c->http[0] ? http_server_start(c->http) : 0;
-    if (c->http[0] && r == 0)
+    if (c->http[0] && r == 0) {
         environ_note_served();
+        if (!rt.shm)
+            tree_create(c);
+    }
     /* A child has its parent's address: that one answers there, and nothing is to be said. */
     if (r < 0 && !(r == -EADDRINUSE && c->served))
         say("/debug/pprof/ is not served", c->http, r);
@@ -189,6 +193,7 @@ static int is_running(void)
 {
     if (atomic_load(&rt.sink) == SINK_SHM)
         return api_fail(-EALREADY, "the CPU profile is being taken by `strobe record`");
+    tree_leave(); /* what the program asks for itself comes first */
     if (atomic_load(&rt.sink) == SINK_OFF)
         return 0;
     if (owner == OWNER_HTTP)

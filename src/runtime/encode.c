@@ -11,15 +11,21 @@
 #include <errno.h>
 #include <string.h>
 
+/* Entries of a list of modules that were claimed and not written, by threads that were killed
+ * there: behind more than these it has ended. */
+enum { GAPS_MAX = 4 };
+
 /* The module that `pc` was in at `epoch`: of those that cover it the youngest not after it. */
-static uint32_t find_module(uint64_t pc, uint32_t epoch)
+static const struct module *find_module(const struct module *modules, uint64_t pc, uint32_t epoch)
 {
-    uint32_t n = atomic_load(&rt.module_count), best = RUNTIME_MODULES;
-    for (uint32_t i = 0; i < n && i < RUNTIME_MODULES; i++) {
-        const struct module *m = &rt.modules[i];
+    const struct module *best = NULL;
+    for (uint32_t i = 0, empty = 0; modules && i < RUNTIME_MODULES; i++) {
+        const struct module *m = &modules[i];
+        if (!m->limit && ++empty > GAPS_MAX)
+            break;
         if (atomic_load_explicit(&m->ready, memory_order_acquire) && pc >= m->start &&
             pc < m->limit && m->epoch <= epoch)
-            best = i;
+            best = m;
     }
     return best;
 }
@@ -33,34 +39,59 @@ static uint32_t mapping_of(struct profile_build *b, const struct module *m)
                                        .file_len = m->path_len,
                                        .build_id = m->build_id,
                                        .build_id_len = m->build_id_len};
+    if (to.file_len >= sizeof m->path || to.build_id_len > sizeof m->build_id)
+        return PROFILE_NONE;
     return profile_build_mapping(b, &to);
 }
 
-void encode_program(struct profile_build *b)
+void encode_program_in(struct profile_build *b, const struct module *modules)
 {
-    uint32_t n = atomic_load(&rt.module_count);
-    for (uint32_t i = 0; i < n && i < RUNTIME_MODULES; i++) {
-        const struct module *m = &rt.modules[i];
-        if (atomic_load_explicit(&m->ready, memory_order_acquire) && !strcmp(m->path, rt.exe)) {
+    for (uint32_t i = 0, empty = 0; modules && i < RUNTIME_MODULES; i++) {
+        const struct module *m = &modules[i];
+        if (!m->limit && ++empty > GAPS_MAX)
+            break;
+        if (atomic_load_explicit(&m->ready, memory_order_acquire) &&
+            !strncmp(m->path, rt.exe, sizeof m->path)) {
             mapping_of(b, m);
             return;
         }
     }
 }
 
-uint32_t encode_location(struct profile_build *b, uint64_t pc, uint32_t epoch)
+void encode_program(struct profile_build *b)
+{
+    encode_program_in(b, rt.modules);
+}
+
+uint32_t encode_location_in(struct profile_build *b, const struct module *modules, uint64_t pc,
+                            uint32_t epoch)
 {
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
     if (pc > 0 && pc < SHM_PSEUDO_COUNT)
         return profile_build_pseudo(b, pseudo[pc]);
-    uint32_t i = find_module(pc, epoch), mapping = PROFILE_NONE;
-    if (i < RUNTIME_MODULES) {
-        const struct module *m = &rt.modules[i];
-        mapping = mapping_of(b, m);
-        if (mapping != PROFILE_NONE) /* loaded elsewhere before: one mapping, its addresses */
-            pc = pc - m->start + b->p->mappings[mapping].start;
-    }
+    const struct module *m = find_module(modules, pc, epoch);
+    uint32_t mapping = m ? mapping_of(b, m) : PROFILE_NONE;
+    if (mapping != PROFILE_NONE) /* loaded elsewhere before: one mapping, its addresses */
+        pc = pc - m->start + b->p->mappings[mapping].start;
     return profile_build_location(b, mapping, pc);
+}
+
+uint32_t encode_location(struct profile_build *b, uint64_t pc, uint32_t epoch)
+{
+    return encode_location_in(b, rt.modules, pc, epoch);
+}
+
+/* The bytes of a build id in hex. */
+static uint32_t read_hex(struct profile_str hex, uint8_t *out, uint32_t max)
+{
+    uint32_t n = 0;
+    for (; n < max && 2 * n + 1 < hex.len; n++) {
+        unsigned high = (unsigned char)hex.ptr[2 * n], low = (unsigned char)hex.ptr[2 * n + 1];
+        high = high <= '9' ? high - '0' : high - 'a' + 10;
+        low = low <= '9' ? low - '0' : low - 'a' + 10;
+        out[n] = (uint8_t)(high << 4 | low);
+    }
+    return n;
 }
 
 /* Mapping by mapping, so that one symbol table is open at a time. */
@@ -74,12 +105,9 @@ void encode_names(struct profile_build *b)
         struct profile_str file = p->strings[map->file];
         arena_init_nullable(&arena);
         char *path = arena_strndup(&arena, file.ptr, file.len);
-        const struct module *from = NULL;
-        for (uint32_t i = 0; i < atomic_load(&rt.module_count) && i < RUNTIME_MODULES; i++)
-            if (rt.modules[i].start == map->start && rt.modules[i].offset == map->offset)
-                from = &rt.modules[i];
-        if (path && from &&
-            elfsym_open(&symbols, &arena, path, from->build_id, from->build_id_len) == 0) {
+        uint8_t id[SHM_BUILD_ID_MAX];
+        uint32_t id_len = read_hex(p->strings[map->build_id], id, sizeof id);
+        if (path && elfsym_open(&symbols, &arena, path, id, id_len) == 0) {
             for (uint32_t i = 0; i < p->location_count; i++) {
                 struct profile_location *l = &p->locations[i];
                 const struct elfsym_function *f =

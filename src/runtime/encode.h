@@ -12,6 +12,11 @@ void encode_program(struct profile_build *b);
 /* The location of a program counter (or enum shm_pseudo) as it was at `epoch`; PROFILE_NONE: memory
  * is out. */
 uint32_t encode_location(struct profile_build *b, uint64_t pc, uint32_t epoch);
+/* The same two by another process's list of modules (RUNTIME_MODULES entries), which may be
+ * damaged. */
+void encode_program_in(struct profile_build *b, const struct module *modules);
+uint32_t encode_location_in(struct profile_build *b, const struct module *modules, uint64_t pc,
+                            uint32_t epoch);
 /* Names the locations by the symbol tables of their files, without lines. */
 void encode_names(struct profile_build *b);
 /* Writes a finished profile, gzip'ed, and frees it. 0, -EIO: the writer gave up, or -ENOMEM. */

@@ -9,6 +9,7 @@
 #include "base/sigsafe.h"
 #include "runtime/encode.h"
 #include "runtime/heap.h"
+#include "runtime/tree.h"
 #include "runtime/labels.h"
 #include "runtime/waits.h"
 
@@ -141,8 +142,9 @@ static int write_to_file(void *ctx, const void *bytes, size_t size)
 static void add_stacks(struct profile_build *b)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[LIMIT_LABELS];
-    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++) {
+    struct profile_label labels[LIMIT_LABELS + 1];
+    bool in_tree = tree_is_asked();
+    for (uint32_t i = 0; tree_wants(rt.pid) && i < STACKTAB_ENTRIES; i++) {
         struct stacktab_entry *e = &rt.table->entries[i];
         if (!atomic_load_explicit(&e->ready, memory_order_acquire))
             continue;
@@ -157,6 +159,8 @@ static void add_stacks(struct profile_build *b)
             .labels = labels,
             .label_count = labels_fill(b->p, e->key.labels, labels),
         };
+        if (in_tree)
+            tree_label(b, rt.pid, &labels[s.label_count++]);
         profile_build_add(b, &s);
     }
 }
@@ -204,7 +208,9 @@ static int write_cpu(strobe_write_fn write, void *ctx)
     p.time_nanos = rt.start_time_ns;
     p.duration_nanos = (int64_t)(sigsafe_clock_ns(CLOCK_MONOTONIC) - rt.start_mono_ns);
     encode_program(&b);
+    tree_program(&b);
     add_stacks(&b);
+    tree_end_profile(&b);
     encode_names(&b);
     add_comments(&b);
     return encode_write(&b, write, ctx);

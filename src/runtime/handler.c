@@ -223,6 +223,8 @@ static void walk(struct thread *t, const struct unwind_regs *regs, struct scratc
 static void write_sample(uint32_t tid, uint64_t points, const struct stacktab_key *key,
                          const uint64_t *pcs)
 {
+    if (rt.gate && !atomic_load_explicit(rt.gate, memory_order_relaxed))
+        return;
     if (atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_SHM) {
         struct shm_chunk *c = take_chunk(points);
         if (!c)
@@ -454,6 +456,8 @@ static void handle_tick(struct thread *t, const siginfo_t *si, const void *conte
     uint64_t points = runtime_points_passed(t, clock_at_signal(t, si, began));
     if (points == 0 && t->timer < 0)
         return; /* a little early: the next signal counts this point */
+    if (rt.gate && !atomic_load_explicit(rt.gate, memory_order_relaxed))
+        return; /* nobody asks for what the tree's processes do */
     struct unwind_regs regs;
     unwind_regs_from_ucontext(&regs, context);
     take_sample(t, &regs, points);

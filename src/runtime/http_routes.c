@@ -7,6 +7,7 @@
 #include "base/sigsafe.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +84,11 @@ static void serve_profile(const struct http_request *r, struct http_answer *a)
         seconds = SECONDS_DEFAULT;
     if (seconds > SECONDS_MAX)
         seconds = SECONDS_MAX;
+    long pid = http_number(r, "pid");
+    if (pid && (pid < 0 || !tree_has((uint32_t)pid))) {
+        http_refuse(a, 404, "no such process in the tree of this address");
+        return;
+    }
     int rc = api_http_cpu_start(append, &a->body);
     if (rc) {
         char why[600];
@@ -91,6 +97,7 @@ static void serve_profile(const struct http_request *r, struct http_answer *a)
         http_refuse(a, 500, why);
         return;
     }
+    tree_begin_profile((uint32_t)pid);
     a->type = http_binary_type;
     a->filename = "profile";
     a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + (uint64_t)seconds * 1000000000;

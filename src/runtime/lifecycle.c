@@ -17,6 +17,7 @@
 #include "runtime/labels.h"
 #include "runtime/runtime.h"
 #include "runtime/session.h"
+#include "runtime/tree.h"
 #include "runtime/waits.h"
 #include "runtime/thread_record.h"
 
@@ -34,6 +35,14 @@ extern void *__libc_stack_end; /* ld.so: the stack pointer at the program's entr
 static uintptr_t main_stack_hi(void)
 {
     return ((uintptr_t)__libc_stack_end + 4096) & ~(uintptr_t)4095;
+}
+
+/* Of the process's first thread. That of a forked child has the stack of the one that forked: a
+ * thread's control block lies above its stack, the main one's below. */
+static uintptr_t first_stack_hi(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return here < (uintptr_t)pthread_self() ? 0 : main_stack_hi();
 }
 
 /* ---- begin ---- */
@@ -96,7 +105,7 @@ int runtime_begin(enum sink sink)
     rt.signo = signal_of(rt.clock.backend);
     if (sink == SINK_SHM && !take_slot(&origin))
         return -ENOSPC;
-    int r = rt.kinds & SHM_KIND_CPU ? signals_install(sink == SINK_TABLE) : 0;
+    int r = rt.kinds & SHM_KIND_CPU ? signals_install(sink == SINK_TABLE && !rt.gate) : 0;
     if (r < 0)
         return r;
     if (sink == SINK_SHM && rt.kinds & SHM_KIND_THREADS)
@@ -115,7 +124,7 @@ int runtime_begin(enum sink sink)
         origin = rt.process_origin_ns = environ_exec_ns();
     if (!at_start)
         origin = sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    struct thread *t = begin_self(origin, tid == rt.pid ? main_stack_hi() : 0);
+    struct thread *t = begin_self(origin, tid == rt.pid ? first_stack_hi() : 0);
     uint64_t before = t ? runtime_points_passed(t, sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID)) : 0;
     if (before && at_start) {
         uint64_t pc = SHM_PSEUDO_EXEC;
@@ -164,6 +173,7 @@ void runtime_forked(void)
         rt.pid = runtime_pid();
         labels_forked();
         forked_tables();
+        tree_join();
         return;
     }
     struct thread *old = runtime_self();
@@ -193,6 +203,7 @@ void runtime_forked(void)
     } else if (!file_begin_child(FILE_CPU)) {
         atomic_store(&rt.sink, SINK_OFF);
         forked_tables();
+        tree_join();
         return;
     } else {
         stacktab_clear(rt.table);
@@ -337,7 +348,7 @@ void runtime_end(bool in_signal, const void *caller)
     thread_record_end();
     if (!in_signal)
         runtime_wait_for_handlers(); /* each thread's last stack is read next */
-    if (has_clock && rt.kinds & SHM_KIND_CPU) {
+    if (has_clock && rt.kinds & SHM_KIND_CPU && !rt.gate) {
         book_other_threads(self, SHM_PSEUDO_EXIT);
         if (!rt.started_by_call)
             book_server();

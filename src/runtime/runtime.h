@@ -124,6 +124,7 @@ struct runtime {
     uint32_t image;
 
     struct stacktab *table; /* SINK_TABLE */
+    _Atomic uint32_t *gate; /* of the tree that this child counts for (tree.c); 0: it counts not */
 
     /* A module may be unmapped only while no other thread walks: see dlclose in interpose_exit.c.
      */

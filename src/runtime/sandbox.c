@@ -15,6 +15,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/tree.h"
 #include "runtime/waits.h"
 
 #include <errno.h>
@@ -194,6 +195,7 @@ bool sandbox_lets_serve(const struct sock_fprog *p)
 
 void sandbox_begins(bool strict, const struct sock_fprog *p, bool all_threads)
 {
+    tree_shut();
     bool serves = strict || !all_threads || !p || !p->filter || sandbox_lets_serve(p);
     /* What is left in strict mode ends its thread alone: the program would wait for ours. */
     if (atomic_load(&rt.server_tid) && (strict || !serves))

@@ -1,0 +1,132 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# STROBE_HTTP in a server that forks: its endpoint answers for the whole tree, by the label `pid`;
+# the children get no thread, and may die at any moment.
+. "$(dirname "$0")/../record/lib.sh"
+command -v curl >/dev/null || skip "curl is not installed"
+library=$build/libstrobe.so
+
+# serve CMD…: starts it under the library at a free port; its process is $server.
+serve()
+{
+    for _ in 1 2 3 4 5; do
+        at=127.0.0.1:$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000))
+        LD_PRELOAD=$library STROBE_HTTP=$at "$@" >"$tmp/out" 2>"$tmp/err" &
+        server=$!
+        for _ in $(seq 30); do
+            curl -s -o /dev/null "http://$at/debug/pprof/" && return
+            sleep 0.1
+        done
+        kill $server
+    done
+    bad "$1 serves: $(cat "$tmp/err")"
+    finish
+}
+
+# profile FILE QUERY
+profile()
+{
+    code=$(curl -s -m 30 -o "$1" -w '%{http_code}' "http://$at/debug/pprof/profile?$2")
+}
+
+# ms_of PID FILE: CPU time under its label.
+ms_of()
+{
+    "$strobe" top -unit=ms -tagfocus="pid=^$1\$" "$2" 2>/dev/null |
+        sed -n 's/.*accounting for \([0-9]*\)ms.*/\1/p' | grep . || echo 0
+}
+
+# ticks PID: its CPU time in clock ticks.
+ticks()
+{
+    awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
+serve sh -c 'burn() { while :; do i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); done; done; }
+    burn & echo $!
+    burn & echo $!
+    trap "kill %1 %2 2>/dev/null; exit 3" TERM
+    while :; do wait; sleep 0.1; done'
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ "$(wc -l <"$tmp/out")" = 2 ] && break
+    sleep 0.2
+done
+first=$(sed -n 1p "$tmp/out") second=$(sed -n 2p "$tmp/out")
+before=$(ticks "$first")
+profile "$tmp/all.gz" seconds=3
+after=$(ticks "$first")
+same "the tree's profile" 200 "$code"
+truth=$(((after - before) * 1000 / $(getconf CLK_TCK)))
+got=$(ms_of "$first" "$tmp/all.gz")
+# The two looks at its clock lie around the profile, by what starting curl takes.
+check "a child has its CPU time: $got of $truth ms" [ "$got" -gt $((truth / 2 - 50)) ]
+check "and not more" [ "$got" -lt $((truth * 11 / 10 + 50)) ]
+check "so has the other" [ "$(ms_of "$second" "$tmp/all.gz")" -gt 0 ]
+check "by function" sh -c '"$1" folded "$2" | grep -q ";"' - "$strobe" "$tmp/all.gz"
+same "a child stays single-threaded" 1 "$(ls "/proc/$first/task" | wc -l)"
+
+profile "$tmp/one.gz" "seconds=1&pid=$second"
+same "?pid=N: answered" 200 "$code"
+same "?pid=N: only that process" "$second" "$("$strobe" tags "$tmp/one.gz" 2>/dev/null |
+    awk 'NR > 1 && NF { print $NF }' | sort -u | tr '\n' ' ' | sed 's/ $//')"
+profile "$tmp/none.gz" "seconds=1&pid=1"
+same "?pid=N: no such process" 404 "$code"
+
+# A child dies while it is profiled: what it did until then is there.
+(sleep 1; kill -9 "$first") &
+profile "$tmp/dead.gz" seconds=2
+same "a child is killed meanwhile" 200 "$code"
+check "and what it did is there" [ "$(ms_of "$first" "$tmp/dead.gz")" -gt 0 ]
+kill $server
+wait $server
+same "the server's own end" 3 $?
+
+# Slots are taken again: more children than there are, one after the other.
+serve sh -c 'i=0; while [ $i -lt 300 ]; do (:); i=$((i + 1)); done; echo done
+    (while :; do :; done) & echo $!; trap "kill %1; exit 0" TERM; wait'
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ "$(wc -l <"$tmp/out")" = 2 ] && break
+    sleep 0.3
+done
+last=$(sed -n 2p "$tmp/out")
+profile "$tmp/last.gz" seconds=2
+check "after 300 children the next is seen" [ "$(ms_of "$last" "$tmp/last.gz")" -gt 0 ]
+kill $server
+wait $server 2>/dev/null
+
+nginx=$(command -v nginx || echo /usr/sbin/nginx)
+if [ -x "$nginx" ]; then
+    port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000))
+    cat >"$tmp/nginx.conf" <<END_CONF
+daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx.err;
+events { worker_connections 100; }
+http { access_log off; client_body_temp_path $tmp/n1; proxy_temp_path $tmp/n2;
+    fastcgi_temp_path $tmp/n3; uwsgi_temp_path $tmp/n4; scgi_temp_path $tmp/n5;
+    server { listen 127.0.0.1:$port; location / { return 200 "hello\n"; } } }
+END_CONF
+    serve "$nginx" -c "$tmp/nginx.conf"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ "$(curl -s "http://127.0.0.1:$port/")" = hello ] && break
+        sleep 0.2
+    done
+    (
+        i=0
+        while [ $i -lt 40 ] && kill -0 $server 2>/dev/null; do
+            curl -s -o /dev/null "http://127.0.0.1:$port/[1-500]"
+            i=$((i + 1))
+        done
+    ) &
+    load=$!
+    profile "$tmp/nginx.gz" seconds=3
+    kill $load 2>/dev/null
+    "$strobe" tags "$tmp/nginx.gz" >"$tmp/tags" 2>/dev/null
+    check "nginx: its workers' work is there" sh -c '"$1" folded "$2" | grep -q ngx_' - \
+        "$strobe" "$tmp/nginx.gz"
+    check "nginx: by pid" grep -q " pid: Total" "$tmp/tags"
+    kill -QUIT $server
+    wait $server
+    same "nginx: ends as ever" 0 $?
+else
+    echo "skipped: nginx is not installed"
+fi
+finish
