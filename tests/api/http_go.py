@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 """http_go.py OURS THEIRS: asks both the same, and prints what differs: status, headers, and the
-texts of refusals. Where libstrobe answers otherwise stands in the lists below."""
+texts of refusals."""
 import http.client
 import re
 import sys
 
 HEADERS = ["Content-Type", "Content-Disposition", "X-Content-Type-Options", "X-Go-Pprof", "Allow",
            "Location"]
-# Kinds that libstrobe does not have yet; the test fails when one is there and still in this list.
-MISSING = ["block", "mutex"]
 PROFILES = ["allocs", "block", "goroutine", "heap", "mutex", "threadcreate"]
 QUERIES = ["", "?debug=0", "?debug=1", "?debug=2", "?debug=x", "?debug=+1", "?debug=-1", "?debug=01",
            "?gc=1", "?gc=x&debug=1", "?seconds=0", "?seconds=-1", "?seconds=x", "?seconds=1x",
@@ -33,10 +31,6 @@ requests += [("GET", "/"), ("GET", "/debug"), ("GET", "/debug/vars"), ("HEAD", "
 
 # Not asked: POST /debug/pprof/symbol. Go's mux has answered 405 since 1.22, although its handler
 # reads the body; pprof posts there, so libstrobe answers.
-NOT_YET = {
-    "/debug/pprof/goroutine?seconds=1": 501,
-    "/debug/pprof/threadcreate?seconds=1": 501,
-}
 
 
 def ask(address, method, target):
@@ -53,15 +47,7 @@ def main():
     ours, theirs = sys.argv[1:3]
     differ = 0
     for method, target in requests:
-        name = target.split("?")[0].split("/")[-1]
         a = ask(ours, method, target)
-        if name in MISSING and method in ("GET", "HEAD"):
-            if a[0] != 404:
-                differ += 1
-                print(f"{target}: it is there, and still in MISSING")
-            continue
-        if target in NOT_YET and a[0] == NOT_YET[target]:
-            continue
         b = ask(theirs, method, target)
         # On purpose: POST is allowed at symbol, and nothing of ours is to be sniffed.
         if "/symbol" in target and a[1]["Allow"] == "GET, HEAD, POST":
@@ -71,13 +57,13 @@ def main():
         if a[:3] != b[:3]:
             differ += 1
             print(f"{method} {target}:\n  ours   {a[:3]}\n  theirs {b[:3]}")
-    # The page, but for the numbers, the profiles that only one has, and its words for threads.
+    # The page, but for the numbers, the profile that only Go's has, and its words for threads.
     rows = []
     for at in (ours, theirs):
         page = re.sub(rb"<td>\d+</td>", b"<td>N</td>", ask(at, "GET", "/debug/pprof/")[4])
         page = page.replace(b"goroutine stack dump", b"thread stack dump")
         rows.append([line for line in page.split(b"\n") if b"class=profile-name" not in line and
-                     not re.search(rb"'(custom|block|mutex)[?]", line)])
+                     not re.search(rb"'custom[?]", line)])
     if rows[0] != rows[1]:
         differ += 1
         print("index:", [r for r in rows[0] if r not in rows[1]],
