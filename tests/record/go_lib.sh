@@ -55,7 +55,7 @@ go_rooted()
     "$strobe" folded -sample_index=cpu "$1" | awk '
         { all += $NF }
         /^runtime\.(goexit|mstart|mstart1|rt0_go)(;| [0-9])/ ||
-        /^runtime\.(mcall|morestack|sigtramp|cgoSigtramp)(;| [0-9])/ ||
+        /^(runtime\.(mcall|morestack|sigtramp|cgoSigtramp)|__restore_rt)(;| [0-9])/ ||
         /^(_rt0|_start|_dl_start_user|start_thread|clone|\[)/ { good += $NF; next }
         { print substr($0, 1, 200) }
         END { print good / all; exit all - good > all * 0.001 && all - good > 1.1e7 }'

@@ -166,7 +166,8 @@ own()
 }
 few_own=$(own 100) many_own=$(own 50000)
 echo "own memory: $few_own bytes after 2,200 allocations, $many_own after 1,100,000"
-check "own memory is bounded" test "$many_own" -le $((few_own + 4096))
+# Which pages of its tables are touched depends on addresses; a byte each would be a million.
+check "own memory is bounded" test "$many_own" -le $((few_own + 65536))
 
 # Nothing to be had.
 for rate in 1 524288; do
