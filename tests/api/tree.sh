@@ -43,9 +43,10 @@ ticks()
 }
 
 serve sh -c 'burn() { while :; do i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); done; done; }
-    burn & echo $!
-    burn & echo $!
-    trap "kill %1 %2 2>/dev/null; exit 3" TERM
+    burn & a=$!
+    burn & b=$!
+    echo $a; echo $b
+    trap "kill $a $b 2>/dev/null; exit 3" TERM
     while :; do wait; sleep 0.1; done'
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     [ "$(wc -l <"$tmp/out")" = 2 ] && break
@@ -83,7 +84,7 @@ same "the server's own end" 3 $?
 
 # Slots are taken again: more children than there are, one after the other.
 serve sh -c 'i=0; while [ $i -lt 300 ]; do (:); i=$((i + 1)); done; echo done
-    (while :; do :; done) & echo $!; trap "kill %1; exit 0" TERM; wait'
+    (while :; do :; done) & a=$!; echo $a; trap "kill $a; exit 0" TERM; wait'
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     [ "$(wc -l <"$tmp/out")" = 2 ] && break
     sleep 0.3
