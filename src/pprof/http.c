@@ -5,13 +5,12 @@
 #include "pprof/http.h"
 
 #include "base/gotext.h"
+#include "base/libcurl.h"
 #include "base/limits.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +30,6 @@ struct transfer {
     char status[256]; /* "404 Not Found" */
     bool from_pprof, is_text;
 };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void begin_curl(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
 {
@@ -325,8 +317,10 @@ static int judge(struct transfer *x, CURLcode code, struct err *e)
 int http_do(const struct http_request *request, struct http_response *response, struct err *e)
 {
     struct transfer x = {.request = request, .response = response, .arena = response->body.arena};
-    pthread_once(&once, begin_curl);
+    struct err missing;
     response->body_error = NULL;
+    if (libcurl_load(&missing))
+        return fail(&x, missing.msg, e);
     x.curl = curl_easy_init();
     if (!x.curl)
         return fail(&x, "libcurl cannot be started", e);

@@ -5,11 +5,11 @@
 #include "server/client.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/libcurl.h"
 #include "server/state.h"
 #include "strobe/version.h"
 #include "web/address.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,12 +177,15 @@ int client_push(const struct client_push *p, struct err *e)
     struct exchange x = {0};
     struct buf url;
     const char *server = client_server(p->server);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(x.curl = curl_easy_init()))
+    int rc = libcurl_load(e);
+    if (rc)
+        return rc;
+    if (!(x.curl = curl_easy_init()))
         return err_set(e, -ENOMEM, "out of memory");
     buf_init(&url, &x.arena);
     buf_init(&x.answer, &x.arena);
     x.headers = curl_slist_append(NULL, "Content-Type: application/octet-stream");
-    int rc = make_url(&x, p, &url, e);
+    rc = make_url(&x, p, &url, e);
     if (!rc)
         rc = add_token(&x, server, e);
     if (!rc) {

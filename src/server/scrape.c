@@ -418,11 +418,12 @@ static void free_scraper(struct scraper *s)
 int scrape_start(struct scraper **out, const struct config *c, struct store *store, struct err *e)
 {
     uint32_t count = 0;
+    int rc = libcurl_load(e);
+    if (rc)
+        return rc;
     struct scraper *s = calloc(1, sizeof *s);
-    if (!s || curl_global_init(CURL_GLOBAL_DEFAULT)) {
-        free(s);
+    if (!s)
         return err_set(e, -ENOMEM, "out of memory");
-    }
     s->config = c;
     s->store = store;
     s->multi = curl_multi_init();

@@ -4,10 +4,10 @@
 #ifndef SERVER_SCRAPE_INTERNAL_H
 #define SERVER_SCRAPE_INTERNAL_H
 
+#include "base/libcurl.h"
 #include "server/delta.h"
 #include "server/scrape.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 

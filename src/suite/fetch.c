@@ -4,7 +4,8 @@
  * notice Ctrl-C. */
 #include "suite/fetch.h"
 
-#include <curl/curl.h>
+#include "base/libcurl.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,9 @@ static void set_body(struct suite_fetch *f, const struct suite_request *r)
 
 int suite_fetch_start(struct suite_fetch **out, const struct suite_request *r, struct err *e)
 {
+    int rc = libcurl_load(e);
+    if (rc)
+        return rc;
     struct suite_fetch *f = calloc(1, sizeof *f);
     if (!f)
         return err_set(e, -ENOMEM, "out of memory");

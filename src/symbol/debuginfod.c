@@ -9,9 +9,9 @@
  * nothing; an empty file remembers that no server had it, for as long as elfutils' client would. */
 #include "symbol/debuginfod.h"
 
+#include "base/libcurl.h"
 #include "base/limits.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -31,13 +31,6 @@ enum {
     AWAY_COUNT = 16, /* servers remembered so */
     PROGRESS_MS = 200,
 };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void begin_curl(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 /* ---- servers that failed ---- */
 
@@ -274,7 +267,6 @@ static enum outcome fetch_to(const struct search *s, const char *server)
             close(fd);
         return FAILED;
     }
-    pthread_once(&once, begin_curl);
     t.curl = curl_easy_init();
     enum outcome outcome = t.curl ? fetch(&t, server, url, a, why) : FAILED;
     curl_easy_cleanup(t.curl);
@@ -339,6 +331,7 @@ const char *debuginfod_find(const struct debuginfod_request *r, struct arena *a,
         *why = "there is no place for a cache: neither DEBUGINFOD_CACHE_PATH nor HOME is set";
         return NULL;
     }
+    struct err e;
     const char *folder = arena_printf(a, "%s/%s", cache, id);
     const char *path = arena_printf(a, "%s/%s", folder, kind);
     int known = look_in_cache(path);
@@ -347,6 +340,10 @@ const char *debuginfod_find(const struct debuginfod_request *r, struct arena *a,
     if (known < 0)
         return NULL;
     make_folders(folder);
+    if (libcurl_load(&e)) {
+        *why = arena_strdup(a, e.msg);
+        return NULL;
+    }
     struct search s = {
         r, path, arena_printf(a, "buildid/%s/%s", id, kind), a, why,
     };

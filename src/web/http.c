@@ -6,9 +6,9 @@
 #include "web/http.h"
 #include "web/address.h"
 #include "web/json.h"
+#include "web/libmicrohttpd.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -338,6 +338,9 @@ static int open_socket(struct http_server *s, const struct http_options *o, stru
 
 int http_start(struct http_server **out, const struct http_options *o, struct err *e)
 {
+    int rc = libmicrohttpd_load(e);
+    if (rc)
+        return rc;
     struct http_server *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(e, -ENOMEM, "out of memory");
