@@ -463,6 +463,7 @@ void debug_malloc_begin(struct heap_real *real)
     runtime_read_names();
     runtime_map();
     under = *real;
+    heap.is_debugged = true;
     real->malloc = debug_malloc;
     real->free = debug_free;
     real->calloc = debug_calloc;

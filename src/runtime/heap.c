@@ -76,6 +76,7 @@ static void turn_off(void)
 
 int heap_start(uint64_t rate)
 {
+    heap_end_bypass();
     if (!heap_is_ours())
         return -ENOTSUP;
     int r = runtime_map();

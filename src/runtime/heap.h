@@ -61,6 +61,7 @@ struct heap_state {
     _Atomic int on;
     uint64_t rate;
     bool is_glibc;           /* the allocator behind us is glibc's */
+    bool is_debugged;        /* `real` are those of debug_malloc.c */
     bool write_peak;         /* files have what was in use at the peak */
     _Atomic uint64_t *alive; /* a word that is 0 in every child process */
     struct heaptab *tab;     /* that of `sites` */
@@ -116,6 +117,11 @@ void heap_freed(const struct heap_object *was);
 bool heap_is_ours(void);
 /* Memory of before we knew the allocator is about: every free must be looked at. */
 bool heap_always_look(void);
+/* While the heap is not sampled, allocations go past us (runtime/bypass.h). In the constructor,
+ * when it is known that it is not. */
+void heap_bypass(void);
+/* They come to us again: before sampling begins. */
+void heap_end_bypass(void);
 
 /* ---- heap_live.c ---- */
 

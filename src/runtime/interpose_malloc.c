@@ -9,6 +9,7 @@
  *
  * The first call may come before anything works, from the dynamic linker itself. Until the
  * functions behind us are known, memory comes from a static buffer, and is never given back. */
+#include "runtime/bypass.h"
 #include "runtime/debug.h"
 #include "runtime/heap.h"
 #include "runtime/interpose.h"
@@ -110,6 +111,7 @@ static bool resolve(void)
     heap_self.busy--;
     debug_read_early();
     debug_malloc_begin(r);
+    bypass_note_start();
     return true;
 }
 
@@ -426,6 +428,55 @@ bool heap_is_ours(void)
            comes_here(dlsym(RTLD_DEFAULT, "free"), &free_is_stub) && counts_down(f);
 }
 
+/* ---- the way past us ---- */
+
+/* Our own under names that nobody else has: an address of `malloc` may be that of a program's stub.
+ */
+#define OURS(name)                                                                                 \
+    __asm__(".hidden our_" #name "\n\t.set our_" #name ", " #name);                                \
+    extern const char our_##name[] HEAP_HIDDEN
+OURS(malloc);
+OURS(free);
+OURS(calloc);
+OURS(realloc);
+
+enum { BYPASSED = 4 };
+static bool is_bypassed;
+
+static void fill_bypass(struct bypass rows[BYPASSED])
+{
+    const struct heap_real *r = &heap.real;
+    rows[0] = (struct bypass){"malloc", (void *)(uintptr_t)our_malloc, (void *)r->malloc};
+    rows[1] = (struct bypass){"free", (void *)(uintptr_t)our_free, (void *)r->free};
+    rows[2] = (struct bypass){"calloc", (void *)(uintptr_t)our_calloc, (void *)r->calloc};
+    rows[3] = (struct bypass){"realloc", (void *)(uintptr_t)our_realloc, (void *)r->realloc};
+}
+
+/* Debug switches want each call, and early memory must not be freed behind us. */
+void heap_bypass(void)
+{
+    struct bypass rows[BYPASSED];
+    bool stub;
+    if (heap_is_on() || !heap_is_ours() || heap_always_look() || heap.is_debugged)
+        return;
+    fill_bypass(rows);
+    for (int i = 0; i < BYPASSED; i++)
+        if (!comes_here(dlsym(RTLD_DEFAULT, rows[i].name), &stub))
+            return;
+    is_bypassed = true;
+    bypass_open(rows, BYPASSED);
+}
+
+void heap_end_bypass(void)
+{
+    struct bypass rows[BYPASSED];
+    if (!is_bypassed)
+        return;
+    is_bypassed = false;
+    fill_bypass(rows);
+    bypass_close(rows, BYPASSED);
+}
+
 #else
 
 bool heap_is_ours(void)
@@ -436,6 +487,14 @@ bool heap_is_ours(void)
 bool heap_always_look(void)
 {
     return false;
+}
+
+void heap_bypass(void)
+{
+}
+
+void heap_end_bypass(void)
+{
 }
 
 #endif

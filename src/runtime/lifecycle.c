@@ -609,6 +609,8 @@ __attribute__((constructor)) static void start(void)
     runtime_start();
     if (configured)
         runtime_serve(&config);
+    if (configured)
+        heap_bypass();
     errno = saved;
 }
 
