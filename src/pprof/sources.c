@@ -4,6 +4,7 @@
  * read, merge, subtract the base, symbolize, prune. The order is pprof's, because each step sees
  * what the one before left. */
 #include "pprof/fetch.h"
+#include "pprof/kinds.h"
 #include "pprof/perf_data.h"
 #include "pprof/pprof_internal.h"
 #include "pprof/read_ahead.h"
@@ -117,8 +118,20 @@ static void drop_repeated_types(struct profile *p)
         p->default_sample_type = p->sample_types[0].type;
 }
 
+/* The short verbs say which kinds they are, where it is that what they cannot be merged for. */
+static void explain(struct profile **profiles, const char *const *names, uint32_t count,
+                    const struct source *s, struct err *e)
+{
+    struct kinds_file files[CHUNK + 1];
+    for (uint32_t i = 0; i < count; i++) /* the base last, which comes first in a comparison */
+        files[*s->base ? count - 1 - i : i] = (struct kinds_file){profiles[i], names[i]};
+    if (!s->exact)
+        kinds_differ(files, count, *s->base ? "compared" : "added up", e);
+}
+
 /* Merges `count` profiles into one in place of the first, and frees them. */
-static int merge(struct profile **profiles, uint32_t count, struct err *e)
+static int merge(struct profile **profiles, const char *const *names, uint32_t count,
+                 const struct source *s, struct err *e)
 {
     if (count == 1)
         drop_repeated_types(profiles[0]);
@@ -126,6 +139,8 @@ static int merge(struct profile **profiles, uint32_t count, struct err *e)
         return 0;
     struct profile *merged = new_profile();
     int rc = profile_merge(merged, profiles, count, e);
+    if (rc == -EINVAL)
+        explain(profiles, names, count, s, e);
     for (uint32_t i = 0; i < count; i++)
         drop_profile(&profiles[i]);
     if (rc)
@@ -288,11 +303,11 @@ static int add_to_pile(struct pile *pile, struct profile *p, const char *name,
 }
 
 /* Leaves the sum as the only one of the pile. */
-static int finish_pile(struct pile *pile, struct err *e)
+static int finish_pile(struct pile *pile, const struct source *s, struct err *e)
 {
     int rc = 0;
     if (!pile->sum) {
-        rc = merge(pile->kept, pile->count, e);
+        rc = merge(pile->kept, pile->names, pile->count, s, e);
     } else {
         rc = profile_sum_finish(&pile->sum, e);
         drop_kept(pile);
@@ -336,7 +351,7 @@ static int read_all(struct profile **out, struct group *g, struct err *e)
         free(g->members);
         /* The first of a chunk is what earlier ones were merged into. */
         if (!rc)
-            rc = finish_pile(&pile, e);
+            rc = finish_pile(&pile, g->source, e);
     }
     if (rc) {
         drop_sum(&pile);
@@ -395,13 +410,16 @@ static int subtract_base(struct profile **p, const struct source *s, struct prof
     if (s->diff_base)
         refine_set_label(base, "pprof::base", "true");
     struct profile *both[] = {*p, base};
+    const char *const names[] = {s->file_count == 1 ? s->files[0] : NULL, s->base};
     int rc = s->normalize ? refine_normalize(*p, base, e) : 0;
+    if (rc)
+        explain(both, names, 2, s, e);
     double *ratios = arena_array(&base->arena, base->sample_type_count, sizeof *ratios);
     for (uint32_t i = 0; i < base->sample_type_count; i++)
         ratios[i] = -1;
     refine_scale(base, ratios);
     if (!rc) {
-        rc = merge(both, 2, e);
+        rc = merge(both, names, 2, s, e);
         *p = both[0];
     } else {
         drop_profile(&base);
