@@ -4,6 +4,7 @@
  * with one is said without the server, and its program is known when no service is named. */
 #include "base/limits.h"
 #include "cli/cmd.h"
+#include "cli/refuse.h"
 #include "server/client.h"
 #include "server/ingest.h"
 #include "server/labels.h"
@@ -33,25 +34,17 @@ struct push_args {
     int file_count;
 };
 
-static int complain(const char *fmt, const char *what)
-{
-    fputs("strobe push: ", stderr);
-    fprintf(stderr, fmt, what);
-    fprintf(stderr, "\n\n%s", usage);
-    return 3;
-}
-
 static int add_label(struct push_args *a, char *text)
 {
     struct err e = {0};
     char *equals = strchr(text, '=');
     if (!equals)
-        return complain("-l %s: give NAME=VALUE", text);
+        return cli_refuse("push", "-l %s: give NAME=VALUE", text) + 1;
     *equals = 0;
     if (labels_check(text, equals + 1, &e))
-        return complain("-l: %s", e.msg);
+        return cli_refuse("push", "-l: %s", e.msg) + 1;
     if (a->label_count == LIMIT_INGEST_LABELS)
-        return complain("%s", "there are too many labels");
+        return cli_refuse("push", "%s", "there are too many labels") + 1;
     a->labels[a->label_count++] = (struct store_label){text, equals + 1};
     return 0;
 }
@@ -86,8 +79,8 @@ static int take_option(struct push_args *a, int argc, char **argv, int *i)
             *options[k].value = value;
     }
     if (missing)
-        return complain("option '%s' needs a value", arg);
-    return value ? 0 : complain("there is no option '%s'", arg);
+        return cli_refuse("push", "option '%s' needs a value", arg) + 1;
+    return value ? 0 : cli_refuse_option("push", arg, usage) + 1;
 }
 
 /* 0, or the exit status plus 1. */
@@ -113,9 +106,9 @@ static int parse_args(struct push_args *a, int argc, char **argv)
             return rc;
     }
     if (a->service && labels_check("service_name", a->service, &e))
-        return complain("-s: %s", e.msg);
+        return cli_refuse("push", "-s: %s", e.msg) + 1;
     if (!a->file_count)
-        return complain("%s", "no profile is given; make one with 'strobe record'");
+        return cli_refuse("push", "%s", "no profile is given; make one with 'strobe record'") + 1;
     return 0;
 }
 

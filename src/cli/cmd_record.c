@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/taskclock.h"
 #include "cli/cmd.h"
+#include "cli/refuse.h"
 #include "profile/profile.h"
 #include "record/record.h"
 #include "server/client.h"
@@ -96,14 +97,6 @@ struct args {
     char **argv;
 };
 
-static int complain(const char *fmt, const char *what)
-{
-    fputs("strobe record: ", stderr);
-    fprintf(stderr, fmt, what);
-    fprintf(stderr, "\n\n%s", usage);
-    return 2;
-}
-
 static bool parse_hz(const char *text, int *hz)
 {
     char *end;
@@ -159,28 +152,31 @@ static int read_environment(struct args *a)
 {
     const char *v = getenv("STROBE_HZ");
     if (v && *v && !parse_hz(v, &a->hz))
-        return complain("STROBE_HZ=%s is not a rate from 1 to 10000 Hz", v);
+        return cli_refuse("record", "STROBE_HZ=%s is not a rate from 1 to 10000 Hz", v);
     v = getenv("STROBE_HEAP_RATE");
     if (v && *v && !parse_heap_rate(v, &a->heap_rate))
-        return complain("STROBE_HEAP_RATE=%s is not a number of bytes from 1", v);
+        return cli_refuse("record", "STROBE_HEAP_RATE=%s is not a number of bytes from 1", v);
     v = getenv("STROBE_BLOCK_RATE");
     if (v && *v && !parse_heap_rate(v, &a->block_rate))
-        return complain("STROBE_BLOCK_RATE=%s is not a number of nanoseconds from 1", v);
+        return cli_refuse("record", "STROBE_BLOCK_RATE=%s is not a number of nanoseconds from 1",
+                          v);
     v = getenv("STROBE_MUTEX_FRACTION");
     if (v && *v && !parse_mutex_fraction(v, &a->mutex_fraction))
-        return complain("STROBE_MUTEX_FRACTION=%s is not a number from 1", v);
+        return cli_refuse("record", "STROBE_MUTEX_FRACTION=%s is not a number from 1", v);
     v = getenv("STROBE_BLOCK");
     if (v && *v && !parse_block_what(v, &a->block_what))
-        return complain("STROBE_BLOCK=%s is not one of sync, io, or both with a comma", v);
+        return cli_refuse("record", "STROBE_BLOCK=%s is not one of sync, io, or both with a comma",
+                          v);
     v = getenv("STROBE_BACKEND");
     int backend = v && *v ? taskclock_backend_parse(v) : 0;
     if (backend < 0)
-        return complain("STROBE_BACKEND=%s is not one of auto, sigtrap, signal, timer, itimer", v);
+        return cli_refuse(
+            "record", "STROBE_BACKEND=%s is not one of auto, sigtrap, signal, timer, itimer", v);
     a->backend = (enum shm_backend)backend;
     v = getenv("STROBE_MAX_COST");
     a->max_cost_ppm = v && *v ? taskclock_cost_parse(v) : LIMIT_COST_PPM_DEFAULT;
     if (a->max_cost_ppm < 0)
-        return complain("STROBE_MAX_COST=%s is not a percentage from 0 to 100", v);
+        return cli_refuse("record", "STROBE_MAX_COST=%s is not a percentage from 0 to 100", v);
     v = getenv("STROBE_SEED");
     a->seed = v ? strtoull(v, NULL, 10) : 0;
     return 0;
@@ -203,7 +199,7 @@ static int set_hz(struct args *a, const char *value)
 {
     return parse_hz(value, &a->hz)
                ? 0
-               : complain("-F %s: the rate is a number from 1 to 10000 Hz", value);
+               : cli_refuse("record", "-F %s: the rate is a number from 1 to 10000 Hz", value);
 }
 
 static int set_out(struct args *a, const char *value)
@@ -227,7 +223,8 @@ static int set_kinds(struct args *a, const char *value)
         while (i < KINDS && (strlen(kinds[i].name) != n || strncmp(kinds[i].name, at, n) != 0))
             i++;
         if (i == KINDS)
-            return complain(
+            return cli_refuse(
+                "record",
                 "-e %s: the kinds are cpu, heap, allocs, block, mutex, threads and threadcreate, "
                 "with commas between them",
                 value);
@@ -242,28 +239,30 @@ static int set_heap_rate(struct args *a, const char *value)
 {
     return parse_heap_rate(value, &a->heap_rate)
                ? 0
-               : complain("--heap-rate %s is not a number of bytes from 1", value);
+               : cli_refuse("record", "--heap-rate %s is not a number of bytes from 1", value);
 }
 
 static int set_block_rate(struct args *a, const char *value)
 {
     return parse_heap_rate(value, &a->block_rate)
                ? 0
-               : complain("--block-rate %s is not a number of nanoseconds from 1", value);
+               : cli_refuse("record", "--block-rate %s is not a number of nanoseconds from 1",
+                            value);
 }
 
 static int set_mutex_fraction(struct args *a, const char *value)
 {
     return parse_mutex_fraction(value, &a->mutex_fraction)
                ? 0
-               : complain("--mutex-fraction %s is not a number from 1", value);
+               : cli_refuse("record", "--mutex-fraction %s is not a number from 1", value);
 }
 
 static int set_block_what(struct args *a, const char *value)
 {
     return parse_block_what(value, &a->block_what)
                ? 0
-               : complain("--block %s is not one of sync, io, or both with a comma", value);
+               : cli_refuse("record", "--block %s is not one of sync, io, or both with a comma",
+                            value);
 }
 
 static int set_seconds(struct args *a, const char *value)
@@ -273,7 +272,7 @@ static int set_seconds(struct args *a, const char *value)
     if (end > value && !strcmp(end, "s"))
         end++;
     if (end == value || *end || !(a->seconds > 0 && a->seconds < 1e9))
-        return complain("-d %s: the time is a number of seconds above 0", value);
+        return cli_refuse("record", "-d %s: the time is a number of seconds above 0", value);
     return 0;
 }
 
@@ -284,9 +283,10 @@ static int add_pids(struct args *a, const char *value)
         char *end;
         long pid = strtol(at, &end, 10);
         if (end == at || (*end && *end != ',') || pid <= 0 || pid > INT_MAX)
-            return complain("-p %s: process ids are numbers, with commas between them", value);
+            return cli_refuse("record", "-p %s: process ids are numbers, with commas between them",
+                              value);
         if (a->pid_count == LIMIT_TARGETS_ATTACHED)
-            return complain("-p %s: these are too many processes", value);
+            return cli_refuse("record", "-p %s: these are too many processes", value);
         bool again = false;
         for (uint32_t i = 0; i < a->pid_count; i++)
             again |= a->pids[i] == pid;
@@ -338,24 +338,27 @@ static bool *find_switch(struct args *a, const char *word)
 static int check_args(const struct args *a)
 {
     if (!a->argv[0] && !a->pid_count)
-        return complain("%s: a program to run, or -p", "there is no command") + 1;
+        return cli_refuse("record", "%s: a program to run, or -p", "there is no command") + 1;
     if (a->argv[0] && a->pid_count)
-        return complain("%s: processes that run are recorded (-p), or a program is started",
-                        a->argv[0]) +
+        return cli_refuse("record",
+                          "%s: processes that run are recorded (-p), or a program is started",
+                          a->argv[0]) +
                1;
     size_t count = 0;
     for (size_t i = 0; i < KINDS; i++)
         count += a->kinds[i];
     if (count > 1 && !strstr(a->out, "%k"))
-        return complain(
+        return cli_refuse(
+                   "record",
                    "-o %s: several kinds go into a file each: %%k in the name becomes the kind",
                    a->out) +
                1;
     if (a->pid_count && (count > 1 || !a->kinds[0]))
-        return complain("-p: of processes that run already only the CPU profile can be had%s", "") +
+        return cli_refuse("record",
+                          "-p: of processes that run already only the CPU profile can be had") +
                1;
     if (a->seconds > 0 && !a->pid_count)
-        return complain("%s is for processes that run already (-p)", "-d") + 1;
+        return cli_refuse("record", "%s is for processes that run already (-p)", "-d") + 1;
     return 0;
 }
 
@@ -389,10 +392,10 @@ static int parse_args(struct args *a, int argc, char **argv)
             continue;
         }
         if (!o)
-            return complain("there is no option '%s'", arg) + 1;
+            return cli_refuse_option("record", arg, usage) + 1;
         value = value_of(argc, argv, &i);
         if (!value || !*value)
-            return complain("option '%s' needs a value", arg) + 1;
+            return cli_refuse("record", "option '%s' needs a value", arg) + 1;
         r = o->set(a, value);
         if (r)
             return r + 1;

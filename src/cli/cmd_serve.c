@@ -3,6 +3,7 @@
  * `strobe serve`: the server, in the foreground. Reads flags and configuration, prints the link,
  * and ends on SIGINT or SIGTERM when all that was acknowledged is on disk. */
 #include "cli/cmd.h"
+#include "cli/refuse.h"
 #include "server/server.h"
 #include "server/state.h"
 #include "web/http.h"
@@ -31,14 +32,6 @@ struct serve_args {
     bool print_config;
 };
 
-static int complain(const char *fmt, const char *what)
-{
-    fputs("strobe serve: ", stderr);
-    fprintf(stderr, fmt, what);
-    fprintf(stderr, "\n\n%s", usage);
-    return 3;
-}
-
 /* Takes "--NAME VALUE" and "--NAME=VALUE", with one dash or two: 1 if it was that option, -1 if its
  * value is missing. */
 static int take_option(int argc, char **argv, int *i, const char *name, const char **value)
@@ -62,7 +55,7 @@ static int parse_args(struct serve_args *a, int argc, char **argv)
         const char *arg = argv[i];
         int taken = 0;
         if (arg[0] != '-' || !arg[1])
-            return complain("'%s' is one argument too many", arg);
+            return cli_refuse("serve", "'%s' is one argument too many", arg) + 1;
         if (!strcmp(arg, "-h") || !strcmp(arg, "--help")) {
             fputs(usage, stdout);
             return 1;
@@ -74,9 +67,9 @@ static int parse_args(struct serve_args *a, int argc, char **argv)
         for (size_t k = 0; !taken && k < sizeof options / sizeof *options; k++)
             taken = take_option(argc, argv, &i, options[k].name, options[k].value);
         if (taken < 0)
-            return complain("option '%s' needs a value", arg);
+            return cli_refuse("serve", "option '%s' needs a value", arg) + 1;
         if (!taken)
-            return complain("there is no option '%s'", arg);
+            return cli_refuse_option("serve", arg, usage) + 1;
     }
     return 0;
 }

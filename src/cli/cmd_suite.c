@@ -4,9 +4,11 @@
 #include "cli/cmd_suite.h"
 
 #include "cli/cmd.h"
+#include "cli/refuse.h"
 #include "suite/definition.h"
 #include "suite/describe.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +48,11 @@ int suite_verb_complain(const char *fmt, const char *what)
     return 2;
 }
 
+int suite_verb_no_option(const char *option)
+{
+    return cli_refuse_option("suite", option, usage);
+}
+
 static void print_names(const char *head, const struct suite_program *p)
 {
     printf("%s", head);
@@ -74,6 +81,8 @@ int suite_verb_list(int argc, char **argv)
     struct err e = {0};
     struct suite_programs all = {0};
     bool as_json = argc > 1 && !strcmp(argv[1], "--json");
+    if (argc > 1 + as_json && argv[1 + as_json][0] == '-')
+        return suite_verb_no_option(argv[1 + as_json]);
     if (argc > 1 + as_json)
         return suite_verb_complain("list: there is nothing to say to '%s'", argv[1 + as_json]);
     arena_init(&a);
@@ -98,10 +107,11 @@ int cmd_suite(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } verbs[] = {{"list", suite_verb_list},
-                 {"run", suite_verb_run},
-                 {"show", suite_verb_show},
-                 {"compare", suite_verb_compare}};
+        bool has_options;
+    } verbs[] = {{"list", suite_verb_list, true},
+                 {"run", suite_verb_run, true},
+                 {"show", suite_verb_show, false},
+                 {"compare", suite_verb_compare, false}};
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
             fputs(usage, stdout);
@@ -112,8 +122,15 @@ int cmd_suite(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (!strcmp(argv[1], verbs[i].name))
-            return verbs[i].run(argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(argv[1], verbs[i].name) != 0)
+            continue;
+        for (int k = 2; k < argc && !verbs[i].has_options; k++)
+            if (argv[k][0] == '-')
+                return suite_verb_no_option(argv[k]);
+        return verbs[i].run(argc - 1, argv + 1);
+    }
+    if (argv[1][0] == '-')
+        return suite_verb_no_option(argv[1]);
     return suite_verb_complain("there is no verb '%s'", argv[1]);
 }

@@ -14,5 +14,7 @@ struct err;
 int suite_verb_fail(const struct err *e);
 /* A mistake on the command line, with a pointer to the help; returns 2. */
 int suite_verb_complain(const char *fmt, const char *what);
+/* An option that no verb has, likewise. */
+int suite_verb_no_option(const char *option);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * The front door: finds the verb, or helps to find it. It knows nothing of what verbs do; the table
  * in verbs.c is all it reads. */
+#include "base/nearest.h"
 #include "cli/cli.h"
 #include "strobe/version.h"
 
@@ -32,47 +33,14 @@ static const struct cli_verb *find_verb(const char *name)
     return NULL;
 }
 
-/* Edit distance with insertions, deletions, substitutions and swaps of neighbours at cost 1. Words
- * are cut at 31 bytes: no verb is as long. */
-static int distance(const char *a, const char *b)
-{
-    enum { MAX = 32 };
-    int d[MAX][MAX];
-    int n = (int)strnlen(a, MAX - 1), m = (int)strnlen(b, MAX - 1);
-    for (int i = 0; i <= n; i++)
-        d[i][0] = i;
-    for (int j = 0; j <= m; j++)
-        d[0][j] = j;
-    for (int i = 1; i <= n; i++) {
-        for (int j = 1; j <= m; j++) {
-            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    }
-    return d[n][m];
-}
-
 static int unknown_verb(const char *name)
 {
     fprintf(stderr, "strobe: '%s' is not a verb. See 'strobe help'.\n", name);
-    const struct cli_verb *nearest = NULL;
-    int best = 3;
-    for (const struct cli_verb *v = cli_verbs; v->name; v++) {
-        int d = strncmp(v->name, name, strlen(name)) ? distance(name, v->name) : 1;
-        if (d < best) {
-            best = d;
-            nearest = v;
-        }
-    }
-    if (nearest)
-        fprintf(stderr, "\nDid you mean '%s'?\n", nearest->name);
+    struct nearest near = nearest_to(name, strlen(name));
+    for (const struct cli_verb *v = cli_verbs; v->name; v++)
+        nearest_see(&near, v->name, strlen(v->name));
+    if (near.best)
+        fprintf(stderr, "\nDid you mean '%.*s'?\n", (int)near.best_len, near.best);
     return 2;
 }
 

@@ -89,7 +89,7 @@ static int take_option(struct args *a, int argc, char **argv, int *i)
             return suite_verb_complain("-n %s: expected a number from 1 to 1000", v);
         a->repeat = (uint32_t)n;
     } else
-        return suite_verb_complain("run: there is no option '%s'", option);
+        return suite_verb_no_option(option);
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * From the command line to settings, sources and a command (google/pprof internal/driver/cli.go).
  * Errors come in pprof's order: flags, option groups, commands, -http, legacy value flags, bases,
  * -normalize. */
+#include "base/nearest.h"
 #include "pprof/flags.h"
 #include "pprof/pprof_internal.h"
 
@@ -143,6 +144,21 @@ static int settle_bases(struct arguments *a, struct err *e)
     return 0;
 }
 
+/* The short verbs' words for a flag that is none of theirs. */
+static void suggest(const struct arguments *a, const char *given, struct err *e)
+{
+    const char *name = given + strspn(given, "-");
+    size_t len = strcspn(name, "=");
+    struct nearest near = nearest_to(name, len);
+    for (size_t i = 0; i < a->flag_count; i++)
+        nearest_see(&near, a->flags[i].name, strlen(a->flags[i].name));
+    if (near.best)
+        err_set(e, -ENOENT, "there is no option '%.*s': did you mean -%s?",
+                (int)strcspn(given, "="), given, near.best);
+    else
+        err_set(e, -ENOENT, "there is no option '%.*s'", (int)strcspn(given, "="), given);
+}
+
 /* Reads all flags; what is no flag is moved to the front of argv, as the source's files. */
 static enum flags_result parse_all(struct arguments *a, int argc, char **argv, bool anywhere,
                                    struct err *e)
@@ -152,6 +168,8 @@ static enum flags_result parse_all(struct arguments *a, int argc, char **argv, b
     for (;;) {
         int before = at;
         enum flags_result rc = flags_parse(a->flags, argv, argc, &at, e);
+        if (rc == FLAGS_ERROR && e->code == -ENOENT && anywhere)
+            suggest(a, argv[at - 1], e);
         if (rc != FLAGS_OK || at >= argc)
             return rc;
         bool ended = at > before && !strcmp(argv[at - 1], "--");

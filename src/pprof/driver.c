@@ -51,7 +51,8 @@ static void print_usage(void)
 static int refuse(const struct pprof_front *front, const struct err *e)
 {
     if (front->print_help) {
-        fprintf(stderr, "%s: %s\nSee '%s -h'.\n", front->program, e->msg, front->program);
+        fprintf(stderr, "%s: %s\nSee 'strobe help %s'.\n", front->program, e->msg,
+                strrchr(front->program, ' ') + 1);
         return 2;
     }
     bool no_source = !strcmp(e->msg, "no profile source specified");

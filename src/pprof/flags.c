@@ -75,7 +75,7 @@ enum flags_result flags_parse(const struct flag *flags, char **argv, int argc, i
         if (!f && (is_word(name, len, "h") || is_word(name, len, "help")))
             return FLAGS_HELP;
         if (!f) {
-            err_set(e, -EINVAL, "flag provided but not defined: -%.*s", (int)len, name);
+            err_set(e, -ENOENT, "flag provided but not defined: -%.*s", (int)len, name);
             return FLAGS_ERROR;
         }
         const char *value = equals ? equals + 1 : f->type == OPTION_BOOL ? "true" : NULL;

@@ -41,6 +41,47 @@ expect "no change" "$tmp/shares"
 "$strobe" diff "$one" 2>"$tmp/err" && wrong "diff takes one profile"
 expect "the one before and the one after" "$tmp/err"
 
+# Profiles of different kinds cannot be compared or merged: which kinds they are is said. pprof's
+# own words stay where pprof's own front was asked.
+"$strobe" diff "$one" "$profiles/orders_block.pb.gz" 2>"$tmp/err" && wrong "diff of two kinds"
+expect "kern_cpu.pb.gz is a CPU profile (samples, cpu)" "$tmp/err"
+expect "orders_block.pb.gz is a block or mutex profile (contentions, delay)" "$tmp/err"
+expect "give profiles of one kind" "$tmp/err"
+"$strobe" diff -normalize "$one" "$profiles/orders_block.pb.gz" 2>"$tmp/shares"
+cmp -s "$tmp/err" "$tmp/shares" || wrong "diff -normalize of two kinds"
+"$strobe" merge -o "$tmp/none.pb.gz" "$one" "$profiles/orders_block.pb.gz" 2>"$tmp/err"
+expect "nothing that can be added up" "$tmp/err"
+"$strobe" pprof -top -diff_base "$one" "$profiles/orders_block.pb.gz" 2>"$tmp/err"
+echo "pprof: profiles have empty common sample type list" | cmp -s - "$tmp/err" ||
+    wrong "pprof's words for two kinds: $(cat "$tmp/err")"
+
+# A command line that is wrong: what is, what may have been meant, where the help is; status 2.
+mistake()
+{
+    said=$1
+    shift
+    "$strobe" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    status=$?
+    [ $status = 2 ] || wrong "$* ends with $status"
+    [ ! -s "$tmp/out" ] && [ "$(wc -l <"$tmp/err")" -le 2 ] || wrong "$* prints $(cat "$tmp/err")"
+    expect "$said" "$tmp/err"
+    expect "See 'strobe help $1'." "$tmp/err"
+}
+mistake "no option '--hz': did you mean -F?" record --hz 3 true
+mistake "no option '--no-kernal': did you mean --no-kernel?" record --no-kernal true
+mistake "no option '--nothing-like-it'" record --nothing-like-it true
+mistake "'-F'" record -F
+mistake "no option '-nodecout': did you mean -nodecount?" top -nodecout=3 "$one"
+mistake "no option '--fcous': did you mean -focus?" diff "$one" --fcous main "$one"
+mistake "no option '-htpp': did you mean -http?" web -htpp=: "$one"
+mistake "no option '--servr': did you mean --server?" push --servr x "$one"
+mistake "no option '--lisen': did you mean --listen?" serve --lisen=:1
+mistake "no option '--knd': did you mean --kind?" suite run --knd cpu
+mistake "no option '--nosuch'" suite --nosuch
+mistake "'-x'" version -x
+"$strobe" pprof -nosuch "$one" 2>"$tmp/err"
+[ "$(head -1 "$tmp/err")" = "flag provided but not defined: -nosuch" ] || wrong "pprof's own words"
+
 # peek: the expression is the first word.
 "$strobe" peek "^$name" "$one" >"$tmp/short" || wrong "peek fails"
 "$strobe" pprof -peek="^$name" "$one" >"$tmp/long" 2>&1
