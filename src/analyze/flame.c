@@ -34,6 +34,7 @@ struct node {
     int64_t self; /* of the samples that end here */
     uint64_t own_weight, weight;
     int64_t rest; /* not opened: of the samples that go on */
+    int64_t self_div, rest_div;
 };
 
 /* Weights by their highest nine bits and where these stand: each bucket is 1/256 wide. */
@@ -48,6 +49,8 @@ enum { LEVELS = 8, AHEAD = 16 };
 enum { LARGE = 1 << 21 };
 
 #define MANY 0x80000000u
+/* A location without lines, which walks step over. */
+#define NOWHERE UINT32_MAX
 
 /* The child for a frame, if `opened` is the number + 1 of the node that is being opened. */
 struct group {
@@ -58,6 +61,7 @@ struct growing {
     const struct profile *p;
     struct flame *f;
     uint32_t type;
+    bool mean;
     struct arena scratch;
     struct flame_stacks stacks;
     struct node *nodes; /* node 0 is the root */
@@ -114,6 +118,29 @@ int64_t flame_total(const struct profile *p, uint32_t type)
     return clamp_i64(base ? base : all);
 }
 
+/* 0 where nothing is divided. */
+static int64_t divisor_of(const struct growing *g, uint32_t sample)
+{
+    return g->mean ? value_of(g->p, sample, 0) : 0;
+}
+
+static uint64_t weigh_lineless(const struct profile *p, uint32_t type)
+{
+    uint32_t first = 0;
+    uint64_t sum = 0;
+    while (first < p->location_count && p->locations[first].line_count)
+        first++;
+    if (first == p->location_count)
+        return 0;
+    for (uint32_t i = 0; i < p->sample_count; i++) {
+        uint64_t k = profile_loc_first(p, i);
+        while (k < p->sample_loc_end[i] && p->locations[p->loc_refs[k]].line_count)
+            k++;
+        sum += k < p->sample_loc_end[i] ? magnitude(value_of(p, i, type)) : 0;
+    }
+    return sum;
+}
+
 static uint32_t bucket_of(uint64_t weight)
 {
     if (weight < 256)
@@ -136,13 +163,21 @@ static void *add_functions(void *arg)
     for (uint32_t i = 0; i < locations; i++)
         for (uint32_t n = stacks->first[i], end = stacks->first[i + 1], k = 0; n + k < end; k++)
             items[n + k] = stacks->lines[end - 1 - k].function;
-    struct stack_sums out = {.flat = arena_zarray(&scratch, functions, sizeof *out.flat),
-                             .cum = arena_zarray(&scratch, functions, sizeof *out.cum)};
+    int64_t *sums = arena_zarray(&scratch, 4 * (size_t)functions, sizeof *sums);
+    struct stack_sums out = {
+        .flat = sums,
+        .cum = sums + functions,
+        .flat_div = sums + 2 * (size_t)functions,
+        .cum_div = sums + 3 * (size_t)functions,
+    };
     stack_sums_add(&out, g->p, &(struct stack_items){stacks->first, items, functions},
-                   &(struct stack_sums_options){.type = g->type});
+                   &(struct stack_sums_options){.type = g->type, .mean = g->mean});
     for (uint32_t i = 0; i < functions; i++) {
-        g->f->functions[i].flat = out.flat[i];
-        g->f->functions[i].cum = out.cum[i];
+        struct flame_function *f = &g->f->functions[i];
+        f->flat = out.flat[i];
+        f->cum = out.cum[i];
+        f->flat_div = out.flat_div[i];
+        f->cum_div = out.cum_div[i];
     }
     arena_free(&scratch);
     return NULL;
@@ -158,9 +193,16 @@ static uint32_t next_location(const struct growing *g, const struct cursor *c)
 /* The sample's next frame, FLAME_NONE at its end. */
 static inline uint32_t step(const struct growing *g, struct cursor *c)
 {
-    if (!c->locations_left)
-        return FLAME_NONE;
-    uint32_t frame = g->frame_of[next_location(g, c)];
+    uint32_t frame;
+    do {
+        if (!c->locations_left)
+            return FLAME_NONE;
+        frame = g->frame_of[next_location(g, c)];
+        if (frame != NOWHERE)
+            break;
+        c->at = g->up ? c->at + 1 : c->at - 1;
+        c->locations_left--;
+    } while (true);
     if (frame & MANY) {
         const uint32_t *many = &g->many[frame & ~MANY];
         uint32_t done = c->line++;
@@ -237,6 +279,7 @@ static uint32_t find_children(struct growing *g, uint32_t number, uint32_t *chil
         if (frame == FLAME_NONE) {
             child[i] = FLAME_NONE;
             add(&n->self, v);
+            add(&n->self_div, divisor_of(g, samples[i]));
             n->own_weight += magnitude(v);
             ended++;
             continue;
@@ -277,6 +320,13 @@ static void open_node(struct growing *g, uint32_t number)
     memcpy(samples + ended, sorted + ended, (n->count - ended) * sizeof *samples);
 }
 
+/* Whether a walk that columns do not hold yet is over. */
+static bool is_over(const struct growing *g, uint32_t sample)
+{
+    struct cursor ahead = g->cursors[sample];
+    return step(g, &ahead) == FLAME_NONE;
+}
+
 /* A node that stays closed: what ends in it is its own, what goes on is left out. */
 static void close_node(struct growing *g, uint32_t number)
 {
@@ -285,9 +335,9 @@ static void close_node(struct growing *g, uint32_t number)
     for (uint32_t i = n->first; i < n->first + n->count; i++) {
         uint32_t sample = g->order[i];
         int64_t v = g->values[sample];
-        bool ends =
-            level ? g->columns[level][sample] == FLAME_NONE : !g->cursors[sample].locations_left;
+        bool ends = level ? g->columns[level][sample] == FLAME_NONE : is_over(g, sample);
         add(ends ? &n->self : &n->rest, v);
+        add(ends ? &n->self_div : &n->rest_div, divisor_of(g, sample));
         n->own_weight += ends ? magnitude(v) : 0;
     }
     g->f->left_out_count += n->own_weight != n->weight;
@@ -338,7 +388,9 @@ static void place_frames(struct growing *g)
     g->many = arena_array(&g->scratch, 2 * (size_t)g->stacks.first[locations], sizeof *g->many);
     for (uint32_t i = 0; i < locations; i++) {
         uint32_t first = g->stacks.first[i], lines = g->stacks.first[i + 1] - first;
-        g->frame_of[i] = lines == 1 ? g->stacks.lines[first].frame : MANY | count;
+        g->frame_of[i] = !g->p->locations[i].line_count ? NOWHERE
+                         : lines == 1                   ? g->stacks.lines[first].frame
+                                                        : MANY | count;
         if (lines == 1)
             continue;
         g->many[count++] = lines;
@@ -367,7 +419,7 @@ static void plant(struct growing *g)
     struct node root = {.parent = 0, .frame = FLAME_NONE};
     for (uint32_t i = 0; i < p->sample_count; i++) {
         int64_t v = value_of(p, i, g->type);
-        if (!v || !begin_walk(g, i, &g->cursors[i]))
+        if ((!v && !divisor_of(g, i)) || !begin_walk(g, i, &g->cursors[i]))
             continue;
         g->values[i] = v;
         g->order[root.count++] = i;
@@ -475,15 +527,32 @@ static struct sibling *group_by_parent(struct growing *g, uint32_t **first_out)
     return children;
 }
 
-static void put_node(struct flame *f, uint32_t parent, uint32_t frame, int64_t self,
-                     uint64_t own_weight)
+/* What a node has by itself. */
+struct own {
+    int64_t self, div;
+    uint64_t weight;
+};
+
+static void put_node(struct flame *f, uint32_t parent, uint32_t frame, struct own own)
 {
     uint32_t i = f->node_count++;
     f->node_parent[i] = parent;
     f->node_frame[i] = frame;
-    f->node_self[i] = self;
+    f->node_self[i] = own.self;
     if (f->node_weight)
-        f->node_weight[i] = own_weight;
+        f->node_weight[i] = own.weight;
+    if (f->node_div)
+        f->node_div[i] = own.div;
+}
+
+static struct own own_of(const struct node *n)
+{
+    return (struct own){n->self, n->self_div, n->own_weight};
+}
+
+static struct own rest_of(const struct node *n)
+{
+    return (struct own){n->rest, n->rest_div, n->weight - n->own_weight};
 }
 
 static void number_anew(struct growing *g)
@@ -497,9 +566,11 @@ static void number_anew(struct growing *g)
     f->node_self = arena_array(&f->arena, max, sizeof *f->node_self);
     if (g->negative)
         f->node_weight = arena_array(&f->arena, max, sizeof *f->node_weight);
+    if (g->mean)
+        f->node_div = arena_array(&f->arena, max, sizeof *f->node_div);
     uint32_t *old = arena_array(&g->scratch, max, sizeof *old);
     old[0] = 0;
-    put_node(f, 0, g->root_frame, g->nodes[0].self, g->nodes[0].own_weight);
+    put_node(f, 0, g->root_frame, own_of(&g->nodes[0]));
     for (uint32_t i = 0; i < f->node_count; i++) {
         if (f->node_frame[i] == FLAME_LEFT_OUT)
             continue;
@@ -507,10 +578,10 @@ static void number_anew(struct growing *g)
         for (uint32_t k = first[old[i]]; k < first[old[i] + 1]; k++) {
             const struct node *c = &g->nodes[children[k].node];
             old[f->node_count] = children[k].node;
-            put_node(f, i, c->frame, c->self, c->own_weight);
+            put_node(f, i, c->frame, own_of(c));
         }
         if (!n->open && n->own_weight != n->weight)
-            put_node(f, i, FLAME_LEFT_OUT, n->rest, n->weight - n->own_weight);
+            put_node(f, i, FLAME_LEFT_OUT, rest_of(n));
     }
 }
 
@@ -532,10 +603,12 @@ void flame_build_walk(struct flame *f, const struct profile *p, const struct fla
 {
     *f = (struct flame){0};
     struct growing g = {.p = p, .f = f, .type = o->type, .limit = o->node_limit, .walk = o->walk};
+    g.mean = o->mean;
     g.up = o->walk == FLAME_FROM_LEAF || o->walk == FLAME_CALLERS;
     flame_frames_build(f, p, o->by_rows, &g.scratch, &g.stacks);
     find_function(&g, o->function);
     f->total = p->sample_count ? flame_total(p, o->type) : 0;
+    f->lineless = weigh_lineless(p, o->type);
     pthread_t helper;
     bool helped = p->loc_ref_count >= LARGE && !pthread_create(&helper, NULL, add_functions, &g);
     if (!helped)

@@ -25,6 +25,10 @@
  * A tree may also be walked the other way, or from the middle: see enum flame_walk. Its functions
  * are the same numbers then; what a node's self means is said there.
  *
+ * Locations without lines are functions, but no nodes: pprof's flame graph steps over them (report/
+ * stacks.go, makeInitialStacks), so that what ends there is the self of the caller. `lineless` says
+ * how much of the profile that concerns.
+ *
  * Trees of more than `node_limit` nodes keep the heaviest. The callees of a node that is too light
  * to be opened become one child of frame FLAME_LEFT_OUT, so that every sum stays right. Functions
  * are never cut. */
@@ -39,6 +43,7 @@
 struct flame_function {
     struct profile_str name;
     int64_t flat, cum;
+    int64_t flat_div, cum_div; /* of the divisor, if there is one */
 };
 
 struct flame_frame {
@@ -59,6 +64,8 @@ struct flame {
     uint32_t *node_parent, *node_frame;
     int64_t *node_self;
     uint64_t *node_weight;   /* or NULL */
+    int64_t *node_div;       /* or NULL: as node_self, of the divisor */
+    uint64_t lineless;       /* sum of |value| of the samples with a location that has no line */
     int64_t total;           /* what percentages are of: pprof's rule, see flame_build */
     uint32_t left_out_count; /* nodes of frame FLAME_LEFT_OUT */
 };
@@ -80,6 +87,7 @@ struct flame_options {
                             children of the one node that met the limit */
     enum flame_walk walk;
     struct profile_str function; /* of FLAME_CALLEES and FLAME_CALLERS, by its name in full */
+    bool mean;                   /* value 0 divides the others: its sums are counted, too */
     bool by_rows; /* a function is what is one row of a table at the profile's own granularity, and
                      named so: a file, a line, an address; not: all of one name */
 };

@@ -53,8 +53,11 @@ static void write_facts(struct json *j, const struct profile *p, const struct bo
     json_array_end(j);
     json_int(j, "sample_count", o->sample_count);
     json_int(j, "total", o->total);
+    if (o->flame.mean)
+        json_int(j, "mean_total", o->mean_total);
     json_int(j, "left", f->total);
     json_int(j, "left_out", f->left_out_count);
+    json_int(j, "lineless", f->lineless > INT64_MAX ? INT64_MAX : (int64_t)f->lineless);
     json_array(j, "given");
     for (size_t i = 0; o->given && i < o->given->count; i++) {
         json_array(j, NULL);
@@ -63,6 +66,16 @@ static void write_facts(struct json *j, const struct profile *p, const struct bo
         json_array_end(j);
     }
     json_array_end(j);
+}
+
+static void write_divisors(const struct flame *f, struct columns *c)
+{
+    double *flat = columns_f64(c, "function_flat_div", f->function_count);
+    double *cum = columns_f64(c, "function_cum_div", f->function_count);
+    for (uint32_t i = 0; i < f->function_count; i++) {
+        flat[i] = (double)f->functions[i].flat_div;
+        cum[i] = (double)f->functions[i].cum_div;
+    }
 }
 
 static void write_names(struct json *j, const struct flame *f, struct columns *c)
@@ -77,6 +90,8 @@ static void write_names(struct json *j, const struct flame *f, struct columns *c
         flat[i] = (double)f->functions[i].flat;
         cum[i] = (double)f->functions[i].cum;
     }
+    if (f->node_div)
+        write_divisors(f, c);
     int32_t *function = columns_i32(c, "frame_function", f->frame_count);
     int32_t *line = columns_i32(c, "frame_line", f->frame_count);
     int32_t *inlined = columns_i32(c, "frame_inlined", f->frame_count);
@@ -131,6 +146,13 @@ static struct scale find_scale(const struct flame *f)
     return (struct scale){fits ? unit : 1, fits};
 }
 
+static void write_doubles(struct columns *c, const char *name, const int64_t *values, uint32_t n)
+{
+    double *column = values ? columns_f64(c, name, n) : NULL;
+    for (uint32_t i = 0; column && i < n; i++)
+        column[i] = (double)values[i];
+}
+
 static void write_tree(struct json *j, const struct flame *f, struct columns *c)
 {
     int32_t *parent = columns_i32(c, "node_parent", f->node_count);
@@ -143,6 +165,7 @@ static void write_tree(struct json *j, const struct flame *f, struct columns *c)
     struct scale scale = find_scale(f);
     json_int(j, "self_unit", (int64_t)scale.unit);
     uint32_t n = f->node_count;
+    write_doubles(c, "node_div", f->node_div, n);
     if (scale.fits) {
         int32_t *self = columns_i32(c, "node_self", n);
         for (uint32_t i = 0; i < n; i++)
@@ -152,9 +175,7 @@ static void write_tree(struct json *j, const struct flame *f, struct columns *c)
             weight[i] = (int32_t)(f->node_weight[i] / scale.unit);
         return;
     }
-    double *self = columns_f64(c, "node_self", n);
-    for (uint32_t i = 0; i < n; i++)
-        self[i] = (double)f->node_self[i];
+    write_doubles(c, "node_self", f->node_self, n);
     double *weight = f->node_weight ? columns_f64(c, "node_weight", n) : NULL;
     for (uint32_t i = 0; weight && i < n; i++)
         weight[i] = (double)f->node_weight[i];
@@ -259,7 +280,7 @@ void body_write(const struct profile *p, const struct body_options *o, struct bu
     labels_write(&j, p, o->flame.type);
     write_names(&j, &f, &c);
     write_tree(&j, &f, &c);
-    if (f.node_weight)
+    if (f.node_weight && !o->flame.mean)
         write_sides(&j, p, o, &c);
     columns_describe(&c, &j);
     json_object_end(&j);

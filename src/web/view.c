@@ -51,8 +51,8 @@ static bool is_default(const struct settings *s)
 static bool is_plain(const struct prepare_request *q)
 {
     const struct settings *s = q->settings;
-    return prepare_is_whole(q) && is_default(s) && s->divide_by == 1 && !*s->trim_path &&
-           !*s->source_path;
+    return prepare_is_whole(q) && is_default(s) && s->divide_by == 1 && !s->mean &&
+           !*s->trim_path && !*s->source_path;
 }
 
 /* A profile that nothing is done to needs no copy: it may be large. */
@@ -68,16 +68,27 @@ static int serve_whole(struct http_exchange *x, const struct profile *p,
     return 0;
 }
 
-/* -divide_by: all values, and the total. */
-static int64_t divide(struct profile *p, int64_t total, double by)
+/* -divide_by: all values, but what divides them for a mean, and the totals. */
+static void divide(struct profile *p, const struct settings *s, struct body_options *o)
 {
-    if (by == 1)
-        return total;
+    if (s->divide_by == 1)
+        return;
     double *ratios = arena_array(&p->arena, p->sample_type_count, sizeof *ratios);
     for (uint32_t i = 0; i < p->sample_type_count; i++)
-        ratios[i] = 1 / by;
+        ratios[i] = s->mean && !i ? 1 : 1 / s->divide_by;
     refine_scale(p, ratios);
-    return (int64_t)((double)total / by);
+    o->total = (int64_t)((double)o->total / s->divide_by);
+    o->mean_total = (int64_t)((double)o->mean_total / s->divide_by);
+}
+
+/* Of means, what boxes are of is the sum, as wide as they are. */
+static void set_totals(struct body_options *o, const struct profile *p,
+                       const struct profile *refined, const struct settings *s, int64_t total)
+{
+    o->flame.mean = s->mean;
+    o->total = o->mean_total = total;
+    if (s->mean)
+        o->total = flame_total(s->relative_percentages ? refined : p, o->flame.type);
 }
 
 static int serve_refined(struct http_exchange *x, const struct profile *p,
@@ -90,7 +101,8 @@ static int serve_refined(struct http_exchange *x, const struct profile *p,
     if (!rc) {
         report_trim_paths(&r.report);
         o->flame.type = r.report.o.values.index;
-        o->total = divide(&refined, r.report.total, q->settings->divide_by);
+        set_totals(o, p, &refined, q->settings, r.report.total);
+        divide(&refined, q->settings, o);
         reply_body(x, &refined, o);
     }
     prepare_end(&r);

@@ -214,6 +214,72 @@ static void frames_without_function_are_their_binary(void **state)
     profile_free(&p);
 }
 
+static void locations_without_lines_are_functions_but_no_boxes(void **state)
+{
+    struct profile p;
+    struct flame f;
+    make_profile(&p,
+                 (struct folded[]){
+                     {"a;x;b", 1}, {"a;x;b;x", 2}, {"x;x", 4}, {"a", 8}, {"x;a;x", 16}, {NULL}});
+    for (uint32_t i = 0; i < p.location_count; i++)
+        if (profile_str_is(profile_string(&p, p.functions[i].name), "x"))
+            p.locations[i].line_count = 0;
+    struct flame_options o = {.node_limit = 100};
+    const char *names[][4] = {
+        [FLAME_FROM_ROOT] = {"root", "a", "b"},
+        [FLAME_FROM_LEAF] = {"root", "a", "b", "a"},
+        [FLAME_CALLEES] = {"<unknown>", "a", "b"},
+        [FLAME_CALLERS] = {"<unknown>", "a"},
+    };
+    const int64_t selves[][4] = {{4, 24, 3}, {4, 24, 0, 3}, {4, 16, 3}, {20, 3}};
+    for (int walk = FLAME_FROM_ROOT; walk <= FLAME_CALLERS; walk++) {
+        o.walk = (enum flame_walk)walk;
+        o.function = (struct profile_str){"<unknown>", 9};
+        flame_build_walk(&f, &p, &o);
+        assert_int_equal(function_of(&f, "<unknown>")->flat, 2 + 4 + 16);
+        assert_int_equal(function_of(&f, "<unknown>")->cum, 1 + 2 + 4 + 16);
+        assert_int_equal(f.lineless, 1 + 2 + 4 + 16);
+        for (uint32_t i = 0; i < f.node_count; i++) {
+            assert_string_equal(name_of(&f, i), names[walk][i]);
+            assert_int_equal(f.node_self[i], selves[walk][i]);
+        }
+        assert_int_equal(f.node_count, walk == FLAME_FROM_LEAF ? 4 : walk == FLAME_CALLERS ? 2 : 3);
+        flame_free(&f);
+    }
+    o.walk = FLAME_FROM_ROOT;
+    o.node_limit = 1; /* closed at the root: what it steps over to the end is its own */
+    flame_build_walk(&f, &p, &o);
+    assert_int_equal(f.node_self[0], 4);
+    flame_free(&f);
+    profile_free(&p);
+}
+
+static void what_divides_is_summed_as_what_is_divided(void **state)
+{
+    struct profile p;
+    struct flame f;
+    make_profile(&p, (struct folded[]){{"a;b", 10}, {"a;c", 20}, {"a;b", 0}, {NULL, 0}});
+    int64_t both[] = {3, 10, 5, 20, 7, 0};
+    p.sample_types = arena_zarray(&p.arena, 2, sizeof *p.sample_types);
+    p.sample_type_count = 2;
+    p.values = both;
+    struct flame_options o = {.type = 1, .node_limit = 100, .mean = true};
+    flame_build_walk(&f, &p, &o);
+    assert_int_equal(function_of(&f, "a")->cum, 30);
+    assert_int_equal(function_of(&f, "a")->cum_div, 15);
+    assert_int_equal(function_of(&f, "b")->flat_div, 10);
+    const int64_t divisors[] = {0, 0, 5, 10}; /* root, a, c, b */
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(f.node_div[i], divisors[i]);
+    flame_free(&f);
+    o.mean = false;
+    flame_build_walk(&f, &p, &o);
+    assert_null(f.node_div);
+    assert_int_equal(function_of(&f, "b")->flat_div, 0);
+    flame_free(&f);
+    profile_free(&p);
+}
+
 static void differences_have_widths_beside_their_sums(void **state)
 {
     struct profile p;
@@ -378,12 +444,15 @@ static void random_profiles_keep_every_promise(void **state)
         for (uint32_t type = 0; type < p.sample_type_count; type++) {
             build(&f, &p, type, 1u << 20);
             uint32_t all = f.node_count;
-            int64_t flat = 0, in_functions = 0;
+            int64_t flat = 0, self = 0, without_stack = 0;
             for (uint32_t i = 0; i < f.function_count; i++)
                 flat += f.functions[i].flat;
-            for (uint32_t i = 1; i < f.node_count; i++)
-                in_functions += f.node_self[i];
-            assert_true(flat == in_functions);
+            for (uint32_t i = 0; i < f.node_count; i++)
+                self += f.node_self[i];
+            for (uint32_t i = 0; i < p.sample_count; i++)
+                if (profile_loc_first(&p, i) == p.sample_loc_end[i])
+                    without_stack += p.values[(size_t)i * p.sample_type_count + type];
+            assert_true(flat == self - without_stack);
             flame_free(&f);
             build(&f, &p, type, 50);
             assert_true(f.node_count <= 50 + f.frame_count);
@@ -446,6 +515,8 @@ int main(void)
         cmocka_unit_test(a_shorter_stack_after_a_longer_one_ends_where_it_should),
         cmocka_unit_test(inlined_frames_come_from_their_caller_and_differ_from_calls),
         cmocka_unit_test(frames_without_function_are_their_binary),
+        cmocka_unit_test(locations_without_lines_are_functions_but_no_boxes),
+        cmocka_unit_test(what_divides_is_summed_as_what_is_divided),
         cmocka_unit_test(differences_have_widths_beside_their_sums),
         cmocka_unit_test(light_callees_are_put_together_and_no_sum_is_lost),
         cmocka_unit_test(an_inverted_tree_begins_at_the_leaves),

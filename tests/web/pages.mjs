@@ -1,19 +1,39 @@
 // SPDX-License-Identifier: MIT
 //
-// pages.mjs STROBE SCRATCH [PROFILE...]: the addresses of pprof's pages, asked without a browser.
-// pages.tsv says what each answers; where pprof is installed it is asked the same, so that the
-// table stays true, and then the numbers and texts on its pages are compared with ours.
+// pages.mjs STROBE SCRATCH MODULES [PROFILE...]: the addresses of pprof's pages, asked without a
+// browser. pages.tsv says what each answers; where pprof is installed it is asked the same, so that
+// the table stays true, and then the numbers and texts on its pages are compared with ours.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
-const [strobe, scratch, ...further] = process.argv.slice(2);
+const [strobe, scratch, modules, ...further] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
 const profiles = join(here, "../golden/profiles");
 const ours = [strobe, "pprof"];
 const theirs = spawnSync("pprof", ["-h"]).error ? undefined : ["pprof"];
+
+// ---- the page's own code: what it makes of an answer ----
+
+mkdirSync(scratch, { recursive: true });
+const bundle = join(scratch, "pages.bundle.mjs");
+createRequire(join(modules, "x.js"))("esbuild").buildSync({
+  stdin: {
+    contents: ["data/columns", "data/profile", "data/format", "top/rows"]
+      .map((name) => `export * from "./${name}.ts";`)
+      .join(""),
+    resolveDir: join(here, "../../web/src"),
+  },
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  nodePaths: [modules],
+  outfile: bundle,
+});
+const page = await import(pathToFileURL(bundle).href);
 
 let checks = 0;
 let failures = 0;
@@ -228,22 +248,9 @@ async function checkDownload(server) {
 
 // ---- what the pages say ----
 
-/** The functions of /api/profile: strobe columns 1 (src/web/columns.h). */
-function functionsOf(body) {
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
-  const size = view.getUint32(8, true);
-  const facts = JSON.parse(body.subarray(16, 16 + size).toString());
-  const column = (name) => {
-    const c = facts.columns.find((x) => x.name === name);
-    const width = c.type === "i32" ? 4 : 8;
-    return Array.from({ length: c.count }, (_, i) => {
-      const at = 16 + size + c.offset + i * width;
-      return c.type === "i32" ? view.getInt32(at, true) : view.getFloat64(at, true);
-    });
-  };
-  const [flat, cum] = [column("function_flat"), column("function_cum")];
-  const rows = column("function_name").map((n, i) => [facts.strings[n], flat[i], cum[i]]);
-  return { total: facts.total, rows };
+/** A body as the page holds it. */
+function profileOf({ body }) {
+  return page.makeProfile(page.readBody(Uint8Array.from(body).buffer));
 }
 
 const unescapeHtml = (text) =>
@@ -251,36 +258,69 @@ const unescapeHtml = (text) =>
     ({ lt: "<", gt: ">", amp: "&", "#34": '"', "#39": "'", "#43": "+" })[name],
   );
 
-/**
- * pprof's table shows what is not too light; ours must have these rows, with these numbers. False
- * if there is nothing but an error.
- */
+/** The rows that our table has where the address asks for pprof's. */
+function topOf(p, query) {
+  const q = new URLSearchParams(query);
+  const limits = page.topLimits((name) => q.get(name) ?? (name === "trim" ? "t" : ""));
+  const table = page.topTable(p, limits, q.get("sort") === "cum");
+  const { unit: of } = p.sampleType;
+  const asked = page.settleUnit(q.get("unit") ?? "", of);
+  const unit = asked || page.tableUnit(table.smallest, p.valueTotal, of);
+  const spell = (v) => {
+    if (unit === "auto") return page.formatValue(v, of);
+    const text = page.formatIn(v, of, unit);
+    return text === "0" ? text : text + unit;
+  };
+  return Array.from(table.all, (i) => {
+    const [flat, cum] = [p.functionFlat[i], p.functionCum[i]];
+    return [page.functionNameOf(p, i), flat, cum, spell(flat), spell(cum)];
+  });
+}
+
+/** Rows of one name, which stand for different files or binaries, have no order in pprof. */
+function inOrder(rows) {
+  const alike = (x, y) => x[0] === y[0] && Math.abs(x[1]) === Math.abs(y[1]);
+  return rows.sort((x, y) => (alike(x, y) ? x[2] - y[2] : 0));
+}
+
+/** False if there is nothing but an error. */
 async function compareTop(a, b, query) {
-  const page = (await ask(b, `/ui/top?${query}`)).body.toString();
-  const found = /makeTopTable\(\s*(-?\d+)\s*,\s*(\[.*\]|null)\s*\);/.exec(page);
+  const text = (await ask(b, `/ui/top?${query}`)).body.toString();
+  const found = /makeTopTable\(\s*(-?\d+)\s*,\s*(\[.*\]|null)\s*\);/.exec(text);
   const answer = await ask(a, `/api/profile?${query}`);
   if (!found) {
-    same(`top?${query}`, `${JSON.parse(answer.body).error}\n`, page);
+    same(`top?${query}`, `${JSON.parse(answer.body).error}\n`, text);
     return false;
   }
-  const { total, rows } = functionsOf(answer.body);
-  const numbers = new Map();
-  for (const row of rows)
-    if (!numbers.has(row[0]) || row[2] > numbers.get(row[0])[2]) numbers.set(row[0], row);
+  const p = profileOf(answer);
   const want = JSON.parse(found[2]) ?? [];
-  same(`top?${query}: total`, total, Number(found[1]));
+  same(`top?${query}: total`, p.valueTotal, Number(found[1]));
   same(
     `top?${query}: rows`,
-    want.map((r) => numbers.get(r.Name) ?? r.Name),
-    want.map((r) => [r.Name, r.Flat, r.Cum]),
+    inOrder(topOf(p, query)),
+    inOrder(want.map((r) => [r.Name, r.Flat, r.Cum, r.FlatFormat, r.CumFormat])),
   );
   return true;
 }
 
-/** Boxes are the same when functions are, by what they cost themselves and with their callees. */
+/** What boxes of a name have by themselves, and with what is called, counted once a stack. */
+function boxesOf(p) {
+  const sums = new Map();
+  const { count, parent, frame, self, total } = p.tree;
+  for (let i = 1; i < count; i++) {
+    const name = page.frameName(p, frame[i]);
+    const row = sums.get(name) ?? [name, 0, 0];
+    let above = parent[i];
+    while (above > 0 && page.frameName(p, frame[above]) !== name) above = parent[above];
+    sums.set(name, [name, row[1] + self[i], row[2] + (above > 0 ? 0 : total[i])]);
+  }
+  return [...sums.values()];
+}
+
+/** Boxes are the same when their names are, with what these cost by themselves and in all. */
 async function compareFlame(a, b, query) {
-  const page = (await ask(b, `/ui/flamegraph?${query}`)).body.toString();
-  const stacks = JSON.parse(/stackViewer\((\{.*\}), \[/.exec(page)[1]);
+  const text = (await ask(b, `/ui/flamegraph?${query}`)).body.toString();
+  const stacks = JSON.parse(/stackViewer\((\{.*\}), \[/.exec(text)[1]);
   const want = new Map();
   const add = (name, flat, cum) => {
     const row = want.get(name) ?? [name, 0, 0];
@@ -290,12 +330,11 @@ async function compareFlame(a, b, query) {
     const names = Sources.slice(1).map((i) => stacks.Sources[i].FullName);
     for (const name of new Set(names)) add(name, name === names.at(-1) ? Value : 0, Value);
   }
-  const { total, rows } = functionsOf((await ask(a, `/api/profile?${query}`)).body);
-  const known = rows.filter((r) => want.has(r[0]) && (r[1] || r[2]));
+  const p = profileOf(await ask(a, `/api/profile?${query}`));
   const order = (x, y) => (x[0] < y[0] ? -1 : 1);
-  const named = [...want.values()].filter((r) => !/^\?\d+\?/.test(r[0]) && (r[1] || r[2]));
-  same(`flamegraph?${query}: total`, total, stacks.Total);
-  same(`flamegraph?${query}: functions`, known.sort(order), named.sort(order));
+  const named = (rows) => rows.filter((r) => !/^\?\d+\?/.test(r[0]) && (r[1] || r[2])).sort(order);
+  same(`flamegraph?${query}: total`, p.valueTotal, stacks.Total);
+  same(`flamegraph?${query}: boxes`, named(boxesOf(p)), named([...want.values()]));
 }
 
 async function compareText(a, b, view, query) {
@@ -342,11 +381,24 @@ const queries = [
   "f=main&i=sort&h=runtime&g=lines&noinlines=y",
   "f=nosuch",
   "nf=0.05&n=5",
+  "nf=0.2&sort=cum",
+  "nf=0&sort=cum&g=lines",
+  "mean=t",
+  "mean=t&sort=cum&f=main&nf=0.1",
+  "mean=t&rel=t&i=runtime",
+  "mean=t&si=0",
+  "unit=ms",
+  "unit=hours&nf=0",
+  "unit=auto",
+  "unit=MB&trim=f",
+  "unit=nonsense",
+  "dropneg=t",
+  "dropneg=t&sort=cum&mean=t&unit=us",
 ];
 
-async function compareAll(path) {
-  const a = await start(ours, "ours", path);
-  const b = await start(theirs, "theirs", path);
+async function compareAll(path, ...flags) {
+  const a = await start(ours, "ours", ...flags, path);
+  const b = await start(theirs, "theirs", ...flags, path);
   for (const query of queries) {
     if (!(await compareTop(a, b, query))) continue;
     if (!query.includes("g=")) await compareFlame(a, b, query);
@@ -370,9 +422,14 @@ try {
     checkAddresses(command, server);
     if (command === ours) await checkGuards(server);
   }
-  const more = further.length > 0 ? further : [file, join(profiles, "kern_cpu.pb.gz")];
-  if (theirs) for (const path of more) await compareAll(path);
-  else console.log("pprof is not installed: only the recorded answers were compared");
+  const other = join(profiles, "kern_cpu.pb.gz");
+  const more = further.length > 0 ? further : [file, other];
+  if (theirs) {
+    for (const path of more) await compareAll(path);
+    await compareAll(file, `-base=${other}`);
+    await compareAll(file, `-diff_base=${other}`);
+  }
+  if (!theirs) console.log("pprof is not installed: only the recorded answers were compared");
 } finally {
   for (const child of running) {
     child.removeAllListeners("exit");

@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import type { Page } from "@playwright/test";
 import { expect, golden, root, test } from "./page.ts";
 
 const CPU = "orders_labels.pb.gz";
@@ -62,6 +63,64 @@ function strobe(): string {
 function commandHasTop(): boolean {
   return /^ +top /m.test(execFileSync(strobe(), ["help"], { encoding: "utf8" }));
 }
+
+const settings: [string, string[], string][] = [
+  ["mean=t", ["-mean"], CPU],
+  ["unit=us", ["-unit=us"], CPU],
+  ["unit=auto", ["-unit=auto"], CPU],
+  ["nf=0.1&sort=cum", ["-nodefraction=0.1", "-cum"], CPU],
+  ["trim=f&si=samples", ["-trim=false", "-sample_index=samples"], CPU],
+  ["dropneg=t&mean=t", ["-drop_negative", "-mean", `-base=${join(golden, "kern_cpu.pb.gz")}`], CPU],
+];
+
+/** Name, flat and cum with their units, and their shares, in the order of the table. */
+function tableOfCommand(...args: string[]): string[][] {
+  const text = execFileSync(strobe(), ["top", ...args], { encoding: "utf8" });
+  const lines = text.split("\n");
+  return lines.slice(lines.findIndex((l) => /flat%/.test(l)) + 1, -1).map((line) => {
+    const [flat, flatShare, , cum, cumShare, ...name] = line.trim().split(/\s+/);
+    const plain = name.join(" ").replace(/ \((partial-)?inline\)$/, "");
+    return [plain, flat, flatShare, cum, cumShare];
+  });
+}
+
+async function tableOfPage(page: Page): Promise<string[][]> {
+  const head = (await page.getByRole("columnheader", { name: /^Flat/ }).textContent()) ?? "";
+  const unit = /\((.*)\)/.exec(head)?.[1] ?? "";
+  const rows = await page.locator("tr[data-function]").evaluateAll((list) =>
+    list.map((row) => [
+      (row as HTMLElement).dataset.function ?? "",
+      ...[...row.querySelectorAll("td")].slice(0, 4).map((cell) => cell.textContent ?? ""),
+    ]),
+  );
+  const spell = (text: string): string => (text === "0" || !unit ? text : text + unit);
+  return rows.map(([name, flat, a, cum, b]) => [name, spell(flat), a, spell(cum), b]);
+}
+
+for (const [query, flags, file] of settings) {
+  const [base, wanted] = [flags.filter((f) => /base=/.test(f)), [...flags, join(golden, file)]];
+  test(`${query}: rows, units and shares are those of strobe top`, async ({ open, page }) => {
+    const trims = /nf=|trim=/.test(query) ? query : `${query}&trim=t`;
+    await open(file, `ui/top?${trims}`, ...base);
+    const want = tableOfCommand(...wanted).slice(0, 25);
+    expect(want.length).toBeGreaterThan(3);
+    expect((await tableOfPage(page)).slice(0, want.length)).toEqual(want);
+  });
+}
+
+test("what the command line says holds for the page, and the address can say otherwise", async ({
+  open,
+  page,
+}) => {
+  const flags = ["-mean", "-unit=us", "-nodefraction=0.05"];
+  await open(CPU, "ui/top", ...flags);
+  const want = tableOfCommand(...flags, join(golden, CPU));
+  expect(await tableOfPage(page)).toEqual(want);
+  await expect(page.getByText("more functions are left out, lighter than")).toBeVisible();
+  await page.getByRole("button", { name: "show them" }).click();
+  await expect.poll(() => page.locator("tr[data-function]").count()).toBeGreaterThan(want.length);
+  await expect(page.getByText("more functions are left out")).toHaveCount(0);
+});
 
 test("follows the search", async ({ open }) => {
   const flame = await open(CPU, "?view=top");

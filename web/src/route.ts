@@ -64,6 +64,11 @@ export const optionNames = [
   "tagleaf",
 ] as const;
 export type OptionName = (typeof optionNames)[number];
+/** Of a switch, as pprof reads it. */
+export function isOn(value: string): boolean {
+  return /^(t|true|y|yes|1)$/i.test(value);
+}
+
 export type Options = Partial<Record<OptionName, string>>;
 
 /** What the dashboard adds: where and when (serve/place.ts reads it). */

@@ -41,7 +41,10 @@ const callersProfile = loadedProfile(1);
 const calleesProfile = loadedProfile(2);
 
 /** What the colours of boxes depend on. It changes less often than the route. */
-export const colouring = computed(() => `${route.value.theme} ${route.value.colour}`);
+export const colouring = computed(() => {
+  const { theme, colour, options } = route.value;
+  return `${theme} ${colour} ${options.dropneg ?? ""}`;
+});
 
 const upwards = computed(() => route.value.upwards);
 const always = computed(() => true);

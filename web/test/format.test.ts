@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { autoUnit, formatIn, formatPercent, formatValue, tableUnit } from "../src/data/format.ts";
+import {
+  autoUnit,
+  formatIn,
+  formatPercent,
+  formatValue,
+  settleUnit,
+  tableUnit,
+} from "../src/data/format.ts";
 
 test("values are printed as pprof prints them", () => {
   assert.equal(formatValue(4560000000, "nanoseconds"), "4.56s");
@@ -18,6 +25,21 @@ test("values are printed as pprof prints them", () => {
 test("a unit that is not known is not scaled", () => {
   assert.equal(autoUnit(5e9, "widgets"), "");
   assert.equal(formatValue(5, "widgets"), "5");
+});
+
+test("a unit that is asked for is one of the family, or stands as it is", () => {
+  const asked = (unit: string, from = "nanoseconds") => settleUnit(unit, from);
+  assert.equal(asked("ms"), "ms");
+  assert.equal(asked("Milliseconds"), "ms");
+  assert.equal(asked("minutes"), "s", "unknown ones are the family's own");
+  assert.equal(asked("bytes"), "s");
+  assert.equal(asked("mib", "bytes"), "B");
+  assert.equal(asked("MB", "bytes"), "MB");
+  assert.equal(asked("minimum"), "");
+  assert.equal(asked("auto"), "auto");
+  assert.equal(asked("auto", "count"), "");
+  assert.equal(asked("sample", "count"), "");
+  assert.equal(asked("ms", "count"), "ms");
 });
 
 test("percentages have two decimals, or two digits below one", () => {

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readBody } from "../src/data/columns.ts";
+import { tableUnit } from "../src/data/format.ts";
 import { nodeName } from "../src/data/profile.ts";
 import { findPlace, placeOf, readZoom, writeRun, writeSpan } from "../src/flame/place.ts";
 import { findMatches, matchStops, searchPattern } from "../src/flame/search.ts";
 import { spanOf } from "../src/flame/tree.ts";
 import { routeFromQuery, routeToQuery } from "../src/route.ts";
-import { topRows, topUnit } from "../src/top/rows.ts";
+import { topRows, topTable, type TopLimits } from "../src/top/rows.ts";
 import { profileOf, randomProfile } from "./support.ts";
 
 function pattern(text: string): RegExp {
@@ -15,6 +16,8 @@ function pattern(text: string): RegExp {
   assert.ok(p);
   return p;
 }
+
+const everything: TopLimits = { asked: false, fraction: 0, count: 0, dropsNegative: false };
 
 test("the plain address is the plain page, and every state survives its address", () => {
   assert.equal(routeToQuery(routeFromQuery("")), "");
@@ -86,14 +89,43 @@ test("small letters match capitals, capitals only themselves", () => {
 
 test("the table has the matching functions in the asked order", () => {
   const p = profileOf({ "main;a": 6e9, "main;b": 3e9, b: 1e9, "main;a;c": 2e9 });
+  const table = topTable(p, everything, false);
   const names = (sort: "flat" | "cum" | "name", reversed = false): string =>
-    [...topRows(p, undefined, sort, reversed)].map((i) => p.facts.strings[i]).join(" ");
+    [...topRows(p, table, undefined, sort, reversed)].map((i) => p.facts.strings[i]).join(" ");
   assert.equal(names("flat"), "a b c main");
   assert.equal(names("cum"), "main a b c");
   assert.equal(names("name"), "a b c main");
   assert.equal(names("cum", true), "c b a main");
-  assert.equal(topRows(p, findMatches(p, pattern("a")), "flat", false).length, 2);
-  assert.equal(topUnit(p), "s");
+  assert.equal(topRows(p, table, findMatches(p, pattern("a")), "flat", false).length, 2);
+  assert.equal(tableUnit(table.smallest, p.total, "nanoseconds"), "s");
+});
+
+test("equal rows stand by their names, compared as bytes", () => {
+  const p = profileOf({ "\u{1f600}": 5, "\uff5e": 5, b: 5, "b;a": 1, "c;b": 1 });
+  const names = [...topTable(p, everything, false).all].map((i) => p.facts.strings[i]);
+  assert.deepEqual(names, ["b", "\uff5e", "\u{1f600}", "a", "c"]);
+});
+
+test("the table is cut as strobe top is", () => {
+  const p = profileOf({ "main;a": 60, "main;b": 30, b: 9, "main;c": 1 });
+  const cut = (limits: Partial<TopLimits>, byCum = false): [string, number] => {
+    const table = topTable(p, { ...everything, ...limits }, byCum);
+    return [[...table.all].map((i) => p.facts.strings[i]).join(" "), table.left_out];
+  };
+  assert.deepEqual(cut({}), ["a b c main", 0]);
+  assert.deepEqual(cut({ fraction: 0.01 }), ["a b c main", 0], "as heavy as the limit");
+  assert.deepEqual(cut({ fraction: 0.02 }), ["a b main", 1]);
+  assert.deepEqual(cut({ count: 2 }), ["a b", 2]);
+  assert.deepEqual(cut({ count: 2 }, true), ["main a", 2]);
+});
+
+test("what is negative can be left out of the table", () => {
+  const p = profileOf({ "main;a": 6, "main;b": -2, "main;b;c": 5, "main;d;e": -1 });
+  const names = [...topTable(p, { ...everything, dropsNegative: true }, false).all];
+  assert.deepEqual(
+    names.map((i) => p.facts.strings[i]),
+    ["a", "c", "main"],
+  );
 });
 
 test("bytes that are no profile are refused with a sentence", () => {

@@ -4,17 +4,17 @@
 // each the merged contexts of all its calls.
 
 import { useEffect } from "preact/hooks";
-import { formatPercent, formatValue } from "../data/format.ts";
+import { formatPercent } from "../data/format.ts";
 import { findFunction, type Profile } from "../data/profile.ts";
 import { Flame } from "../flame/flame.tsx";
 import type { Graph } from "../flame/graph.ts";
 import { calleesGraph, callersGraph, openCalls, route } from "../state.ts";
+import { spellValue } from "../settings.ts";
 import { Notice } from "../ui/notice.tsx";
 
 function Heading(props: { p: Profile; fn: number }) {
   const { p, fn } = props;
-  const unit = p.sampleType.unit;
-  const of = (v: number) => `${formatValue(v, unit)}  ${formatPercent(v, p.total)}`;
+  const of = (v: number) => `${spellValue(p, v)}  ${formatPercent(v, p.valueTotal)}`;
   return (
     <h2 class="pivot">
       <span class="muted">callers ↑</span>

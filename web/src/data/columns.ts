@@ -25,7 +25,9 @@ export interface Facts {
   comments: string[];
   sample_count: number;
   total: number; // of the profile before it was refined
+  mean_total?: number; // the same of means, where these are asked for
   left: number; // of what is left of it
+  lineless: number; // of the samples with frames that boxes leave out
   labels: LabelKey[];
   left_out: number;
   given: [string, string][]; // parameters, as the command line says them

@@ -105,6 +105,16 @@ export function formatValue(value: number, from: string): string {
   return text === "0" ? "0" : text + to;
 }
 
+/** The unit that -unit=`asked` means; "" for the best one, "auto" for the best of each number. */
+export function settleUnit(asked: string, from: string): string {
+  if (asked === "" || asked === "minimum") return "";
+  const source = find(from);
+  if (!source) return ["auto", "count", "sample", "unit"].includes(asked) ? "" : asked;
+  if (asked === "auto") return asked;
+  const target = find(asked);
+  return (target?.family === source.family ? target.unit : source.family.fallback).name;
+}
+
 /**
  * One unit for a whole table (report.go, the unit "minimum"): the one of its smallest row, unless
  * that is more than a hundred times smaller than the largest.

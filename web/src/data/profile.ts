@@ -4,7 +4,7 @@
 // that every view asks of them. Built once for each sample type; never changed.
 
 import type { Body, Facts, SampleType } from "./columns.ts";
-import { layoutTree, type Tree } from "../flame/tree.ts";
+import { layoutTree, sumUp, type Tree } from "../flame/tree.ts";
 import { addSides, type Sides } from "./sides.ts";
 import { moduleGroup } from "./module.ts";
 
@@ -14,10 +14,12 @@ export const LEFT_OUT_FRAME = -2;
 export interface Profile {
   facts: Facts;
   sampleType: SampleType;
-  total: number;
+  total: number; // what boxes' widths are of
+  valueTotal: number; // what numbers are of: the same, or a mean
   functionName: Int32Array;
   functionFlat: Float64Array;
   functionCum: Float64Array;
+  functionSums: Sums; // the same, but sums where the above are means
   functionFrame: Int32Array; // one frame of each function: for its file and module
   frameFunction: Int32Array;
   frameFile: Int32Array;
@@ -29,6 +31,13 @@ export interface Profile {
   merged?: Merged | undefined;
   sides?: Sides | undefined; // of a difference
   asShares?: () => Profile; // the same difference, of shares
+  /** Of means: what divides the boxes' sums, by themselves and with callees. */
+  divisors?: { self: Float64Array; total: Float64Array };
+}
+
+export interface Sums {
+  flat: Float64Array;
+  cum: Float64Array;
 }
 
 /** Rows of lines and addresses are "ADDRESS FUNCTION FILE:LINE": the function of one. */
@@ -65,13 +74,16 @@ export function makeProfile(body: Body): Profile {
       facts.strings[frameFile[i]],
       facts.strings[frameModule[i]],
     );
+  const sums = { flat: body.f64("function_flat"), cum: body.f64("function_cum") };
   const p: Profile = {
     facts,
     sampleType: facts.sample_types[facts.type] ?? { type: "samples", unit: "count" },
     total: facts.total,
+    valueTotal: facts.mean_total ?? facts.total,
     functionName,
-    functionFlat: body.f64("function_flat"),
-    functionCum: body.f64("function_cum"),
+    functionFlat: sums.flat,
+    functionCum: sums.cum,
+    functionSums: sums,
     functionFrame,
     frameFunction,
     frameFile,
@@ -86,7 +98,38 @@ export function makeProfile(body: Body): Profile {
       body.has("node_weight") ? body.numbers("node_weight", facts.self_unit) : undefined,
     ),
   };
-  return addSides(p, body);
+  return body.has("node_div") ? asMeans(p, body) : addSides(p, body);
+}
+
+function asMeans(p: Profile, body: Body): Profile {
+  const self = body.f64("node_div");
+  const means = (sums: Float64Array, name: string): Float64Array => {
+    const divisors = body.f64(name);
+    return sums.map((v, i) => mean(v, divisors[i]));
+  };
+  return {
+    ...p,
+    functionFlat: means(p.functionFlat, "function_flat_div"),
+    functionCum: means(p.functionCum, "function_cum_div"),
+    divisors: { self, total: sumUp(p.tree.parent, self) },
+  };
+}
+
+/** As pprof divides: what nothing divides stays. */
+function mean(value: number, divisor: number): number {
+  return divisor === 0 ? value : Math.trunc(value / divisor);
+}
+
+/** What a box has by itself: the sum, or the mean where means are asked for. */
+export function boxSelf(p: Profile, node: number): number {
+  const value = p.tree.self[node];
+  return p.divisors ? mean(value, p.divisors.self[node]) : value;
+}
+
+/** The same with callees. */
+export function boxTotal(p: Profile, node: number): number {
+  const value = p.tree.total[node];
+  return p.divisors ? mean(value, p.divisors.total[node]) : value;
 }
 
 export function functionNameOf(p: Profile, fn: number): string {
@@ -101,6 +144,11 @@ export function frameName(p: Profile, frame: number): string {
 
 export function nodeName(p: Profile, node: number): string {
   return frameName(p, p.tree.frame[node]);
+}
+
+/** -drop_negative (internal/graph, newGraph): less by itself, or nothing by itself and less. */
+export function isDropped(self: number, total: number): boolean {
+  return self < 0 || (self === 0 && total < 0);
 }
 
 /** -1 for the root and for what was left out. */

@@ -4,7 +4,7 @@
 // as what the larger side has in each of their stacks. "Relative" takes the side before for as
 // large as the side after, so that only shares are compared. Pure.
 
-import { layoutTree } from "../flame/tree.ts";
+import { layoutTree, sumUp } from "../flame/tree.ts";
 import type { Body } from "./columns.ts";
 import type { Profile } from "./profile.ts";
 
@@ -18,12 +18,6 @@ export interface Sides {
   functionCum: Float64Array;
   flatVariance?: Float64Array | undefined; // of the change, by the noise of sampling
   cumVariance?: Float64Array | undefined;
-}
-
-function sumUp(parent: Int32Array, own: Float64Array): Float64Array {
-  const sum = own.slice();
-  for (let i = parent.length - 1; i > 0; i--) sum[parent[i]] += sum[i];
-  return sum;
 }
 
 function scaled(values: Float64Array, by: number): Float64Array {
@@ -68,11 +62,13 @@ export function addSides(p: Profile, body: Body): Profile {
     const { tree, nodeBefore, nodeAfter } = divide(p, self, weight, scale);
     const change = (now: Float64Array, was: Float64Array): Float64Array =>
       now.map((v, i) => v + was[i] - was[i] * scale);
+    const sums = { flat: change(p.functionFlat, flat), cum: change(p.functionCum, cum) };
     return {
       ...p,
       tree,
-      functionFlat: change(p.functionFlat, flat),
-      functionCum: change(p.functionCum, cum),
+      functionFlat: sums.flat,
+      functionCum: sums.cum,
+      functionSums: sums,
       sides: {
         before: sides.before * scale,
         after: sides.after,

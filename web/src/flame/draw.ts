@@ -106,13 +106,14 @@ function fillBoxes(b: Brush, s: Scene, labelled: Box[], marked: Box[]): void {
       depth = box.depth;
       line = Math.max(0, linesOf(b, s, depth).top);
     }
-    const colour = isDim(s, box)
+    const colour = isDim(s, box) && !s.palette.dropped?.[box.node]
       ? ink.dim
       : box.count > 1
         ? ink.run
         : inkOfFrame(ink, frame[box.node], box.node);
     const left = Math.round(box.left * b.ratio);
     if (line < pixels.height) fillLine(pixels, line, left, rightEdge(b, box, left), colour);
+    if (box.count === 1 && s.palette.dropped?.[box.node]) return;
     if (box.right - box.left >= MIN_LABEL) labelled.push({ ...box });
     if (isMarked(s, box)) marked.push({ ...box });
   });
@@ -221,7 +222,8 @@ export function boxUnder(s: Scene, px: number, py: number): Box | undefined {
   if (depth < (s.skipRoot ? 1 : 0)) return undefined;
   let found: Box | undefined;
   visibleBoxes(s.p.tree, { ...port(s), firstDepth: depth, lastDepth: depth }, (box) => {
-    if (px >= box.left && px < Math.max(box.right, box.left + 1)) found = { ...box };
+    const shown = box.count > 1 || !s.palette.dropped?.[box.node];
+    if (shown && px >= box.left && px < Math.max(box.right, box.left + 1)) found = { ...box };
   });
   return found;
 }

@@ -6,6 +6,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { colouring, half, hovered, navigate, reveal, route } from "../state.ts";
+import { droppedBoxes } from "../settings.ts";
 import { openMenu } from "../ui/menu.tsx";
 import { lookAt, openRun, walk, zoomOut, zoomTo, type Direction } from "./actions.ts";
 import {
@@ -38,7 +39,7 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
   if (!context) return () => undefined;
   const { p } = g;
   const skipRoot = g.field === "zoomCallers";
-  let palette = readPalette(p, route.peek().colour);
+  let palette = readPalette(p, route.peek().colour, droppedBoxes(p));
   let brush: Brush | undefined;
   let frame = 0;
   const motion = startMotion(g.zoom.peek().span, requestDraw);
@@ -92,7 +93,7 @@ function attach(g: Graph, area: HTMLElement, canvas: HTMLCanvasElement): () => v
   size.observe(area);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   function recolour(): void {
-    palette = readPalette(p, route.peek().colour);
+    palette = readPalette(p, route.peek().colour, droppedBoxes(p));
     brush = undefined;
     requestDraw();
   }

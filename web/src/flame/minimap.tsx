@@ -6,6 +6,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Profile } from "../data/profile.ts";
+import { droppedBoxes } from "../settings.ts";
 import { colouring, route } from "../state.ts";
 import { lookAt } from "./actions.ts";
 import type { Graph } from "./graph.ts";
@@ -83,7 +84,7 @@ function attach(g: Graph, canvas: HTMLCanvasElement): () => void {
   const context = canvas.getContext("2d", { alpha: false });
   if (!context) return () => undefined;
   const picture = document.createElement("canvas"); /* the graph without the window */
-  let palette = readPalette(p, route.peek().colour);
+  let palette = readPalette(p, route.peek().colour, droppedBoxes(p));
   let stale = true;
   let frame = 0;
 
@@ -93,7 +94,7 @@ function attach(g: Graph, canvas: HTMLCanvasElement): () => void {
     const pixels = canvas.clientWidth;
     if (!pixels) return;
     const [w, h] = [Math.round(pixels * ratio), Math.round(HEIGHT * ratio)];
-    if (stale) palette = readPalette(p, route.peek().colour);
+    if (stale) palette = readPalette(p, route.peek().colour, droppedBoxes(p));
     if (stale || picture.width !== w) {
       [picture.width, picture.height] = [w, h];
       const c = picture.getContext("2d", { alpha: false });

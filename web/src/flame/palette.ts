@@ -20,6 +20,7 @@ export interface Palette {
   frame: string[]; // by frame
   node?: string[]; // by node, in place of that: of a difference
   ink: Inks;
+  dropped?: Uint8Array; // 1 by node: not shown
 }
 
 /** The same colours for a picture of our own. */
@@ -67,7 +68,7 @@ function frameColours(p: Profile, mode: ColourMode, get: (name: string) => strin
   };
   for (let i = 0; i < colours.length; i++) {
     if (mode === "self") {
-      colours[i] = byName(`--heat${heatOf(p.functionFlat[p.frameFunction[i]], p.total)}`);
+      colours[i] = byName(`--heat${heatOf(p.functionFlat[p.frameFunction[i]], p.valueTotal)}`);
       continue;
     }
     const group = groupOf(p, i, mode);
@@ -80,12 +81,14 @@ function frameColours(p: Profile, mode: ColourMode, get: (name: string) => strin
 
 let last: { p: Profile; look: string; palette: Palette } | undefined;
 
-/** The flame graph and its minimap ask one after the other: the same one is given to both. */
-export function readPalette(p: Profile, mode: ColourMode): Palette {
+/** The flame graph and its minimap ask one after the other: the same one is given to both. Boxes
+ * that are not shown are as the background. */
+export function readPalette(p: Profile, mode: ColourMode, dropped?: Uint8Array): Palette {
   const style = getComputedStyle(document.documentElement);
   const get = (name: string): string => style.getPropertyValue(name).trim();
-  const look = [mode, get("--bg"), get("--frame-text"), get("--m0")].join("\n");
-  if (last?.p !== p || last.look !== look) last = { p, look, palette: makePalette(p, mode, get) };
+  const look = [mode, !dropped, get("--bg"), get("--frame-text"), get("--m0")].join("\n");
+  if (last?.p !== p || last.look !== look)
+    last = { p, look, palette: withoutBoxes(makePalette(p, mode, get), p, dropped) };
   return last.palette;
 }
 
@@ -111,6 +114,18 @@ function makePalette(p: Profile, mode: ColourMode, get: (name: string) => string
   );
   const nodeInk = Uint32Array.from(node, (c) => inks.get(c) ?? 0);
   return { ...plain, node, ink: { ...inksOf(plain), node: nodeInk } };
+}
+
+function withoutBoxes(palette: Palette, p: Profile, dropped: Uint8Array | undefined): Palette {
+  if (!dropped) return palette;
+  const { frame } = p.tree;
+  const node = Array.from(dropped, (gone, i) =>
+    gone ? palette.background : colourOf(palette, frame[i], i),
+  );
+  const nodeInk = Uint32Array.from(dropped, (gone, i) =>
+    gone ? palette.ink.background : inkOfFrame(palette.ink, frame[i], i),
+  );
+  return { ...palette, node, dropped, ink: { ...palette.ink, node: nodeInk } };
 }
 
 /** The variable of a step of change. */

@@ -25,10 +25,8 @@ export function layoutTree(
   weight?: Float64Array,
 ): Tree {
   const count = parent.length;
-  const total = self.slice();
-  const width = weight ?? total;
-  sumUp(parent, total);
-  if (weight) sumUp(parent, width);
+  const total = sumUp(parent, self);
+  const width = weight ? sumUp(parent, weight) : total;
   const x = new Float64Array(count);
   for (let i = 1; i < count; i++)
     x[i] = i > 1 && parent[i] === parent[i - 1] ? x[i - 1] + width[i - 1] : x[parent[i]];
@@ -48,9 +46,11 @@ export function layoutTree(
   };
 }
 
-/** Adds every node's value to its parent's; parents come before their children. */
-function sumUp(parent: Int32Array, value: Float64Array): void {
-  for (let i = parent.length - 1; i > 0; i--) value[parent[i]] += value[i];
+/** Every node's own value with those beneath it; parents come before their children. */
+export function sumUp(parent: Int32Array, own: Float64Array): Float64Array {
+  const sum = own.slice();
+  for (let i = parent.length - 1; i > 0; i--) sum[parent[i]] += sum[i];
+  return sum;
 }
 
 function firstChildren(parent: Int32Array): Int32Array {

@@ -5,8 +5,9 @@
 
 import { effect, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { formatPercent, formatValue } from "../data/format.ts";
-import { nodeName } from "../data/profile.ts";
+import { formatPercent } from "../data/format.ts";
+import { boxSelf, boxTotal, nodeName } from "../data/profile.ts";
+import { droppedBoxes, spellValue } from "../settings.ts";
 import { zoomTo } from "./actions.ts";
 import type { Graph } from "./graph.ts";
 import { depthOf, pathTo, type Span } from "./tree.ts";
@@ -51,7 +52,6 @@ function Row({ g, span, node, role }: RowProps) {
   const { tree } = p;
   const size = span.to - span.from;
   const left = (tree.x[node] - span.from) / size;
-  const unit = p.sampleType.unit;
   return (
     <tr
       data-role={role}
@@ -66,9 +66,9 @@ function Row({ g, span, node, role }: RowProps) {
         </button>
       </th>
       <td>{depthOf(tree, node)}</td>
-      <td>{formatValue(tree.self[node], unit)}</td>
-      <td>{formatValue(tree.total[node], unit)}</td>
-      <td>{formatPercent(tree.total[node], p.total)}</td>
+      <td>{spellValue(p, boxSelf(p, node))}</td>
+      <td>{spellValue(p, boxTotal(p, node))}</td>
+      <td>{formatPercent(boxTotal(p, node), p.valueTotal)}</td>
     </tr>
   );
 }
@@ -80,6 +80,7 @@ export function Twin(props: { g: Graph; id: string }) {
   const node = g.chosen.value;
   const { span } = useSettled(g.zoom);
   const first = tree.firstChild[node];
+  const dropped = droppedBoxes(p);
   const callees = Math.min(tree.firstChild[node + 1] - first, MAX_CALLEES);
   return (
     <div class="for-readers">
@@ -98,9 +99,11 @@ export function Twin(props: { g: Graph; id: string }) {
           {pathTo(tree, node).map((n) => (
             <Row key={n} g={g} span={span} node={n} role={n === node ? "chosen" : "caller"} />
           ))}
-          {Array.from({ length: callees }, (_, i) => (
-            <Row key={first + i} g={g} span={span} node={first + i} role="callee" />
-          ))}
+          {Array.from({ length: callees }, (_, i) => first + i)
+            .filter((n) => !dropped?.[n])
+            .map((n) => (
+              <Row key={n} g={g} span={span} node={n} role="callee" />
+            ))}
         </tbody>
       </table>
     </div>

@@ -108,7 +108,7 @@ function filter(p: Stored, q: URLSearchParams, say: (line: string) => void): Sto
 }
 
 function profileAnswer(p: Stored, extra: Extra, q: URLSearchParams, say: (l: string) => void) {
-  refuseOptions(q, ["rel", "tagroot"]);
+  refuseOptions(q, ["rel", "tagroot", "dropneg"]);
   const asked = refine(p, extra, q, say);
   const walk = (q.get("walk") ?? "root") as Walk;
   const bytes = makeBody(asked.p, {

@@ -4,7 +4,14 @@
 // of src/web/body.c, columns.c and labels.c.
 
 import type { LabelKey } from "../data/columns.ts";
-import { functionCosts, makeFrames, makeTree, type Frames, type WalkOptions } from "./flame.ts";
+import {
+  functionCosts,
+  makeFrames,
+  makeTree,
+  weighLineless,
+  type Frames,
+  type WalkOptions,
+} from "./flame.ts";
 import type { Sample, Stored } from "./proto.ts";
 
 const LABEL_KEYS = 64;
@@ -163,6 +170,7 @@ export function makeBody(p: Stored, o: BodyOptions): ArrayBuffer {
     total: o.total,
     left: totalOf(p.samples, type),
     left_out: tree.leftOut,
+    lineless: weighLineless(f, p.samples, type),
     labels: labelsOf(p.samples, type),
     given: o.given,
     self_unit: 1,

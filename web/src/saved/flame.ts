@@ -19,6 +19,8 @@ export interface Frames {
   frames: Frame[];
   /** Of each location its frames, the outermost first. */
   of: Int32Array[];
+  /** 1 by location: it has no lines, and walks step over it. */
+  lineless: Uint8Array;
 }
 
 /** "[libfoo.so]" of "/usr/lib/libfoo.so". */
@@ -31,7 +33,8 @@ function binaryName(file: string): string {
 export function makeFrames(p: Stored): Frames {
   const functionIds = new Map<string, number>();
   const frameIds = new Map<string, number>();
-  const made: Frames = { names: [], frames: [], of: [] };
+  const lineless = Uint8Array.from(p.locations, (l) => Number(l.lines.length === 0));
+  const made: Frames = { names: [], frames: [], of: [], lineless };
   const functionNumber = (name: string, binary: string): number => {
     const key = name ? `f${name}` : `b${binary}`;
     let id = functionIds.get(key);
@@ -99,12 +102,20 @@ export type Walk = "root" | "leaf" | "callers" | "callees";
 /** A sample's frames in the order of the walk; undefined where the function is not in it. */
 function walkOf(f: Frames, s: Sample, walk: Walk, fn: number): number[] | undefined {
   const down: number[] = []; // from the start of the program to the leaf
-  for (let k = s.refs.length - 1; k >= 0; k--) down.push(...f.of[s.refs[k]]);
+  let [before, behind] = [-1, -1]; // the function's outermost call: what is over and beneath it
+  for (let k = s.refs.length - 1; k >= 0; k--) {
+    const stepped = f.lineless[s.refs[k]] === 1;
+    for (const frame of f.of[s.refs[k]]) {
+      const found = before < 0 && f.frames[frame].fn === fn;
+      if (found) before = down.length;
+      if (!stepped) down.push(frame);
+      if (found) behind = down.length;
+    }
+  }
   if (walk === "root") return down;
   if (walk === "leaf") return down.reverse();
-  const at = down.findIndex((frame) => f.frames[frame].fn === fn);
-  if (at < 0) return undefined;
-  return walk === "callees" ? down.slice(at + 1) : down.slice(0, at).reverse();
+  if (before < 0) return undefined;
+  return walk === "callees" ? down.slice(behind) : down.slice(0, before).reverse();
 }
 
 interface Node {
@@ -220,6 +231,12 @@ function ranks(f: Frames): Int32Array {
   const rank = new Int32Array(order.length);
   order.forEach((frame, i) => (rank[frame] = i));
   return rank;
+}
+
+/** How much of the profile has frames that walks step over. */
+export function weighLineless(f: Frames, samples: readonly Sample[], type: number): number {
+  const some = samples.filter((s) => s.refs.some((ref) => f.lineless[ref]));
+  return some.reduce((sum, s) => sum + Math.abs(s.values[type]), 0);
 }
 
 export const LEFT_OUT = -2;

@@ -4,7 +4,7 @@
 // in the document.
 
 import { useMemo } from "preact/hooks";
-import { formatCount, formatIn, formatPercent } from "../data/format.ts";
+import { formatCount, formatPercent } from "../data/format.ts";
 import { formatP } from "../data/change.ts";
 import { noiseP, type Sides } from "../data/sides.ts";
 import { toneOf } from "../data/module.ts";
@@ -22,7 +22,9 @@ import { openMenu } from "../ui/menu.tsx";
 import { useWindow, type RowVirtualizer } from "../ui/window.ts";
 import type { SortKey } from "../route.ts";
 import { scopeEnd } from "../flame/label.ts";
-import { topRows, topUnit } from "./rows.ts";
+import { setOption } from "../graph/settings.tsx";
+import { setting, spellIn, spellValue, unitInHead, unitOf } from "../settings.ts";
+import { topLimits, topRows, topTable, type TopTableRows } from "./rows.ts";
 
 function SortHead(props: { sort: SortKey; label: string; numeric: boolean; span?: number }) {
   const { sort, label, numeric } = props;
@@ -50,13 +52,13 @@ function SortHead(props: { sort: SortKey; label: string; numeric: boolean; span?
 
 function Number2(props: { p: Profile; value: number; unit: string }) {
   const { p, value, unit } = props;
-  const share = Math.min(100, p.total ? Math.abs(value / p.total) * 100 : 0);
+  const share = Math.min(100, p.valueTotal ? Math.abs(value / p.valueTotal) * 100 : 0);
   return (
     <>
-      <td class="number">{formatIn(value, p.sampleType.unit, unit)}</td>
+      <td class="number">{spellIn(p, value, unit)}</td>
       <td class="number share-cell">
         <span class="bar" style={{ width: `${share.toFixed(3)}%` }} />
-        <span class="bar-text">{formatPercent(value, p.total)}</span>
+        <span class="bar-text">{formatPercent(value, p.valueTotal)}</span>
       </td>
     </>
   );
@@ -71,7 +73,7 @@ function SidesCells(props: { p: Profile; sides: Sides; fn: number; unit: string 
   const after = before + change;
   const chance = noiseP(change, (cum ? sides.cumVariance : sides.flatVariance)?.[fn]);
   const only = before === 0 && after > 0 ? "new" : after === 0 && before > 0 ? "gone" : "";
-  const shown = (v: number): string => formatIn(v, p.sampleType.unit, unit);
+  const shown = (v: number): string => spellIn(p, v, unit);
   const tone = change > 0 ? "more" : change < 0 ? "less" : "same";
   return (
     <>
@@ -186,15 +188,38 @@ function moveFocus(e: KeyboardEvent, rows: Int32Array, v: RowVirtualizer, p: Pro
   v.scrollToIndex(next);
 }
 
+/** What the settings leave out of the table, and the way to have it. */
+function Cut(props: { p: Profile; table: TopTableRows }) {
+  const { p, table } = props;
+  const light = table.cutoff > 0 ? `, lighter than ${spellValue(p, table.cutoff)} each` : "";
+  return (
+    <p class="nothing">
+      {`${formatCount(table.left_out)} more functions are left out${light}. `}
+      <button type="button" class="plain" onClick={() => setOption("trim", "f")}>
+        show them
+      </button>
+    </p>
+  );
+}
+
 export function TopTable(props: { p: Profile }) {
   const { p } = props;
   const { sort, reversed } = route.value;
   const found = matches.value;
-  const rows = useMemo(() => topRows(p, found, sort, reversed), [p, found, sort, reversed]);
+  const limits = topLimits((name) => setting(p, name));
+  const byCum = sort === "cum";
+  const table = useMemo(
+    () => topTable(p, limits, byCum),
+    [p, byCum, ...Object.values(limits)],
+  );
+  const rows = useMemo(
+    () => topRows(p, table, found, sort, reversed),
+    [p, table, found, sort, reversed],
+  );
   const { scroller, virtualizer, items, before, after } = useWindow(rows.length);
-  const unit = topUnit(p);
+  const unit = unitOf(p, table.smallest, p.valueTotal);
   const chosen = findFunction(p, chosenFunction.value);
-  const inUnit = unit ? ` (${unit})` : "";
+  const inUnit = unitInHead(unit);
   return (
     <main class="view">
       <div
@@ -247,6 +272,7 @@ export function TopTable(props: { p: Profile }) {
             <tr aria-hidden="true" style={{ height: `${after}px` }} />
           </tbody>
         </table>
+        {table.left_out > 0 && <Cut p={p} table={table} />}
       </div>
     </main>
   );

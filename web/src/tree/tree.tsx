@@ -6,15 +6,16 @@
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { formatIn, formatPercent, tableUnit } from "../data/format.ts";
+import { formatPercent } from "../data/format.ts";
 import { toneOf } from "../data/module.ts";
-import { frameModuleName, nodeName, type Profile } from "../data/profile.ts";
+import { boxSelf, boxTotal, frameModuleName, nodeName, type Profile } from "../data/profile.ts";
 import { boxMenu } from "../flame/box_menu.ts";
 import { choose } from "../flame/actions.ts";
 import type { Graph } from "../flame/graph.ts";
 import { scopeEnd } from "../flame/label.ts";
 import { placeOf } from "../flame/place.ts";
 import { pathTo } from "../flame/tree.ts";
+import { spellIn, unitInHead, unitOf } from "../settings.ts";
 import { hovered, navigate, reveal, route } from "../state.ts";
 import { openMenu } from "../ui/menu.tsx";
 import { useWindow } from "../ui/window.ts";
@@ -29,13 +30,13 @@ function isLeaf(p: Profile, node: number): boolean {
 function Cell(props: { p: Profile; value: number; unit: string; own?: boolean }) {
   const { p, value, unit } = props;
   const own = props.own ? " own" : "";
-  const share = Math.min(100, p.total ? Math.abs(value / p.total) * 100 : 0);
+  const share = Math.min(100, p.valueTotal ? Math.abs(value / p.valueTotal) * 100 : 0);
   return (
     <>
-      <td class={`number${own}`}>{value === 0 ? "" : formatIn(value, p.sampleType.unit, unit)}</td>
+      <td class={`number${own}`}>{value === 0 ? "" : spellIn(p, value, unit)}</td>
       <td class={`number share-cell${own}`}>
         <span class="bar" style={{ width: `${share.toFixed(3)}%` }} />
-        <span class="bar-text">{value === 0 ? "" : formatPercent(value, p.total)}</span>
+        <span class="bar-text">{value === 0 ? "" : formatPercent(value, p.valueTotal)}</span>
       </td>
     </>
   );
@@ -79,8 +80,8 @@ function Row(props: RowProps) {
         if (grid) openMenu(boxMenu(g, { node, count: 1 }), e.clientX, e.clientY, grid);
       }}
     >
-      <Cell p={p} value={p.tree.total[node]} unit={unit} />
-      <Cell p={p} value={p.tree.self[node]} unit={unit} own />
+      <Cell p={p} value={boxTotal(p, node)} unit={unit} />
+      <Cell p={p} value={boxSelf(p, node)} unit={unit} own />
       {trendSource.value && (
         <TrendCell t={frame < 0 ? undefined : trendSource.value.known.value.get(name)} />
       )}
@@ -110,12 +111,12 @@ function Row(props: RowProps) {
 /** Of what is at least half a percent of the whole. */
 function treeUnit(p: Profile): string {
   let smallest = Infinity;
-  const whole = Math.abs(p.tree.total[0]);
+  const whole = Math.abs(boxTotal(p, 0));
   for (let i = 0; i < p.tree.count; i++) {
-    const value = Math.abs(p.tree.self[i]);
+    const value = Math.abs(boxSelf(p, i));
     if (value >= whole * 0.005 && value > 0) smallest = Math.min(smallest, value);
   }
-  return tableUnit(Number.isFinite(smallest) ? smallest : whole, whole, p.sampleType.unit);
+  return unitOf(p, Number.isFinite(smallest) ? smallest : whole, whole);
 }
 
 type Moves = Record<string, (at: number, rows: TreeRows) => number>;
@@ -147,7 +148,7 @@ export function TreeTable(props: { g: Graph }) {
   const rows = useMemo(() => treeRows(p.tree, open.value), [p, open.value]);
   const { scroller, virtualizer, items, before, after } = useWindow(rows.node.length);
   const unit = treeUnit(p);
-  const inUnit = unit ? ` (${unit})` : "";
+  const inUnit = unitInHead(unit);
 
   function toggle(node: number): void {
     const next = new Set(open.peek());

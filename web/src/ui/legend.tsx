@@ -3,7 +3,8 @@
 // What the colours mean: the modules, packages or files that cost most by themselves, each a menu
 // of what can be done with all of it; or the steps of self cost.
 
-import { formatPercent, formatValue } from "../data/format.ts";
+import { formatPercent } from "../data/format.ts";
+import { spellValue } from "../settings.ts";
 import { toneOf } from "../data/module.ts";
 import { fileNamed, quotePattern } from "../data/pattern.ts";
 import type { Profile } from "../data/profile.ts";
@@ -68,7 +69,7 @@ function GroupItem(props: { p: Profile; group: Group; mode: ColourMode }) {
     <>
       <span class={`swatch tone-${toneOf(name)}`} aria-hidden="true" />
       {name.slice(name.lastIndexOf("/") + 1) || "unknown"}{" "}
-      <span>{formatPercent(group.self, p.total)}</span>
+      {!p.divisors && <span>{formatPercent(group.self, p.total)}</span>}
     </>
   );
   if (!pattern) return <li class="legend-item">{inside}</li>;
@@ -122,16 +123,15 @@ const changeWords: Record<number, string> = {
 /** The totals of both sides of a difference, and what its colours say. */
 export function SidesLegend(props: { p: Profile; sides: Sides }) {
   const { p, sides } = props;
-  const { unit } = p.sampleType;
   const change = sides.after - sides.before;
-  const before = `${formatValue(sides.before, unit)}${sides.scale === 1 ? "" : " (scaled)"}`;
+  const before = `${spellValue(p, sides.before)}${sides.scale === 1 ? "" : " (scaled)"}`;
   const part = sides.before > 0 ? ` (${formatPercent(change, sides.before)})` : "";
   const sign = change > 0 ? "+" : "";
   return (
     <ul class="legend" aria-label="Colours: less, the same, more">
       <li class="legend-item legend-sides">
-        {`${before} before, ${formatValue(sides.after, unit)} after: `}
-        {change === 0 ? "no change" : `${sign}${formatValue(change, unit)}${part}`}
+        {`${before} before, ${spellValue(p, sides.after)} after: `}
+        {change === 0 ? "no change" : `${sign}${spellValue(p, change)}${part}`}
       </li>
       {(route.value.view === "graph" ? [-3, 0, 3] : [-5, -3, 0, 3, 5]).map((step) => (
         <li key={step} class="legend-item">

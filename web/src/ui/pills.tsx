@@ -15,12 +15,13 @@ import {
   removeRefinement,
   route,
 } from "../state.ts";
-import { formatPercent, formatValue } from "../data/format.ts";
+import { formatPercent } from "../data/format.ts";
 import { labelPattern, spellRefinement } from "../data/pattern.ts";
 import { nodeName, type Profile } from "../data/profile.ts";
 import { searchAsPattern } from "../flame/actions.ts";
 import type { Graph } from "../flame/graph.ts";
-import { optionNames, refinementNames, type RefinementKind } from "../route.ts";
+import { isOn, optionNames, refinementNames, type RefinementKind } from "../route.ts";
+import { spellValue } from "../settings.ts";
 import { HeatLegend, Legend } from "./legend.tsx";
 import { Warnings } from "./warnings.tsx";
 
@@ -61,10 +62,11 @@ const settings: Partial<Record<string, string>> = {
   tagleaf: "label at the leaf",
   mean: "mean",
   dropneg: "no negative",
+  unit: "unit",
 };
 
 function spellSetting(value: string): string {
-  if (/^(t|true|y|yes|1)$/i.test(value)) return "yes";
+  if (isOn(value)) return "yes";
   return /^(f|false|n|no|0)$/i.test(value) ? "no" : value;
 }
 
@@ -127,7 +129,7 @@ function Matched(props: { p: Profile }) {
   const { p } = props;
   if (!query.value) return <output id="matched" class="share" />;
   const found = matches.value;
-  const whole = formatValue(p.total, p.sampleType.unit);
+  const whole = spellValue(p, p.total);
   const some = found && pattern.value && found.functionCount > 0;
   const text =
     !found || !pattern.value
@@ -165,14 +167,14 @@ function Matched(props: { p: Profile }) {
 function InView(props: { g: Graph }) {
   const { p, zoom } = props.g;
   const { span } = zoom.value;
-  const whole = formatValue(p.total, p.sampleType.unit);
+  const whole = spellValue(p, p.total);
   const share = formatPercent(span.to - span.from, p.total);
   return <span class="share">{`${share} of ${whole} in view`}</span>;
 }
 
 function Left(props: { p: Profile }) {
   const { p } = props;
-  const whole = formatValue(p.total, p.sampleType.unit);
+  const whole = spellValue(p, p.total);
   return (
     <output
       id="left"

@@ -5,9 +5,12 @@
 
 import { activeGraph, chosenFunction, hovered, hoveredFunction, profile, route } from "../state.ts";
 import { formatCount, formatPercent, formatValue } from "../data/format.ts";
+import { spellValue } from "../settings.ts";
 import { honesty } from "../data/honesty.ts";
 import type { View } from "../route.ts";
 import {
+  boxSelf,
+  boxTotal,
   findFunction,
   frameModuleName,
   framePlace,
@@ -34,8 +37,8 @@ function describeNode(p: Profile, node: number): Described {
     place: framePlace(p, frame),
     module: frameModuleName(p, frame),
     inlined: frame >= 0 && p.frameInlined[frame] === 1,
-    self: p.tree.self[node],
-    total: p.tree.total[node],
+    self: boxSelf(p, node),
+    total: boxTotal(p, node),
     sides: p.sides && { before: p.sides.nodeBefore[node], after: p.sides.nodeAfter[node] },
   };
 }
@@ -93,8 +96,8 @@ function Amount(props: { p: Profile; label: string; value: number }) {
   return (
     <span class="amount" data-amount={label}>
       <span class="muted">{label} </span>
-      {formatValue(value, p.sampleType.unit)}
-      <span class="percent">{formatPercent(value, p.total)}</span>
+      {spellValue(p, value)}
+      <span class="percent">{formatPercent(value, p.valueTotal)}</span>
     </span>
   );
 }
@@ -102,7 +105,6 @@ function Amount(props: { p: Profile; label: string; value: number }) {
 /** "before 2.40s  after 3.02s  change +620ms" */
 function Change(props: { p: Profile; before: number; after: number }) {
   const { p, before, after } = props;
-  const { unit } = p.sampleType;
   const sign = after > before ? "+" : "";
   return (
     <>
@@ -110,29 +112,35 @@ function Change(props: { p: Profile; before: number; after: number }) {
       {before === 0 && after > 0 && <span class="badge">only after</span>}
       <span class="amount">
         <span class="muted">before </span>
-        {formatValue(before, unit)}
+        {spellValue(p, before)}
       </span>
       <span class="amount">
         <span class="muted">after </span>
-        {formatValue(after, unit)}
+        {spellValue(p, after)}
       </span>
       <span class="amount" data-amount="change">
         <span class="muted">change </span>
-        {sign + formatValue(after - before, unit)}
+        {sign + spellValue(p, after - before)}
       </span>
     </>
   );
 }
 
+/** Boxes are of frames with line information, as in pprof; what has none is in the table. */
+function linelessNote(p: Profile): string {
+  return `${formatPercent(p.facts.lineless, p.total)} has frames without names, which Top shows`;
+}
+
 /** "of 4.56s cpu in 10.02s; 3 samples lost" */
 function Whole(props: { p: Profile }) {
   const { p } = props;
-  const unit = p.sampleType.unit;
-  const parts = [`of ${formatValue(p.total, unit)} ${p.sampleType.type}`];
+  const type = p.divisors ? `mean ${p.sampleType.type}` : p.sampleType.type;
+  const parts = [`of ${spellValue(p, p.valueTotal)} ${type}`];
   if (p.facts.duration_nanos > 0) parts.push(`in ${formatValue(p.facts.duration_nanos, "ns")}`);
   const left = p.facts.left_out;
   const warnings = honesty(p.facts.comments);
   if (left > 0) warnings.push("the smallest calls are put together");
+  if (p.facts.lineless > 0 && ofBoxes.includes(route.value.view)) warnings.push(linelessNote(p));
   return (
     <span class="whole" title={p.facts.comments.join("\n")}>
       <span class="muted">{parts.join(" ")}</span>
