@@ -140,9 +140,12 @@ STROBE_API unsigned long long strobe_profile_count(const struct strobe_profile *
 STROBE_API int strobe_write(const struct strobe_profile *profile, strobe_write_fn write, void *ctx,
                             int debug);
 
-/* Begins to sample the heap, one allocation in `bytes` on average; 1: every one. Once, as early as
- * possible, for what was allocated before is not seen. -EBUSY: it is sampled at another rate.
- * -ENOTSUP: the program has an allocator of its own. */
+/* From now on the heap is sampled, one allocation in `bytes` on average; 1: every one, 0: none. The
+ * first time as early as possible, for what was allocated before is not seen. Later calls change
+ * the rate: what was sampled counts as what it stood for then, and is followed until it is freed,
+ * also at 0. The calling thread has the new rate at once, others have it within a mebibyte of what
+ * they allocate. Any thread. -EINVAL: more than 2^40. -ENOTSUP: the program has an allocator of its
+ * own. */
 STROBE_API int strobe_heap_set_rate(unsigned long long bytes);
 
 /* ---- what the program counts and times itself; at /debug/vars ----

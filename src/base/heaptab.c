@@ -13,12 +13,17 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-void heaptab_init(struct heaptab *t, uint64_t size, uint64_t room, uint64_t rate)
+void heaptab_init(struct heaptab *t, uint64_t size, uint64_t room)
 {
-    t->size = size - sizeof *t;
-    t->rate = rate;
+    atomic_store_explicit(&t->size, size - sizeof *t, memory_order_relaxed);
     atomic_store_explicit(&t->room, room - sizeof *t, memory_order_relaxed);
     t->magic = HEAPTAB_MAGIC;
+}
+
+void heaptab_widen(struct heaptab *t, uint64_t size)
+{
+    atomic_store_explicit(&t->size, size - sizeof *t, memory_order_relaxed);
+    atomic_store_explicit(&t->room, size - sizeof *t, memory_order_relaxed);
 }
 
 /* Shared memory is allocated before it is written to: where there is none left, a write would be
@@ -26,8 +31,9 @@ void heaptab_init(struct heaptab *t, uint64_t size, uint64_t room, uint64_t rate
 static bool make_room(struct heaptab *t, uint64_t want)
 {
     uint64_t room = atomic_load_explicit(&t->room, memory_order_relaxed);
+    uint64_t size = atomic_load_explicit(&t->size, memory_order_relaxed);
     while (room < want) {
-        uint64_t end = room + HEAPTAB_GROW < t->size ? room + HEAPTAB_GROW : t->size;
+        uint64_t end = room + HEAPTAB_GROW < size ? room + HEAPTAB_GROW : size;
         if (end == room)
             return false;
         uintptr_t from = (uintptr_t)(t->data + room) & ~(uintptr_t)4095;
@@ -79,12 +85,11 @@ static uint64_t less(uint64_t a, uint64_t b)
 }
 
 /* The counters, those of frees before those of allocations. */
-static void read_counters(const struct heaptab *t, const struct heaptab_site *s,
-                          uint64_t n[HEAPTAB_COUNTERS])
+static void read_counters(const struct heaptab_site *s, uint64_t n[HEAPTAB_COUNTERS])
 {
     for (int i = HEAPTAB_COUNTERS; i-- > 0;)
         n[i] = atomic_load_explicit(&s->n[i], memory_order_relaxed);
-    if (t->rate != 1)
+    if (s->rate != 1)
         return;
     n[HEAPTAB_ALLOC_OBJECTS] = n[HEAPTAB_RAW_ALLOCS] * HEAPTAB_ONE;
     n[HEAPTAB_ALLOC_BYTES] = n[HEAPTAB_RAW_ALLOC_BYTES];
@@ -92,10 +97,9 @@ static void read_counters(const struct heaptab *t, const struct heaptab_site *s,
     n[HEAPTAB_FREE_BYTES] = n[HEAPTAB_RAW_FREE_BYTES];
 }
 
-void heaptab_live(const struct heaptab *t, const struct heaptab_site *s, uint64_t *objects,
-                  uint64_t *bytes)
+void heaptab_live(const struct heaptab_site *s, uint64_t *objects, uint64_t *bytes)
 {
-    bool all = t->rate == 1;
+    bool all = s->rate == 1;
     const _Atomic uint64_t *n = s->n;
     *objects = all ? less(n[HEAPTAB_RAW_ALLOCS], n[HEAPTAB_RAW_FREES]) * HEAPTAB_ONE
                    : less(n[HEAPTAB_ALLOC_OBJECTS], n[HEAPTAB_FREE_OBJECTS]);
@@ -107,7 +111,7 @@ void heaptab_read(const struct heaptab *t, const struct heaptab_site *s, bool at
                   struct heaptab_values *v)
 {
     uint64_t n[HEAPTAB_COUNTERS];
-    read_counters(t, s, n);
+    read_counters(s, n);
     uint64_t objects = less(n[HEAPTAB_ALLOC_OBJECTS], n[HEAPTAB_FREE_OBJECTS]);
     *v = (struct heaptab_values){
         .alloc_bytes = n[HEAPTAB_ALLOC_BYTES],

@@ -306,16 +306,15 @@ int strobe_cpu_set_rate(int hz)
 
 int strobe_heap_set_rate(unsigned long long bytes)
 {
-    if (!bytes || bytes > 1ull << 40)
-        return api_fail(-EINVAL, "strobe_heap_set_rate: %llu is not between 1 and 2^40", bytes);
+    if (bytes > 1ull << 40)
+        return api_fail(-EINVAL, "strobe_heap_set_rate: %llu is not between 0 and 2^40", bytes);
     take_lock();
     int r = 0;
-    if (heap_is_on() && heap.rate != bytes)
-        r = api_fail(-EBUSY, "the heap is sampled already, at %llu bytes",
-                     (unsigned long long)heap.rate);
-    else if (!heap_is_on())
+    if (heap_is_on())
+        heap_change_rate(bytes ? bytes : HEAP_RATE_NONE);
+    else if (bytes)
         r = heap_start(bytes);
-    if (r < 0 && r != -EBUSY)
+    if (r < 0)
         api_fail(r, "the heap cannot be profiled: %s",
                  r == -ENOTSUP ? "the program brings its own malloc" : strerror(-r));
     return leave_lock(r);

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { OFF_BYTES = 1 << 20, MAPPED_FROM = 128 << 10, PAGE = 4096 };
+enum { MAPPED_FROM = 128 << 10, PAGE = 4096 };
 
 struct heap_state heap;
 HEAP_HIDDEN __thread struct heap_thread heap_self __attribute__((tls_model("initial-exec")));
@@ -39,9 +39,10 @@ static void *map_private(uint64_t bytes)
 
 static int map_table(void)
 {
-    uint64_t bytes = heap.rate < HEAP_RATE_LOOK_ALL ? HEAPTAB_BYTES : HEAPTAB_BYTES / 16;
+    bool many = atomic_load(&heap.rate) < HEAP_RATE_LOOK_ALL;
     uint64_t at = rt.shm ? shm_heap_offset(shm_process_index(rt.shm, rt.process)) : 0;
-    int r = sites_map(&heap.sites, bytes, at, heap.rate);
+    int r = at || many ? sites_map(&heap.sites, HEAPTAB_BYTES, at)
+                       : sites_map_reserved(&heap.sites, HEAPTAB_BYTES / 16, HEAPTAB_BYTES);
     heap.tab = heap.sites.tab;
     if (heap.tab)
         atomic_store(&heap.tab->live_bytes, 0);
@@ -61,9 +62,9 @@ static int make_alive(void)
 
 static void turn_on(void)
 {
-    heap_self.left = heap_self.random = 0;
+    heap_self.left = heap_self.random = heap_self.rate = heap_self.rest = 0;
     heap.start_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
-    bool all = heap.rate < HEAP_RATE_LOOK_ALL || heap_always_look();
+    bool all = atomic_load(&heap.rate) < HEAP_RATE_LOOK_ALL || heap_always_look();
     atomic_store(&heap.mask, all ? 0 : HEAP_MARK);
     atomic_store(&heap.on, 1);
 }
@@ -80,7 +81,7 @@ int heap_start(uint64_t rate)
     if (!heap_is_ours())
         return -ENOTSUP;
     int r = runtime_map();
-    heap.rate = rate ? rate : 1;
+    atomic_store(&heap.rate, rate ? rate : 1);
     if (r == 0)
         r = make_alive();
     if (r == 0 && !heap.tab)
@@ -92,6 +93,27 @@ int heap_start(uint64_t rate)
         seed = sigsafe_ticks();
     turn_on();
     return 0;
+}
+
+uint64_t heap_rate(void)
+{
+    uint64_t rate = atomic_load(&heap.rate);
+    return rate == HEAP_RATE_NONE ? 0 : rate;
+}
+
+/* The mask goes to 0 before anything is sampled without a mark, and never back: then objects are
+ * about that have none. */
+void heap_change_rate(uint64_t rate)
+{
+    if (rate == atomic_load(&heap.rate))
+        return;
+    if (rate < HEAP_RATE_LOOK_ALL) {
+        sites_widen(&heap.sites);
+        atomic_store(&heap.mask, 0);
+    }
+    heap.rate_changed = true;
+    atomic_store(&heap.rate, rate);
+    heap_self.left = heap_self.rest = heap_self.rate = 0; /* no memory: the next is drawn anew */
 }
 
 bool heap_is_on(void)
@@ -139,7 +161,29 @@ static void begin_thread(struct heap_thread *t)
     t->random = seed ^ (ordinal + 1) * 0x9e3779b97f4a7c15ull;
     heap_random(t);
     t->random |= !t->random;
-    t->left = heap_random_interval(t, heap.rate);
+}
+
+static void set_distance(struct heap_thread *t, uint64_t bytes)
+{
+    t->left = bytes < HEAP_STRIDE ? bytes : HEAP_STRIDE;
+    t->rest = bytes - t->left;
+}
+
+static void draw(struct heap_thread *t)
+{
+    t->rate = atomic_load_explicit(&heap.rate, memory_order_relaxed);
+    set_distance(t, heap_random_interval(t, t->rate));
+}
+
+/* An object of n bytes that the next sampling point is not in. It belongs to the rate at which that
+ * was drawn; behind it the distance may be drawn anew, because it has no memory. */
+static void pass(struct heap_thread *t, size_t n)
+{
+    t->last = NULL;
+    if (t->rate == atomic_load_explicit(&heap.rate, memory_order_relaxed))
+        set_distance(t, t->left + t->rest - n - 1);
+    else
+        draw(t);
 }
 
 bool heap_enter(size_t n)
@@ -153,17 +197,20 @@ bool heap_enter(size_t n)
         t->busy = 0;
     }
     if (!heap_is_on() || !is_alive()) {
-        t->left = OFF_BYTES; /* then we look again */
+        t->left = HEAP_STRIDE; /* then we look again */
+        t->rate = 0;
         return false;
     }
-    if (!t->random) {
+    if (!t->random)
         begin_thread(t);
-        if (n < t->left) {
-            t->left -= n + 1;
-            return false;
-        }
+    if (!t->rate)
+        draw(t);
+    if (n < t->left + t->rest) {
+        pass(t, n);
+        return false;
     }
-    t->left = heap_random_interval(t, heap.rate);
+    t->sample_rate = t->rate;
+    draw(t);
     t->busy = 1;
     return true;
 }
@@ -209,14 +256,9 @@ void *heap_take(size_t n, size_t alignment, bool zero)
     return p;
 }
 
-static uint64_t weighted_objects(const struct heap_object *o)
+static uint64_t weighted_objects(float weight)
 {
-    return (uint64_t)((double)o->weight * HEAPTAB_ONE + 0.5);
-}
-
-static uint64_t weighted_bytes(const struct heap_object *o)
-{
-    return (uint64_t)((double)o->weight * (double)o->size + 0.5);
+    return (uint64_t)((double)weight * HEAPTAB_ONE + 0.5);
 }
 
 /* Before a site's numbers change: what they were at the last peak is kept, if that was since. */
@@ -226,7 +268,7 @@ static void keep_peak(struct heaptab_site *s)
     if (atomic_load_explicit(&s->peak_id, memory_order_relaxed) == id)
         return;
     uint64_t objects, bytes;
-    heaptab_live(heap.tab, s, &objects, &bytes);
+    heaptab_live(s, &objects, &bytes);
     atomic_store_explicit(&s->peak_objects, objects, memory_order_relaxed);
     atomic_store_explicit(&s->peak_bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&s->peak_id, id, memory_order_relaxed);
@@ -239,10 +281,11 @@ static uint64_t count(struct heaptab_site *s, const struct heap_object *o,
 {
     heap_add(&s->n[raw], 1);
     heap_add(&s->n[raw + 1], o->size);
-    if (heap.rate == 1)
+    if (s->rate == 1)
         return o->size;
-    uint64_t bytes = weighted_bytes(o);
-    heap_add(&s->n[first], weighted_objects(o));
+    float weight = heap_weight(o->size, s->rate);
+    uint64_t bytes = (uint64_t)((double)weight * (double)o->size + 0.5);
+    heap_add(&s->n[first], weighted_objects(weight));
     heap_add(&s->n[first + 1], bytes);
     return bytes;
 }
@@ -299,7 +342,7 @@ void heap_freed(const struct heap_object *o)
     if (o->born_s)
         heap_add(&s->n[HEAPTAB_RAW_FREE_BORN], seconds_of(o->born_s));
     if ((uintptr_t)t->last == o->address && t->last_left == t->left)
-        heap_add(&s->n[HEAPTAB_TEMPORARY], weighted_objects(o));
+        heap_add(&s->n[HEAPTAB_TEMPORARY], weighted_objects(heap_weight(o->size, s->rate)));
     heap_add(&heap.tab->live_bytes, -bytes);
 }
 
@@ -312,8 +355,7 @@ bool heap_count_object(uint64_t address, size_t n, const void *caller)
 {
     struct heap_object o = {.address = address, .size = n}, stale;
     live_prefetch(address); /* the walk takes as long as memory does */
-    o.site = sites_here(&heap.sites, n, caller, false);
-    o.weight = heap_weight(n, heap.rate);
+    o.site = sites_here_at_rate(&heap.sites, n, caller, heap_self.sample_rate);
     o.born_s = age_clock_s();
     if (!o.site || live_put(&o, &stale) != 0) {
         lose();

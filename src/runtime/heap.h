@@ -22,19 +22,25 @@
 #define HEAP_RATE_LOOK_ALL                                                                         \
     32768 /* below this rate objects are not marked: every free is looked up */
 
+#define HEAP_RATE_NONE UINT64_MAX
+#define HEAP_STRIDE    (1ull << 20) /* after so many bytes a thread looks at the rate again */
+
 #define HEAP_HIDDEN    __attribute__((visibility("hidden")))
 #define HEAP_LIKELY(x) __builtin_expect(!!(x), 1)
 
 /* What a thread knows. All zero in a new one. */
 struct heap_thread {
     uint64_t left;      /* an allocation of n bytes is not sampled while n < left */
+    uint64_t rest;      /* the next sampling point is so much further on than `left` says */
+    uint64_t rate;      /* at which that point was drawn; 0: none was */
     uint64_t random;    /* state of its generator; 0: not begun */
     uintptr_t stack_hi; /* end of its stack; 0: not known yet */
     const void *last;   /* the object it sampled last, and `left` after that */
     uint64_t last_left;
-    bool other;         /* not the process's first thread */
-    uint32_t busy;      /* in here already: a signal handler's allocation passes */
-    uint32_t debugging; /* the same of debug_malloc.c, which lies behind */
+    bool other;           /* not the process's first thread */
+    uint64_t sample_rate; /* between heap_enter and heap_leave: that of the sample */
+    uint32_t busy;        /* in here already: a signal handler's allocation passes */
+    uint32_t debugging;   /* the same of debug_malloc.c, which lies behind */
 };
 
 extern HEAP_HIDDEN __thread struct heap_thread heap_self __attribute__((tls_model("initial-exec")));
@@ -59,7 +65,8 @@ struct heap_state {
     /* free looks at a pointer p closer where !(p & mask): ~0 is off (NULL only), 0 is all. */
     _Atomic uintptr_t mask;
     _Atomic int on;
-    uint64_t rate;
+    _Atomic uint64_t rate;   /* HEAP_RATE_NONE: nothing more is sampled */
+    bool rate_changed;       /* since it is on: sites differ in it */
     bool is_glibc;           /* the allocator behind us is glibc's */
     bool is_debugged;        /* `real` are those of debug_malloc.c */
     bool write_peak;         /* files have what was in use at the peak */
@@ -76,7 +83,12 @@ extern HEAP_HIDDEN struct heap_state heap;
 /* Begins to sample, one allocation in `rate` bytes on average, into memory of our own, or under a
  * recorder into its segment. 0; -ENOTSUP: malloc or free is the program's own; -ENOMEM. */
 int heap_start(uint64_t rate);
+/* Changes the rate of what is on. What was sampled keeps its weight. The calling thread follows at
+ * once, others within HEAP_STRIDE bytes that they allocate. One at a time. */
+void heap_change_rate(uint64_t rate);
 bool heap_is_on(void);
+/* Bytes to a sample at present, 0: nothing more is sampled. */
+uint64_t heap_rate(void);
 /* In a forked child, from runtime_forked: begins anew, or ends. */
 void heap_forked(bool go_on);
 /* At the program's end, once: writes the files that the environment asked for, or notes what it
@@ -103,7 +115,6 @@ bool heap_count_object(uint64_t address, size_t n, const void *caller);
 struct heap_object {
     uint64_t address, size;
     uint32_t site, born_s;
-    float weight;
 };
 bool heap_forget(void *p, struct heap_object *was);
 /* The same for realloc, which may fail: heap_remember takes it back, heap_freed counts it. */

@@ -14,7 +14,8 @@
 
 enum { SHARD_BITS = 5, SHARDS = 1 << SHARD_BITS, FIRST_BITS = 7, SPINS = 200 };
 
-/* 16 bytes, because nearly each look-up misses the cache. The weight is the size's at the rate. */
+/* 16 bytes, because nearly each look-up misses the cache. The weight is the size's at the site's
+ * rate. */
 struct slot {
     uint64_t address_born; /* 48 bits of address, 16 of time; 0: free */
     uint64_t size_site;    /* 40 and 24 bits */
@@ -107,12 +108,10 @@ static struct slot *find(struct shard *s, uint64_t address)
 
 static void read_slot(const struct slot *x, struct heap_object *o)
 {
-    uint64_t size = x->size_site >> SITE_BITS;
     *o = (struct heap_object){.address = address_of(x),
-                              .size = size,
+                              .size = x->size_site >> SITE_BITS,
                               .born_s = x->address_born & ((1u << BORN_BITS) - 1),
-                              .site = x->size_site & ((1u << SITE_BITS) - 1),
-                              .weight = heap_weight(size, heap.rate)};
+                              .site = x->size_site & ((1u << SITE_BITS) - 1)};
 }
 
 int live_put(const struct heap_object *o, struct heap_object *old)

@@ -111,8 +111,10 @@ static void add_sites(struct profile_build *b, const struct heap_view *view)
 static void add_comments(struct profile_build *b, const struct heap_view *view)
 {
     uint64_t lost = atomic_load(&heap.tab->lost), truncated = atomic_load(&heap.tab->truncated);
-    profile_build_comment(b, "strobe " STROBE_VERSION ": heap, a sample in %llu bytes%s",
-                          (unsigned long long)heap.rate,
+    profile_build_comment(b, "strobe " STROBE_VERSION ": heap, a sample in %llu bytes%s%s",
+                          (unsigned long long)heap_rate(),
+                          heap.rate_changed ? "; at other rates before: samples weigh by theirs"
+                                            : "",
                           view->at_peak ? "; in use: at the peak" : "");
     profile_build_comment(b, "%llu samples lost, %llu truncated", (unsigned long long)lost,
                           (unsigned long long)truncated);
@@ -138,7 +140,7 @@ int heap_write(const struct heap_view *view, strobe_write_fn write, void *ctx)
     struct profile_build b;
     profile_init(&p);
     p.arena.null_on_oom = 1;
-    profile_build_heap(&b, &p, (int64_t)heap.rate);
+    profile_build_heap(&b, &p, (int64_t)heap_rate());
     set_times(&p, view);
     if (view->allocs)
         p.default_sample_type = profile_intern_cstr(&p, "alloc_space");
@@ -150,6 +152,16 @@ int heap_write(const struct heap_view *view, strobe_write_fn write, void *ctx)
 }
 
 /* ---- text ---- */
+
+/* A reader scales samples by the one rate that is told. Where there were several, they are told as
+ * scaled, at rate 1. */
+static void scale(struct heaptab_values *v)
+{
+    v->raw_inuse = v->inuse_objects;
+    v->raw_inuse_bytes = v->inuse_bytes;
+    v->raw_allocs = v->alloc_objects;
+    v->raw_alloc_bytes = v->alloc_bytes;
+}
 
 struct row {
     const struct heaptab_site *site;
@@ -204,6 +216,8 @@ void heap_write_text(const struct heap_view *view, struct buf *out)
         struct heaptab_values *v = &rows[count].v;
         rows[count].site = s;
         heaptab_read(heap.tab, s, view->at_peak, v);
+        if (heap.rate_changed)
+            scale(v);
         total.raw_inuse += v->raw_inuse;
         total.raw_inuse_bytes += v->raw_inuse_bytes;
         total.raw_allocs += v->raw_allocs;
@@ -216,7 +230,7 @@ void heap_write_text(const struct heap_view *view, struct buf *out)
     sort_rows(rows, count);
     buf_puts(out, "heap profile: ");
     put_counts(out, &total);
-    buf_printf(out, " heap/%llu\n", 2ull * heap.rate);
+    buf_printf(out, " heap/%llu\n", 2ull * (heap.rate_changed ? 1 : heap_rate()));
     struct text_names names;
     text_begin(&names, out->arena);
     for (uint64_t i = 0; i < count; i++)

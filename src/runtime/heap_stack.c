@@ -119,7 +119,10 @@ static void take_stack(struct heap_thread *t, struct scratch *s, const void *cal
     stack->reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
 }
 
-uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool own)
+/* In the frame of its caller: a frame less to walk. */
+static inline __attribute__((always_inline)) uint32_t site_of(struct sites *in, uint64_t size,
+                                                              const void *caller, bool own,
+                                                              uint64_t rate)
 {
     struct heap_thread *t = &heap_self;
     struct scratch *s = take_scratch(t);
@@ -127,12 +130,23 @@ uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool ow
     if (!s)
         return 0;
     take_stack(t, s, caller, own, &stack);
+    stack.rate = rate;
     stack.flags |= t->other ? SHM_STACK_OTHER : 0;
     if (stack.flags & SHM_STACK_TRUNCATED)
         atomic_fetch_add_explicit(&in->tab->truncated, 1, memory_order_relaxed);
     uint32_t site = sites_find(in, &stack, size);
     put_scratch(s);
     return site;
+}
+
+uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool own)
+{
+    return site_of(in, size, caller, own, 0);
+}
+
+uint32_t sites_here_at_rate(struct sites *in, uint64_t size, const void *caller, uint64_t rate)
+{
+    return site_of(in, size, caller, false, rate);
 }
 
 void heap_count_here(struct stacktab *to, const void *caller)

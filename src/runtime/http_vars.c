@@ -87,7 +87,7 @@ static void put_heap(struct buf *out)
         return;
     }
     buf_putc(out, '{');
-    put_number(out, "rate_bytes", heap.rate, ",");
+    put_number(out, "rate_bytes", heap_rate(), ",");
     put_number(out, "sites", heap_count(), ",");
     put_number(out, "lost", atomic_load(&heap.tab->lost), ",");
     put_number(out, "truncated", atomic_load(&heap.tab->truncated), ",");

@@ -261,7 +261,7 @@ static int begin_heap(int i, const struct strobe_config *c)
     if (r < 0)
         return api_fail(r, "the heap cannot be profiled: %s",
                         r == -ENOTSUP ? "the program brings its own malloc" : strerror(-r));
-    session.heap_rate = heap.rate;
+    session.heap_rate = heap_rate();
     heap.write_peak = c->heap_peak;
     r = file_open(kind, session.path[i]);
     return r < 0 ? api_fail(r, "could not create memory profile \"%s\": %s", session.path[i],

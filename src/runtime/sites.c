@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 enum { FIRST_BITS = 10, SPINS = 200, CLASSES_BITS = 3 };
 
@@ -46,7 +47,8 @@ static uint64_t mix(uint64_t h, uint64_t x)
 /* Four sums side by side, so that a frame need not wait for the one before. */
 static uint64_t hash_stack(const struct heap_stack *s, uint64_t size)
 {
-    uint64_t a = s->depth, b = (uint64_t)s->labels << 32 | s->flags, c = s->epoch, d = size;
+    uint64_t a = s->depth ^ s->rate << 16, b = (uint64_t)s->labels << 32 | s->flags, c = s->epoch,
+             d = size;
     uint32_t i = 0;
     for (; i + 4 <= s->depth; i += 4) {
         a = mix(a, s->pcs[i]);
@@ -122,6 +124,7 @@ static uint32_t append(struct sites *in, const struct heap_stack *s, uint64_t ha
     to->labels = s->labels;
     to->hash = hash;
     to->size = size;
+    to->rate = s->rate;
     /* What was live at any peak before now: nothing. */
     atomic_store_explicit(&to->peak_id, atomic_load(&in->tab->peak_id), memory_order_relaxed);
     for (uint32_t i = 0; i < s->depth; i++)
@@ -158,7 +161,8 @@ static uint64_t class_of(uint64_t size)
 uint32_t sites_find(struct sites *in, const struct heap_stack *s, uint64_t size)
 {
     uint32_t at;
-    if (atomic_load_explicit(&in->tab->used, memory_order_relaxed) > in->tab->size / 2)
+    if (atomic_load_explicit(&in->tab->used, memory_order_relaxed) >
+        atomic_load_explicit(&in->tab->size, memory_order_relaxed) / 2)
         size = class_of(size);
     uint64_t hash = hash_stack(s, size);
     struct sites_index *x = atomic_load_explicit(&in->current, memory_order_acquire);
@@ -194,16 +198,51 @@ static void *map_region(uint64_t *bytes, uint64_t at)
     return p < 0 ? NULL : (void *)p;
 }
 
-int sites_map(struct sites *in, uint64_t bytes, uint64_t offset, uint64_t rate)
+int sites_map(struct sites *in, uint64_t bytes, uint64_t offset)
 {
     struct heaptab *t = offset ? map_region(&bytes, offset) : map_private(bytes);
     if (!t)
         return -ENOMEM;
     if (t->magic != HEAPTAB_MAGIC)
-        heaptab_init(t, bytes, offset ? HEAPTAB_GROW : bytes, rate);
+        heaptab_init(t, bytes, offset ? HEAPTAB_GROW : bytes);
     in->tab = t;
     in->tab_bytes = bytes;
     return 0;
+}
+
+/* Inaccessible memory is nobody's but in address space. */
+static void *reserve(uint64_t bytes, uint64_t reserved)
+{
+    struct rlimit limit;
+    if (sigsafe_syscall2(SYS_getrlimit, RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY)
+        return NULL;
+    long p = sigsafe_syscall6(SYS_mmap, 0, (long)reserved, PROT_NONE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p < 0 && p > -4096)
+        return NULL;
+    if (sigsafe_syscall3(SYS_mprotect, p, bytes, PROT_READ | PROT_WRITE) == 0)
+        return (void *)p;
+    sigsafe_syscall2(SYS_munmap, p, reserved);
+    return NULL;
+}
+
+int sites_map_reserved(struct sites *in, uint64_t bytes, uint64_t reserved)
+{
+    struct heaptab *t = reserve(bytes, reserved);
+    if (!t)
+        return sites_map(in, bytes, 0);
+    heaptab_init(t, bytes, bytes);
+    in->tab = t;
+    in->tab_bytes = reserved;
+    return 0;
+}
+
+void sites_widen(struct sites *in)
+{
+    if (sizeof *in->tab + atomic_load(&in->tab->room) < in->tab_bytes &&
+        sizeof *in->tab + atomic_load(&in->tab->size) < in->tab_bytes &&
+        sigsafe_syscall3(SYS_mprotect, in->tab, in->tab_bytes, PROT_READ | PROT_WRITE) == 0)
+        heaptab_widen(in->tab, in->tab_bytes);
 }
 
 void sites_clear(struct sites *in)

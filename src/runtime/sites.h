@@ -39,7 +39,7 @@ struct sites_index;
 /* All zero but for `tab` before the first site. */
 struct sites {
     struct heaptab *tab;
-    uint64_t tab_bytes; /* mapped */
+    uint64_t tab_bytes; /* mapped, also what is only reserved */
     _Atomic(struct sites_index *) current;
     _Atomic uint32_t locked;
     uint32_t count;
@@ -49,6 +49,7 @@ struct sites {
 /* A stack as it was walked. */
 struct heap_stack {
     const uint64_t *pcs;
+    uint64_t rate; /* of heap profiles */
     uint32_t depth, flags, reason, epoch, labels;
 };
 
@@ -58,7 +59,11 @@ struct heaptab_site *sites_get(const struct sites *in, uint32_t number);
 /* Gives the log its memory: private, or, where `offset` is not 0, that part of the recorder's
  * segment. Fewer bytes where address space is short. What an image before has left in it stays. 0
  * or -ENOMEM. */
-int sites_map(struct sites *in, uint64_t bytes, uint64_t offset, uint64_t rate);
+int sites_map(struct sites *in, uint64_t bytes, uint64_t offset);
+/* The same, private, with address space for `reserved` bytes where it is not limited; they are for
+ * sites_widen, after which the log has them all. */
+int sites_map_reserved(struct sites *in, uint64_t bytes, uint64_t reserved);
+void sites_widen(struct sites *in);
 /* In a forked child: forgets the log and its index, which are the parent's. */
 void sites_clear(struct sites *in);
 /* The site after s (NULL: the first) of this image, or NULL. */
@@ -72,5 +77,7 @@ uint64_t sites_memory(const struct sites *in);
 /* Walks the calling thread's stack, from the frame on that our interposer returns to at `caller`
  * (`ours`: from our interposer on), and finds its site. 0: there was no room. */
 uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool ours);
+/* The same for an object that was sampled at a rate. */
+uint32_t sites_here_at_rate(struct sites *in, uint64_t size, const void *caller, uint64_t rate);
 
 #endif

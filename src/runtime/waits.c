@@ -439,7 +439,7 @@ static int make_log(void)
     int r = waits.sites.tab ? 0 : runtime_map();
     if (r == 0 && !waits.sites.tab) {
         waits.start_mono_ns = waits_now_ns();
-        r = sites_map(&waits.sites, WAITTAB_BYTES, at, atomic_load(&waits.block_rate));
+        r = sites_map(&waits.sites, WAITTAB_BYTES, at);
     }
     return r;
 }

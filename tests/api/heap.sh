@@ -47,6 +47,21 @@ for rate in 4096 65536; do
     rm -f "$tmp"/r[0-9]*.pb.gz
 done
 
+# At one rate after the other, as the program wishes: each sample weighs by that of its time.
+changes=$((runs < 30 ? runs : 30)) seed=1
+while [ $seed -le $changes ]; do
+    STROBE_SEED=$seed timeout 60 "$build/tests/api/use_heap" "$tmp/r$seed.pb.gz" >"$tmp/truth"
+    same "rates that change: status" 0 $?
+    seed=$((seed + 1))
+done
+check "rates that change: unbiased over $changes runs" near 1 $changes "$tmp"/r[0-9]*.pb.gz
+"$strobe" folded -sample_index=alloc_objects "$tmp"/r*.pb.gz >"$tmp/folded"
+check "rates that change: nothing of before, nor of rate 0" \
+    sh -c '! grep -Eq ";(before|none)(;| )" "$1"' - "$tmp/folded"
+check "rates that change: it says so" \
+    sh -c '"$1" comments "$2" | grep -q "at other rates before"' - "$strobe" "$tmp/r1.pb.gz"
+rm -f "$tmp"/r[0-9]*.pb.gz
+
 # The label is the size of the objects, as in Go's profiles.
 "$strobe" tags "$tmp/one.pb.gz" >"$tmp/tags" 2>&1
 check "sizes are labels" grep -q "bytes: Total" "$tmp/tags"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Compares what a program says it allocated (first file: function, then objects and bytes allocated,
-# objects and bytes in use) with profiles of it in the folded form of one sample type each, whose
-# lines are "stack value". -v column=2…5 which it is; runs: how many profiles were added; rate.
+# objects and bytes in use, and the rate, if it is another) with profiles of it in the folded form
+# of one sample type each, whose lines are "stack value". -v column=2…5 which it is; runs: how many
+# profiles were added; rate.
 #
 # At rate 1 the numbers are the same. Otherwise an object of s bytes is seen with probability
 # q = 1 - exp(-(s+1)/rate) and weighs 1/q, so that N of them have the variance N (1-q)/q; the mean
@@ -10,6 +11,7 @@ FNR == NR {
     want[$1] = $column
     objects[$1] = column <= 3 ? $2 : $4
     mean[$1] = $2 ? $3 / $2 : 0
+    at[$1] = NF > 5 ? $6 : rate
     next
 }
 {
@@ -21,7 +23,7 @@ FNR == NR {
 END {
     for (name in want) {
         estimate = got[name] / runs
-        q = rate > 1 ? 1 - exp(-(mean[name] + 1) / rate) : 1
+        q = at[name] > 1 ? 1 - exp(-(mean[name] + 1) / at[name]) : 1
         error = sqrt(objects[name] * (1 - q) / q / runs)
         if (column == 3 || column == 5)
             error *= mean[name]
