@@ -33,7 +33,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC        0x31656d7362727473ull /* "strbsme1" */
-#define SHM_VERSION      5u
+#define SHM_VERSION      6u
 #define SHM_CHUNK_BYTES  (32u << 10)
 #define SHM_CHUNK_DATA   (SHM_CHUNK_BYTES - 64u)
 #define SHM_CHUNKS       512u  /* 16 MiB */
@@ -58,6 +58,7 @@ enum shm_kind {
     SHM_KIND_MUTEX = 8,
     SHM_KIND_THREADS = 16, /* where threads are when a process ends */
     SHM_KIND_THREADCREATE = 32,
+    SHM_KIND_WALL = 64, /* time off the processor, whose samples weigh nanoseconds; and CPU time */
 };
 
 enum shm_record_type {
@@ -80,6 +81,8 @@ enum shm_pseudo {
     SHM_PSEUDO_STOP,       /* [stop]: points whose signal had not come when a live profile ended */
     SHM_PSEUDO_SERVER,     /* [strobe's own server]: the thread of STROBE_HTTP */
     SHM_PSEUDO_UNSEEN,     /* [unlocked elsewhere]: in another process, or inside of libc */
+    SHM_PSEUDO_BLOCKED,    /* [blocked]: it is not known where */
+    SHM_PSEUDO_READY,      /* [waiting for a processor]: and no sample says where */
     SHM_PSEUDO_COUNT
 };
 
@@ -91,7 +94,8 @@ enum shm_pseudo {
         [SHM_PSEUDO_UNSAMPLED] = "[threads not sampled]",                                          \
         [SHM_PSEUDO_SANDBOXED] = "[sandboxed, not sampled]", [SHM_PSEUDO_STOP] = "[stop]",         \
         [SHM_PSEUDO_SERVER] = "[strobe's own server]",                                             \
-        [SHM_PSEUDO_UNSEEN] = "[unlocked elsewhere]",                                              \
+        [SHM_PSEUDO_UNSEEN] = "[unlocked elsewhere]", [SHM_PSEUDO_BLOCKED] = "[blocked]",          \
+        [SHM_PSEUDO_READY] = "[waiting for a processor]",                                          \
     }
 
 enum shm_sample_flags {
@@ -117,8 +121,8 @@ struct shm_sample {
     uint32_t reason; /* why truncated: the unwinder's code */
     uint32_t labels; /* of the thread: the number of a set of this image, or one it was forked from;
                         0: none */
-    uint32_t kind;  /* enum shm_kind; 0: CPU time */
-    uint64_t pcs[]; /* leaf first; callers as return address - 1 */
+    uint32_t kind;   /* enum shm_kind; 0: CPU time */
+    uint64_t pcs[];  /* leaf first; callers as return address - 1 */
 };
 
 /* A set of labels (base/labeltab.h) under the number that samples have of it. */
@@ -170,7 +174,10 @@ struct shm_process {
     _Atomic uint64_t lost_samples, lost_points; /* no chunk was free */
     _Atomic uint64_t labels_lost;               /* sets that could not be kept */
     _Atomic uint64_t counts_lost;               /* samples of other kinds than CPU time */
-    _Atomic uint32_t sandboxed;                 /* the program forbade sampling: it ended there */
+    _Atomic uint64_t wall_lost_ns;              /* wall time in no sample */
+    _Atomic uint64_t helper_ns; /* CPU time of our own processes, which are its children */
+    _Atomic uint32_t wall_stride, wall_blind; /* struct wall's */
+    _Atomic uint32_t sandboxed;               /* the program forbade sampling: it ended there */
     _Atomic uint32_t stride;  /* points to a sample: > 1 where the rate was lowered */
     _Atomic uint64_t cost_ns; /* CPU time of our own in the sampled threads */
     /* Memory at the process's end, in bytes; 0: it was killed, or has no heap profile. */

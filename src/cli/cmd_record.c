@@ -36,8 +36,9 @@ static const char usage[] =
     "\n"
     "   -e KINDS     what to record: cpu (default), heap, allocs, block, mutex, threads (or\n"
     "                goroutine: the stacks of all threads when a process ends, by itself or\n"
-    "                by a signal but SIGKILL), threadcreate (who made threads); several with\n"
-    "                commas, into a file each\n"
+    "                by a signal but SIGKILL), threadcreate (who made threads), wall (all\n"
+    "                threads' time, running or waiting); several with commas, into a file\n"
+    "                each\n"
     "   -o FILE      where the profile goes; %p in it becomes the process id, %e the program's\n"
     "                name, %k the kind (default %e.%p.%k.pb.gz)\n"
     "   -F HZ        samples a second of CPU time, 1 to 10000 (default $STROBE_HZ or 100)\n"
@@ -75,6 +76,7 @@ static const struct kind {
     {"mutex", SHM_KIND_MUTEX, "delay", "nanoseconds"},
     {"threads", SHM_KIND_THREADS, "goroutine", "count"},
     {"goroutine", SHM_KIND_THREADS, "goroutine", "count"},
+    {"wall", SHM_KIND_WALL, "wall", "nanoseconds"},
     {"threadcreate", SHM_KIND_THREADCREATE, "threadcreate", "count"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -225,8 +227,8 @@ static int set_kinds(struct args *a, const char *value)
         if (i == KINDS)
             return cli_refuse(
                 "record",
-                "-e %s: the kinds are cpu, heap, allocs, block, mutex, threads and threadcreate, "
-                "with commas between them",
+                "-e %s: the kinds are cpu, heap, allocs, block, mutex, threads, threadcreate and "
+                "wall, with commas between them",
                 value);
         a->kinds[i] = true;
         at += n;
@@ -574,6 +576,26 @@ static void summarize_counts(const struct recorder *r, const struct kind *k,
                 WTERMSIG(r->result.wait_status));
 }
 
+static void summarize_wall(const struct recorder *r, const char *path)
+{
+    const struct record_result *x = &r->result;
+    fprintf(stderr, "strobe: %s: %.2f s of all threads in %.2f s, at %d Hz, %.3f s lost\n", path,
+            (double)x->wall_ns / 1e9, (double)x->elapsed_ns / 1e9, r->options.hz,
+            (double)x->wall_lost_ns / 1e9);
+    if (x->wall_stride > 1)
+        fprintf(stderr,
+                "strobe: each thread was looked at once in up to %u periods: more would have cost "
+                "more than %.4g %% of a processor; STROBE_MAX_COST allows more\n",
+                x->wall_stride, r->options.max_cost_ppm / 1e4);
+    if (x->wall_blind)
+        fprintf(stderr,
+                "strobe: the threads of %u processes could not be looked at, or not where they "
+                "were blocked\n",
+                x->wall_blind);
+    if (x->unrecorded)
+        fprintf(stderr, "strobe: %u processes could not be recorded\n", x->unrecorded);
+}
+
 /* ---- the verb ---- */
 
 static int run(struct recorder *r, const struct args *a, struct err *e)
@@ -626,6 +648,7 @@ static int make(struct recorder *r, const struct args *a, const struct kind *k, 
     case SHM_KIND_HEAP: return record_finish_heap(r, &how, &m->p, &m->heap, e);
     case SHM_KIND_BLOCK: return record_finish_waits(r, WAITTAB_BLOCK, &m->p, &m->waits, e);
     case SHM_KIND_MUTEX: return record_finish_waits(r, WAITTAB_MUTEX, &m->p, &m->waits, e);
+    case SHM_KIND_WALL: return record_finish_wall(r, &m->p, e);
     default: return record_finish_counts(r, k->records, &m->p, e);
     }
 }
@@ -638,6 +661,7 @@ static void show(const struct recorder *r, const struct args *a, const struct ki
     case SHM_KIND_HEAP: cmd_record_print_heap(&m->heap, path, a->heap_rate); break;
     case SHM_KIND_BLOCK: cmd_record_print_waits(&m->waits, path, k->name, a->block_rate); break;
     case SHM_KIND_MUTEX: cmd_record_print_waits(&m->waits, path, k->name, a->mutex_fraction); break;
+    case SHM_KIND_WALL: summarize_wall(r, path); break;
     default: summarize_counts(r, k, &m->p, path);
     }
 }

@@ -78,6 +78,15 @@ void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t perio
     p->period = period_ns;
 }
 
+void profile_build_wall(struct profile_build *b, struct profile *p, int64_t period_ns)
+{
+    static const char *const types[] = {"samples", "count", "wall", "nanoseconds"};
+    begin(b, p, types, 2);
+    p->period_type.type = intern(b, "wall", 4);
+    p->period_type.unit = intern(b, "nanoseconds", 11);
+    p->period = period_ns;
+}
+
 /* What allocators and the wrappers around them are called; readers drop these frames and all that
  * they call, so that a stack begins with the code that wanted the memory. */
 static const char allocators[] =

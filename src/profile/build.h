@@ -38,6 +38,8 @@ struct profile_build_sample {
 
 /* Makes `p` (initialised, empty) a CPU profile: samples/count and cpu/nanoseconds, `period_ns`. */
 void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t period_ns);
+/* The same for wall time: samples/count and wall/nanoseconds. */
+void profile_build_wall(struct profile_build *b, struct profile *p, int64_t period_ns);
 /* The same for the heap: alloc_objects, alloc_space, inuse_objects and inuse_space, in this order,
  * one sample of `rate_bytes` on average. */
 void profile_build_heap(struct profile_build *b, struct profile *p, int64_t rate_bytes);

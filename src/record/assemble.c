@@ -24,7 +24,7 @@
 /* What a location is, as far as its place in rooted stacks proves it; named in name_roots. */
 enum root_role { ROLE_NONE, ROLE_CALL_MAIN, ROLE_THREAD_START, ROLE_CLONE };
 
-enum { SEEN = 4096, LABELS_MAX = LIMIT_LABELS + 3 /* exe, pid, bytes */ };
+enum { SEEN = 4096, LABELS_MAX = LIMIT_LABELS + 4 /* exe, pid, bytes, state */ };
 static const uint64_t END_NS = 20000000; /* more than the end of a process takes, as a rule */
 
 struct seen_pc {
@@ -41,6 +41,7 @@ struct assembly {
     uint8_t *roles; /* by location */
     uint32_t role_cap;
     bool labels;         /* several images: samples say which */
+    bool is_wall;        /* the profile is of wall time */
     bool *seen_image;    /* it has samples in this profile; */
     uint32_t seen_count; /* so many have */
     uint32_t key_pid, key_exe;
@@ -179,6 +180,28 @@ static uint32_t labels_of(struct assembly *a, const struct drain_image *m, uint3
     return count;
 }
 
+/* Of wall time the samples weigh nanoseconds, and stand for as many as there would have been. */
+static void weigh(const struct assembly *a, const struct drain_stack *s, int64_t values[2])
+{
+    int64_t period = a->r->period_ns, n = ((int64_t)s->weight + period / 2) / period;
+    bool is_wall = s->kind == SHM_KIND_WALL;
+    values[0] = is_wall ? (n ? n : 1) : (int64_t)s->weight;
+    values[1] = is_wall ? (int64_t)s->weight : s->kind ? 0 : (int64_t)s->weight * period;
+}
+
+/* What a thread does, in a profile of wall time; those that wait in a call have the label. */
+static uint32_t label_state(struct assembly *a, const struct drain_stack *s, uint32_t count,
+                            struct profile_label *labels)
+{
+    uint32_t key = profile_intern_cstr(a->p, "state");
+    for (uint32_t i = 0; i < count; i++)
+        if (labels[i].key == key)
+            return count;
+    labels[count] = (struct profile_label){
+        .key = key, .str = profile_intern_cstr(a->p, s->kind ? "ready" : "running")};
+    return count + 1;
+}
+
 /* The stacks of one kind; 0: of CPU time. */
 static void add_image(struct assembly *a, const struct drain_image *m, uint32_t kind)
 {
@@ -197,10 +220,10 @@ static void add_image(struct assembly *a, const struct drain_image *m, uint32_t 
         struct profile_build_sample sample = {
             .locations = locations,
             .location_count = s->depth,
-            .values = {(int64_t)s->weight, kind ? 0 : (int64_t)s->weight * a->r->period_ns},
             .labels = labels,
-            .label_count = label_count,
+            .label_count = a->is_wall ? label_state(a, s, label_count, labels) : label_count,
         };
+        weigh(a, s, sample.values);
         profile_build_add(&a->build, &sample);
     }
 }
@@ -472,6 +495,64 @@ int assemble_counts(struct recorder *r, enum shm_kind kind, struct profile *p, s
                                   : "who made threads");
     if (a.d->counts_lost)
         profile_build_comment(&a.build, "%llu samples lost", (unsigned long long)a.d->counts_lost);
+    add_symbol_comments(&a, &stats);
+    err = profile_build_finish(&a.build);
+    return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;
+}
+
+static void add_wall_comments(struct assembly *a)
+{
+    struct recorder *r = a->r;
+    const struct record_result *x = &r->result;
+    struct profile_build *b = &a->build;
+    profile_build_comment(b, "strobe " STROBE_VERSION ": wall time, %d Hz; on a processor by %s",
+                          r->options.hz, r->method);
+    profile_build_comment(
+        b, "%llu samples of CPU time lost, %llu truncated; %.3f s of the rest lost",
+        (unsigned long long)a->d->lost_points, (unsigned long long)a->d->truncated_points,
+        (double)x->wall_lost_ns / 1e9);
+    if (x->wall_stride > 1)
+        profile_build_comment(b,
+                              "each thread was looked at once in up to %u periods: more would have "
+                              "cost more than is allowed",
+                              x->wall_stride);
+    if (x->wall_blind)
+        profile_build_comment(b,
+                              "%u processes' threads could not be looked at, or not where they "
+                              "are blocked",
+                              x->wall_blind);
+    if (a->d->unrecorded)
+        profile_build_comment(b, "%u processes could not be recorded", a->d->unrecorded);
+}
+
+/* CPU time is a part of it: what no library saw of that, and ends of processes, are left out. */
+int assemble_wall(struct recorder *r, struct profile *p, struct err *e)
+{
+    struct assembly a = {.r = r, .d = r->drain, .p = p, .is_wall = true};
+    struct symbol_stats stats = {0};
+    profile_init(p);
+    profile_build_wall(&a.build, p, r->period_ns);
+    a.seen = arena_zarray(&a.d->arena, SEEN, sizeof *a.seen);
+    link_parents(a.d);
+    a.labels = see_stacks(&a, 0) > 1;
+    a.key_pid = profile_intern_cstr(p, "pid");
+    a.key_exe = profile_intern_cstr(p, "exe");
+    add_program_first(&a);
+    for (uint32_t i = 0; i < a.d->image_count; i++) {
+        add_image(&a, &a.d->images[i], 0);
+        add_image(&a, &a.d->images[i], SHM_KIND_WALL);
+    }
+    for (uint32_t i = 0; i < p->sample_count; i++)
+        r->result.wall_ns += (uint64_t)p->values[2 * i + 1];
+    r->result.wall_lost_ns = a.d->wall_lost_ns;
+    r->result.wall_stride = a.d->wall_stride;
+    r->result.wall_blind = a.d->wall_blind;
+    p->time_nanos = r->start_time_ns;
+    p->duration_nanos = (int64_t)r->result.elapsed_ns;
+    int err = name_all(&a, &stats, e);
+    if (err < 0)
+        return err;
+    add_wall_comments(&a);
     add_symbol_comments(&a, &stats);
     err = profile_build_finish(&a.build);
     return err < 0 ? err_set(e, err, "out of memory while making the profile") : 0;

@@ -14,6 +14,7 @@ int assemble_profile(struct recorder *r, struct profile *p, struct err *e);
 int assemble_heap(struct recorder *r, const struct record_heap *how, struct profile *p,
                   struct record_heap_result *result, struct err *e);
 /* The same for what is counted: SHM_KIND_THREADS or SHM_KIND_THREADCREATE. */
+int assemble_wall(struct recorder *r, struct profile *p, struct err *e);
 int assemble_counts(struct recorder *r, enum shm_kind kind, struct profile *p, struct err *e);
 
 /* The same for waits. */

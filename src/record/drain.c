@@ -397,6 +397,7 @@ static void collect(struct drain *d, struct shm_process *p)
     struct drain_slot *s = &d->slots[shm_process_index(d->shm, p)];
     uint32_t state = atomic_load(&p->state);
     uint64_t at_end = atomic_exchange(&p->cpu_at_end_ns, 0);
+    uint64_t helper_ns = atomic_exchange(&p->helper_ns, 0);
     uint64_t booked = atomic_exchange(&p->booked_points, 0);
     atomic_store(&p->seen_ns, 0);
     d->lost_points += atomic_exchange(&p->lost_points, 0);
@@ -409,11 +410,15 @@ static void collect(struct drain *d, struct shm_process *p)
     d->slowed += stride > 1;
     d->stride = stride > d->stride ? stride : d->stride;
     atomic_store(&p->lost_samples, 0);
+    d->wall_lost_ns += atomic_exchange(&p->wall_lost_ns, 0);
+    d->wall_blind += atomic_exchange(&p->wall_blind, 0) != 0;
+    uint32_t wall_stride = atomic_exchange(&p->wall_stride, 0);
+    d->wall_stride = wall_stride > d->wall_stride ? wall_stride : d->wall_stride;
     if (state == SHM_EXECING && !(s->followed && s->settled == atomic_load(&p->image) + 1))
         d->unrecorded++;
     uint64_t others_ns = s->others * d->shm->period_ns;
     if (at_end && state == SHM_ENDED) {
-        d->cpu_ended_ns += at_end > others_ns ? at_end - others_ns : 0;
+        d->cpu_ended_ns += (at_end > others_ns ? at_end - others_ns : 0) + helper_ns;
         d->ended++;
     } else {
         d->points_killed += booked > s->others ? booked - s->others : 0;

@@ -111,6 +111,8 @@ struct drain {
     uint32_t root_pid;      /* of the program, whose own part of those sums is root_known_ns */
     uint64_t root_known_ns; /* 0: it was never recorded */
     uint32_t slowed, stride, sandboxed;
+    uint64_t wall_lost_ns;
+    uint32_t wall_stride, wall_blind;
     uint32_t unrecorded;
     struct drain_slot *slots;  /* SHM_PROCESSES */
     uint32_t *consumed;        /* SHM_CHUNKS: bytes of each that were read */

@@ -114,7 +114,7 @@ int record_open(struct recorder *r, const struct record_options *o, struct err *
     memset(r, 0, sizeof *r);
     r->options = *o;
     r->shm_fd = r->pidfd = r->door_fd = -1;
-    r->options.kinds |= o->kinds ? 0 : SHM_KIND_CPU;
+    r->options.kinds |= !o->kinds || o->kinds & SHM_KIND_WALL ? SHM_KIND_CPU : 0;
     r->period_ns = 1000000000 / o->hz;
     r->method = "perf_event task-clock, from outside";
     if (o->pid_count)
@@ -451,6 +451,11 @@ int record_finish_heap(struct recorder *r, const struct record_heap *how, struct
                        struct record_heap_result *result, struct err *e)
 {
     return assemble_heap(r, how, p, result, e);
+}
+
+int record_finish_wall(struct recorder *r, struct profile *p, struct err *e)
+{
+    return assemble_wall(r, p, e);
 }
 
 int record_finish_counts(struct recorder *r, enum shm_kind kind, struct profile *p, struct err *e)

@@ -62,12 +62,15 @@ struct record_result {
     uint64_t interrupts; /* samples, however heavy */
     uint64_t lost_points, truncated_points, depth_points;
     uint64_t threads_lost;
-    uint64_t cost_ns;           /* of sampling, in the sampled threads */
-    uint32_t slowed, stride;    /* images whose rate was lowered, and to which part at most */
-    uint32_t sandboxed;         /* images that forbade to be sampled on */
-    uint32_t processes;         /* images with samples */
-    uint32_t followed;          /* processes without the library that were sampled from outside */
-    uint32_t unrecorded;        /* processes the library was not loaded into, nor sampled so */
+    uint64_t cost_ns;               /* of sampling, in the sampled threads */
+    uint32_t slowed, stride;        /* images whose rate was lowered, and to which part at most */
+    uint32_t sandboxed;             /* images that forbade to be sampled on */
+    uint64_t wall_ns, wall_lost_ns; /* in the profile of wall time, and not in it */
+    uint32_t wall_stride;           /* periods between two looks at a thread, where most */
+    uint32_t wall_blind; /* images whose threads were not looked at, or not seen where they are */
+    uint32_t processes;  /* images with samples */
+    uint32_t followed;   /* processes without the library that were sampled from outside */
+    uint32_t unrecorded; /* processes the library was not loaded into, nor sampled so */
     uint64_t unrecorded_ns;     /* CPU time of those, and of what else is in no sample */
     char why_not_followed[512]; /* a sentence, or empty */
     uint32_t still_running;
@@ -131,6 +134,8 @@ struct record_wait_result {
 /* The same for waits: block profiles, or mutex profiles. */
 int record_finish_waits(struct recorder *r, enum waittab_profile which, struct profile *p,
                         struct record_wait_result *result, struct err *e);
+/* The same for wall time, of which CPU time is a part. */
+int record_finish_wall(struct recorder *r, struct profile *p, struct err *e);
 /* The same for what is counted: SHM_KIND_THREADS (where threads were when their processes ended) or
  * SHM_KIND_THREADCREATE. */
 int record_finish_counts(struct recorder *r, enum shm_kind kind, struct profile *p, struct err *e);

@@ -8,6 +8,7 @@
 #include "runtime/runtime.h"
 #include "runtime/tree.h"
 #include "runtime/waits.h"
+#include "runtime/wall.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -109,6 +110,36 @@ static int begin_waits(const struct strobe_config *c, bool block, bool mutex)
     return r;
 }
 
+/* Files that are written at the end. */
+static int begin_counts(const struct strobe_config *c)
+{
+    bool files = c->out_given || !c->http[0];
+    int r = files && c->kinds & CONFIG_THREADS ? file_open(FILE_THREADS, c->out) : 0;
+    if (r == 0 && files && c->kinds & CONFIG_THREADCREATE)
+        r = file_open(FILE_THREADCREATE, c->out);
+    if (r == 0 && files)
+        signals_save_at_death();
+    return r;
+}
+
+static bool wall_goes_on; /* the environment asked for it: to the end */
+
+/* CPU time, wall time, or both. */
+static void begin_clocks(const struct strobe_config *c)
+{
+    int r = c->kinds & CONFIG_CPU ? file_open(FILE_CPU, c->out) : 0;
+    if (r == 0 && c->kinds & CONFIG_WALL)
+        r = file_open(FILE_WALL, c->out);
+    if (r == 0)
+        r = begin(c, false);
+    if (r < 0)
+        say("nothing is profiled", c->out, r);
+    r = r == 0 && c->kinds & CONFIG_WALL ? wall_start() : 0;
+    wall_goes_on = wall_is_on();
+    if (r < 0)
+        say("time off the processors is not profiled", "no process could be made for it", r);
+}
+
 /* Several kinds, one file name: that they would overwrite each other is said before it happens. */
 static bool names_collide(const struct strobe_config *c)
 {
@@ -137,15 +168,14 @@ void runtime_begin_from_environment(const struct strobe_config *c)
     r = block || mutex ? begin_waits(c, block, mutex) : 0;
     if (r < 0)
         say("waits are not profiled", c->out, r);
-    if (c->http[0] && (!c->kinds_given || c->kinds == CONFIG_ALL_KINDS))
+    if ((c->http[0] && !c->kinds_given) || c->kinds & CONFIG_THREADCREATE)
         threads_count_creations();
-    if (!(c->kinds & CONFIG_CPU) || (c->http[0] && c->kinds == CONFIG_ALL_KINDS && !c->out_given))
-        return;
-    r = file_open(FILE_CPU, c->out);
-    if (r == 0)
-        r = begin(c, false);
+    r = c->kinds & (CONFIG_THREADS | CONFIG_THREADCREATE) ? begin_counts(c) : 0;
     if (r < 0)
-        say("nothing is profiled", c->out, r);
+        say("threads are not profiled", c->out, r);
+    if (c->kinds & (CONFIG_CPU | CONFIG_WALL) &&
+        !(c->http[0] && c->kinds == CONFIG_ALL_KINDS && !c->out_given))
+        begin_clocks(c);
 }
 
 void runtime_serve(const struct strobe_config *c)
@@ -164,7 +194,7 @@ void runtime_serve(const struct strobe_config *c)
 /* ---- the CPU profile that code starts ---- */
 
 /* Whose it is: who has not started it does not stop it. */
-enum owner { OWNER_NONE, OWNER_PROGRAM, OWNER_SESSION, OWNER_HTTP };
+enum owner { OWNER_NONE, OWNER_PROGRAM, OWNER_SESSION, OWNER_HTTP, OWNER_WALL };
 static enum owner owner;
 
 /* The program, a session and the HTTP thread may start and stop at once: held while they do. The
@@ -198,6 +228,8 @@ static int is_running(void)
         return 0;
     if (owner == OWNER_HTTP)
         return api_fail(-EALREADY, "a CPU profile is being taken over HTTP; try when it has ended");
+    if (owner == OWNER_WALL)
+        return api_fail(-EALREADY, "wall time is being sampled, and CPU time with it");
     return api_fail(-EALREADY, "the CPU profile is running already; call strobe_cpu_stop first");
 }
 
@@ -293,6 +325,53 @@ int api_http_cpu_start(strobe_write_fn write_fn, void *ctx)
 int api_http_cpu_stop(void)
 {
     return stop_cpu(OWNER_HTTP, __builtin_return_address(0));
+}
+
+/* ---- wall time ---- */
+
+static uint32_t wall_users;
+
+static int start_wall(const struct strobe_config *given)
+{
+    struct strobe_config c;
+    int r = 0;
+    if (atomic_load(&rt.sink) == SINK_SHM)
+        return api_fail(-EALREADY, "the program is being recorded by `strobe record`");
+    tree_leave();
+    if (!given)
+        r = read_config(&c);
+    if (r == 0 && atomic_load(&rt.sink) == SINK_OFF) {
+        file_abandon(FILE_CPU);
+        r = start_cpu(OWNER_WALL, given ? given : &c, NULL);
+    }
+    if (r == 0 && !wall_is_on() && (r = wall_start()) < 0) {
+        if (owner == OWNER_WALL)
+            runtime_pause(NULL);
+        owner = owner == OWNER_WALL ? OWNER_NONE : owner;
+        api_fail(r, "no process could be made that looks at the threads: %s",
+                 r == -EPERM ? "the program is in a sandbox" : strerror(-r));
+    }
+    wall_users += r == 0;
+    return r;
+}
+
+int api_wall_start(const struct strobe_config *c)
+{
+    take_lock();
+    return leave_lock(start_wall(c));
+}
+
+void api_wall_stop(void)
+{
+    take_lock();
+    bool last = wall_users && --wall_users == 0;
+    if (last && !wall_goes_on)
+        wall_stop();
+    if (last && owner == OWNER_WALL) {
+        runtime_pause(__builtin_return_address(0));
+        owner = OWNER_NONE;
+    }
+    leave_lock(0);
 }
 
 int strobe_cpu_set_rate(int hz)

@@ -11,7 +11,9 @@
 #include "runtime/heap.h"
 #include "runtime/tree.h"
 #include "runtime/labels.h"
+#include "runtime/thread_counts.h"
 #include "runtime/waits.h"
+#include "runtime/wall.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,11 +35,11 @@ struct target {
 };
 
 static struct target targets[FILE_KINDS];
-static const char *const kind_names[FILE_KINDS] = {[FILE_CPU] = "cpu",
-                                                   [FILE_HEAP] = "heap",
-                                                   [FILE_ALLOCS] = "allocs",
-                                                   [FILE_BLOCK] = "block",
-                                                   [FILE_MUTEX] = "mutex"};
+static const char *const kind_names[FILE_KINDS] = {
+    [FILE_CPU] = "cpu",         [FILE_HEAP] = "heap",
+    [FILE_ALLOCS] = "allocs",   [FILE_BLOCK] = "block",
+    [FILE_MUTEX] = "mutex",     [FILE_WALL] = "wall",
+    [FILE_THREADS] = "threads", [FILE_THREADCREATE] = "threadcreate"};
 
 /* ---- the file ---- */
 
@@ -180,7 +182,7 @@ static void add_comments(struct profile_build *b)
     if (atomic_load(&rt.stride) > 1)
         profile_build_comment(b, "rate lowered to %llu Hz: sampling cost more than is allowed",
                               (unsigned long long)(1000000000 / rt.period_ns / rt.stride));
-    if (atomic_load(&rt.denied))
+    if (atomic_load(&rt.denied) & ~(uint32_t)NEED_LOOK)
         profile_build_comment(b, "the program entered a seccomp sandbox: %s",
                               rt.denied & (NEED_RETURN | NEED_FILE | NEED_CLOCK)
                                   ? "sampling ended there"
@@ -218,6 +220,19 @@ static int write_cpu(strobe_write_fn write, void *ctx)
 
 /* ---- saving ---- */
 
+/* Where threads are now, or who made them. */
+static int write_counts(enum file_kind kind, strobe_write_fn write, void *ctx)
+{
+    struct arena arena;
+    struct count_list l;
+    arena_init_nullable(&arena);
+    int r = kind == FILE_THREADS ? thread_counts_take(NULL, &arena, &l)
+                                 : thread_creations_take(NULL, &arena, &l);
+    r = r < 0 ? r : count_write(&l, write, ctx);
+    arena_free(&arena);
+    return r;
+}
+
 static int write_kind(enum file_kind kind, strobe_write_fn write, void *ctx)
 {
     struct heap_view view = {
@@ -225,6 +240,10 @@ static int write_kind(enum file_kind kind, strobe_write_fn write, void *ctx)
     struct contention_view waited = {.which = kind == FILE_MUTEX ? WAITTAB_MUTEX : WAITTAB_BLOCK};
     if (kind == FILE_BLOCK || kind == FILE_MUTEX)
         return contention_write(&waited, write, ctx);
+    if (kind == FILE_WALL)
+        return wall_write(NULL, write, ctx);
+    if (kind == FILE_THREADS || kind == FILE_THREADCREATE)
+        return write_counts(kind, write, ctx);
     return kind == FILE_CPU ? write_cpu(write, ctx) : heap_write(&view, write, ctx);
 }
 
@@ -238,6 +257,13 @@ void file_save(enum file_kind kind)
     /* Should execve fail, the next writing starts anew. */
     sigsafe_syscall2(SYS_ftruncate, fd, sigsafe_syscall3(SYS_lseek, fd, 0, SEEK_CUR));
     sigsafe_syscall3(SYS_lseek, fd, 0, SEEK_SET);
+}
+
+void file_end_counts(void)
+{
+    for (int i = 0; i < FILE_KINDS; i++)
+        if ((i == FILE_THREADS || i == FILE_THREADCREATE) && targets[i].fd)
+            file_end((enum file_kind)i, true);
 }
 
 int file_end(enum file_kind kind, bool in_signal)

@@ -6,12 +6,25 @@
 
 #include "runtime/runtime.h"
 
-enum file_kind { FILE_CPU, FILE_HEAP, FILE_ALLOCS, FILE_BLOCK, FILE_MUTEX, FILE_KINDS };
+enum file_kind {
+    FILE_CPU,
+    FILE_HEAP,
+    FILE_ALLOCS,
+    FILE_BLOCK,
+    FILE_MUTEX,
+    FILE_WALL,
+    FILE_THREADS,
+    FILE_THREADCREATE,
+    FILE_KINDS
+};
 
 /* Creates (0600) the file that `pattern` names and keeps it open; negative errno. */
 int file_open(enum file_kind kind, const char *pattern);
 /* The CPU profile goes to a function instead. */
 void file_open_writer(strobe_write_fn write, void *ctx);
+/* What a fatal signal's handler can save, too, and nobody else ends: FILE_THREADS and
+ * FILE_THREADCREATE, where they are open. */
+void file_end_counts(void);
 /* In a forked child: opens the child's own file; false if it has none. */
 bool file_begin_child(enum file_kind kind);
 /* Before execve: writes what there is so far; file_end writes it again if execve failed. */

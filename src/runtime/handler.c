@@ -149,10 +149,14 @@ bool runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, u
 {
     if (!rt.shm)
         return false;
-    struct shm_chunk *c = shm_chunk_take(rt.shm, (head_bytes + tail_bytes + 7) & ~7u, rt.pid);
+    struct shm_chunk *c =
+        shm_chunk_take(rt.shm, (head_bytes + tail_bytes + 7) & ~7u, runtime_pid());
+    uint32_t epoch = r->epoch;
     if (!c)
         return false;
     fill_record(r, head_bytes + tail_bytes, r->type);
+    if (epoch)
+        r->epoch = epoch;
     unsigned char *at = c->data + atomic_load_explicit(&c->committed, memory_order_relaxed);
     sigsafe_copy(at, r, head_bytes);
     sigsafe_copy(at + head_bytes, tail, tail_bytes);
@@ -239,6 +243,46 @@ static void write_sample(uint32_t tid, uint64_t points, const struct stacktab_ke
     count_sample(points, key->flags);
 }
 
+/* Time that the thread was ready and did not run belongs to where it wanted to run: it is in the
+ * wall profile's next sample of that. */
+static void write_ready(struct thread *t, const struct stacktab_key *key, const uint64_t *pcs)
+{
+    uint64_t ns = atomic_exchange_explicit(&t->ready_ns, 0, memory_order_relaxed);
+    if (!ns)
+        return;
+    if (atomic_load_explicit(&rt.sink, memory_order_relaxed) != SINK_SHM) {
+        if (rt.wall_table)
+            stacktab_add(rt.wall_table, key, pcs, ns);
+        return;
+    }
+    struct shm_sample s = {.r = {.type = SHM_SAMPLE, .epoch = key->epoch},
+                           .tid = t->tid,
+                           .weight = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns,
+                           .flags = key->flags,
+                           .depth = key->depth,
+                           .reason = key->reason,
+                           .labels = key->labels,
+                           .kind = SHM_KIND_WALL};
+    if (!runtime_emit(&s.r, sizeof s, pcs, key->depth * 8u) || ns > s.weight)
+        atomic_fetch_add_explicit(&t->ready_ns, ns > s.weight ? ns - s.weight : ns,
+                                  memory_order_relaxed);
+}
+
+static bool has_waited(const struct thread *t)
+{
+    return __builtin_expect(atomic_load_explicit(&t->ready_ns, memory_order_relaxed) != 0, 0);
+}
+
+void runtime_sample_ready(struct thread *t)
+{
+    uint64_t pcs[2] = {SHM_PSEUDO_READY, t->start};
+    struct stacktab_key key = {.depth = t->start ? 2 : 1,
+                               .labels = labels_of(t->tid),
+                               .epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed)};
+    if (has_waited(t))
+        write_ready(t, &key, pcs);
+}
+
 /* On tick timers every tick is looked at, also between two points: what is left over when the
  * thread ends is given to the last stack that was seen. */
 static void remember(const struct thread *t, const struct stacktab_key *key, const uint64_t *pcs)
@@ -264,6 +308,8 @@ static void take_sample(struct thread *t, const struct unwind_regs *regs, uint64
     walk(t, regs, s, &key);
     if (points)
         write_sample(t->tid, points, &key, s->pcs);
+    if (has_waited(t))
+        write_ready(t, &key, s->pcs);
     if (t->timer >= 0)
         remember(t, &key, s->pcs);
     scratch_put(s);

@@ -22,6 +22,8 @@ struct strobe_profile {
      * errno. */
     int (*set_rate)(uint64_t rate);
     bool has_delta; /* knows seconds=N */
+    /* One that is of a time, and not of a moment: whether it is being taken; NULL: it is not so. */
+    bool (*is_on)(void);
     struct strobe_profile *next;
 };
 
@@ -69,6 +71,11 @@ uint64_t http_count_creations(void);
 /* ---- http_block.c ---- */
 void http_serve_block(const struct http_request *r, struct http_answer *a);
 void http_serve_mutex(const struct http_request *r, struct http_answer *a);
+
+/* ---- http_wall.c ---- */
+void http_serve_wall(const struct http_request *r, struct http_answer *a);
+/* strobe_profile's set_rate. */
+int http_set_wall(uint64_t rate);
 
 /* ---- http_heap.c ---- */
 void http_serve_heap(const struct http_request *r, struct http_answer *a);

@@ -19,6 +19,7 @@
 #include "runtime/session.h"
 #include "runtime/tree.h"
 #include "runtime/waits.h"
+#include "runtime/wall.h"
 #include "runtime/thread_record.h"
 
 #include <errno.h>
@@ -153,10 +154,25 @@ static void drop_threads(void)
 /* The other profiles go on in a child that a recorder sees, or that has files of its own. */
 static void forked_tables(void)
 {
+    static const enum file_kind counts[] = {FILE_THREADS, FILE_THREADCREATE};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (!file_begin_child(counts[i]))
+            file_abandon(counts[i]);
     bool heap_file = file_begin_child(FILE_HEAP), allocs_file = file_begin_child(FILE_ALLOCS);
     bool block_file = file_begin_child(FILE_BLOCK), mutex_file = file_begin_child(FILE_MUTEX);
     heap_forked(rt.shm || heap_file || allocs_file);
     waits_forked(rt.shm || block_file || mutex_file);
+}
+
+/* Those of CPU time and wall time: whether the child has one. */
+static bool begin_own_files(void)
+{
+    bool cpu = file_begin_child(FILE_CPU), also_wall = file_begin_child(FILE_WALL);
+    if (!cpu)
+        file_abandon(FILE_CPU);
+    if (!also_wall)
+        file_abandon(FILE_WALL);
+    return cpu || also_wall;
 }
 
 /* The child's CPU clock starts at 0. */
@@ -171,6 +187,7 @@ void runtime_forked(void)
     custom_profiles_forked();
     if (!runtime_is_sampling()) {
         rt.pid = runtime_pid();
+        wall_forked(false);
         labels_forked();
         forked_tables();
         tree_join();
@@ -190,18 +207,21 @@ void runtime_forked(void)
     atomic_store(&rt.threads_lost, 0);
     atomic_store(&rt.seen_ns, 0);
     atomic_store(&rt.threads_ended, 0);
+    bool own_file = !rt.shm && begin_own_files();
     if (rt.shm) {
         uint64_t origin;
         if (!take_slot(&origin)) {
             atomic_store(&rt.sink, SINK_OFF);
+            wall_forked(false);
             heap_forked(false);
             waits_forked(false);
             return;
         }
         announce_image(parent, image);
         atomic_store(&rt.process->state, SHM_LIVE);
-    } else if (!file_begin_child(FILE_CPU)) {
+    } else if (!own_file) {
         atomic_store(&rt.sink, SINK_OFF);
+        wall_forked(false);
         forked_tables();
         tree_join();
         return;
@@ -210,6 +230,7 @@ void runtime_forked(void)
     }
     forked_tables();
     begin_self(0, stack_hi);
+    wall_forked(true);
 }
 
 /* ---- ends ---- */
@@ -259,6 +280,7 @@ static void end_thread(struct thread *t)
         uint64_t now_ns = own_clock(), points = runtime_points_passed(t, now_ns);
         if (points && !book_unclocked(t, points) && !runtime_sample_last(t, points))
             runtime_sample_thread_end(t, points);
+        runtime_sample_ready(t);
         see(t, now_ns);
         atomic_fetch_add(&rt.threads_ended, 1);
     }
@@ -338,8 +360,11 @@ void runtime_end(bool in_signal, const void *caller)
         debug_malloc_end();
     debug_trace_end();
     waits_end(in_signal);
+    if (runtime_pid() == rt.pid)
+        file_end_counts();
     if (!runtime_is_sampling() || runtime_pid() != rt.pid)
         return;
+    wall_stop();
     struct thread *self = current_thread();
     bool has_clock = !(atomic_load(&rt.denied) & NEED_CLOCK);
     book_self(self, caller, SHM_PSEUDO_EXIT);
@@ -360,6 +385,7 @@ void runtime_end(bool in_signal, const void *caller)
         atomic_store(&rt.process->state, SHM_ENDED);
     } else {
         file_end(FILE_CPU, in_signal);
+        file_end(FILE_WALL, in_signal);
     }
 }
 
@@ -374,8 +400,10 @@ void runtime_give_up(void)
     runtime_disarm_all();
     if (rt.shm)
         atomic_store(&rt.process->sandboxed, 1);
-    else
+    else {
         file_end(FILE_CPU, false);
+        file_end(FILE_WALL, false);
+    }
 }
 
 void runtime_pause(const void *caller)
@@ -447,8 +475,10 @@ struct shm_process *runtime_exec_begin(const void *caller, enum environ_image im
             true); /* not before: what is blocked then stays pending in the new image */
     if (pid == rt.pid)
         book_self(self, caller, SHM_PSEUDO_EXEC);
+    wall_exec(true);
     if (!rt.shm && pid == rt.pid) {
         file_save(FILE_CPU);
+        file_save(FILE_WALL);
         environ_note_exec(own_clock());
     }
     if (!rt.shm)
@@ -467,6 +497,7 @@ void runtime_exec_failed(struct shm_process *p)
     if (rt.kinds & SHM_KIND_CPU)
         signals_for_exec(false);
     environ_note_exec(0);
+    wall_exec(false);
     if (p)
         atomic_store(&p->state, p == rt.process ? SHM_LIVE : SHM_FREE);
     struct thread *self = runtime_pid() == rt.pid ? current_thread() : NULL;
@@ -554,6 +585,8 @@ static int begin_under_recorder(const struct strobe_config *c)
     if (r == 0)
         r = waits_set_rates(rt.kinds & SHM_KIND_BLOCK ? rt.shm->block_rate : 0,
                             rt.kinds & SHM_KIND_MUTEX ? rt.shm->mutex_fraction : 0);
+    if (r == 0 && rt.kinds & SHM_KIND_WALL && wall_start() < 0)
+        atomic_store(&rt.process->wall_blind, WALL_ALONE);
     return r;
 }
 

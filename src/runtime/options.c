@@ -27,6 +27,10 @@ static int set_kinds(struct strobe_config *c, const char *v)
                  {"allocs", CONFIG_ALLOCS},
                  {"block", CONFIG_BLOCK},
                  {"mutex", CONFIG_MUTEX},
+                 {"wall", CONFIG_WALL},
+                 {"threads", CONFIG_THREADS},
+                 {"goroutine", CONFIG_THREADS},
+                 {"threadcreate", CONFIG_THREADCREATE},
                  {"all", CONFIG_ALL_KINDS},
                  {"none", 0}};
     c->kinds_given = true;
@@ -196,9 +200,11 @@ static int set_debug(struct strobe_config *c, const char *v)
 
 static const struct option options[] = {
     {"STROBE", "",
-     "profiles to take: cpu, heap, allocs, block, mutex, with commas; all; `help` prints this list",
+     "profiles to take: cpu, heap, allocs, block, mutex, wall, threads (at the end), threadcreate, "
+     "with commas; all; `help` prints this list",
      set_kinds},
-    {"STROBE_HZ", "100", "samples a second of each thread's CPU time, 1 to 10000", set_hz},
+    {"STROBE_HZ", "100", "samples a second of each thread's CPU time, and wall time, 1 to 10000",
+     set_hz},
     {"STROBE_OUT", "%e.%p.%k.pb.gz", "file to write; %p is the pid, %e the program, %k the kind",
      set_out},
     {"STROBE_HEAP_RATE", "524288",

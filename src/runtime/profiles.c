@@ -8,6 +8,7 @@
 #include "runtime/http.h"
 #include "runtime/thread_dump.h"
 #include "runtime/waits.h"
+#include "runtime/wall.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,6 +50,12 @@ static uint64_t count_mutex(const struct strobe_profile *p)
     return contention_count_mutex();
 }
 
+static uint64_t count_wall(const struct strobe_profile *p)
+{
+    (void)p;
+    return wall_is_on() ? wall_count() : 0;
+}
+
 static struct strobe_profile builtin[] = {
     {.name = "allocs",
      .about = "A sampling of all past memory allocations",
@@ -84,6 +91,14 @@ static struct strobe_profile builtin[] = {
      .count = count_creations,
      .serve = http_serve_threadcreate,
      .set_rate = begin_creations,
+     .has_delta = true},
+    {.name = "wall",
+     .about = "Wall-clock profile: where all threads spend their time, running or waiting. You can "
+              "specify the duration in the seconds GET parameter.",
+     .count = count_wall,
+     .serve = http_serve_wall,
+     .set_rate = http_set_wall,
+     .is_on = wall_is_on,
      .has_delta = true},
 };
 enum { BUILTIN = sizeof builtin / sizeof *builtin };
@@ -151,6 +166,11 @@ int strobe_write(const struct strobe_profile *profile, strobe_write_fn write, vo
         return api_fail(-EINVAL, "strobe_write: %s was given",
                         profile ? "no function" : "no profile of a known name");
     snprintf(request.query, sizeof request.query, "debug=%d", debug);
+    if (profile->is_on && !profile->is_on())
+        return api_fail(-ENOTSUP,
+                        "strobe_write: %s profiles are of a time: begin it with "
+                        "strobe_start",
+                        profile->name);
     http_begin_named(profile->name, &request, &answer);
     http_finish(&answer); /* out of memory is found there */
     int r = 0;

@@ -46,6 +46,7 @@ enum runtime_need {
     NEED_ARM = 16,   /* new clocks for threads, and their end */
     NEED_FILE = 32,  /* writing a profile */
     NEED_DOOR = 64,  /* telling the recorder what it must sample itself */
+    NEED_LOOK = 128, /* beginning and ending the process of wall.c */
 };
 
 /* A sampled thread. Fields without note belong to the thread itself and to the handler on it. */
@@ -71,6 +72,7 @@ struct thread {
     _Atomic int timer;                /* its kernel timer's id, TIMER_SHARED, or -1 */
     _Atomic bool first;               /* the event still has the length of the first interval */
     _Atomic uintptr_t start;          /* address of its start routine, 0 = unknown */
+    _Atomic uint64_t ready_ns;        /* it waited for a processor, and no wall sample has it yet */
 };
 
 /* The stack that the last tick of a thread met; tick timers only. */
@@ -123,7 +125,8 @@ struct runtime {
     struct shm_process *process;
     uint32_t image;
 
-    struct stacktab *table; /* SINK_TABLE */
+    struct stacktab *table;      /* SINK_TABLE */
+    struct stacktab *wall_table; /* of wall time, in ns (wall.h), or NULL */
     _Atomic uint32_t *gate; /* of the tree that this child counts for (tree.c); 0: it counts not */
 
     /* A module may be unmapped only while no other thread walks: see dlclose in interpose_exit.c.
@@ -176,10 +179,12 @@ void runtime_sample_here(struct thread *t, uint64_t points, const void *caller,
                          enum shm_pseudo pseudo);
 /* Writes [thread end] under the thread's start routine. The caller is the thread, at its end. */
 void runtime_sample_thread_end(struct thread *t, uint64_t points);
+/* The end of a thread: what it waited for processors since its last sample, in wall time. */
+void runtime_sample_ready(struct thread *t);
 /* Writes a stack given by its program counters. */
 void runtime_sample_pcs(uint32_t tid, uint64_t points, const uint64_t *pcs, uint32_t depth);
-/* Appends a record (r.process, r.image, r.epoch are filled in here) followed by `tail`; false:
- * there was no room. */
+/* Appends a record (r.process and r.image are filled in here, and r.epoch where it is 0) followed
+ * by `tail`; false: there was no room. */
 bool runtime_emit(struct shm_record *r, uint32_t head_bytes, const void *tail, uint32_t tail_bytes);
 
 /* Where the calling thread's alternate signal stack lies; size 0: it has none. */
@@ -344,7 +349,11 @@ enum config_kind {
     CONFIG_ALLOCS = 4, /* the heap profile, seen as all that was ever allocated */
     CONFIG_BLOCK = 8,
     CONFIG_MUTEX = 16,
-    CONFIG_ALL_KINDS = CONFIG_CPU | CONFIG_HEAP | CONFIG_BLOCK | CONFIG_MUTEX,
+    CONFIG_WALL = 32,
+    CONFIG_THREADS = 64, /* where they are at the end */
+    CONFIG_THREADCREATE = 128,
+    CONFIG_ALL_KINDS = CONFIG_CPU | CONFIG_HEAP | CONFIG_BLOCK | CONFIG_MUTEX | CONFIG_WALL |
+                       CONFIG_THREADS | CONFIG_THREADCREATE,
 };
 
 struct strobe_config {
@@ -376,6 +385,10 @@ int api_cpu_start(const struct strobe_config *c, const char *path);
 int api_cpu_stop(void);
 int api_http_cpu_start(strobe_write_fn write_fn, void *ctx);
 int api_http_cpu_stop(void);
+/* Wall time: begins to be sampled, and CPU time with it if it is not; NULL: with the environment's
+ * settings. Counted: it ends with the last of those who began it. */
+int api_wall_start(const struct strobe_config *c);
+void api_wall_stop(void);
 /* Begins the profile that the environment asks for, if any. */
 void runtime_begin_from_environment(const struct strobe_config *c);
 /* Starts the server that the environment asks for, if any. */

@@ -53,6 +53,7 @@ struct thread *runtime_thread_claim(void)
         t->window_cost_ticks = 0;
         t->stride = atomic_load(&rt.stride);
         t->start = 0;
+        t->ready_ns = 0;
         atomic_store(&rt.last[i].ready, 0);
         t->next_point_ns = UINT64_MAX;
         while (high < i + 1 && !atomic_compare_exchange_weak(&rt.threads_high, &high, i + 1))

@@ -15,8 +15,10 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/thread_record.h"
 #include "runtime/tree.h"
 #include "runtime/waits.h"
+#include "runtime/wall.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -71,6 +73,10 @@ static const struct use {
     {SYS_fstat, 0, NEED_FILE, true},
     {SYS_socket, 0, NEED_DOOR, true},
     {SYS_sendto, 0, NEED_DOOR, true},
+    {SYS_clone, 0, NEED_LOOK, true},
+    {SYS_futex, 0, NEED_LOOK, true},
+    {SYS_wait4, 0, NEED_LOOK, true},
+    {SYS_madvise, 0, NEED_LOOK, true},
 };
 
 /* ---- classic BPF ---- */
@@ -207,6 +213,11 @@ void sandbox_begins(bool strict, const struct sock_fprog *p, bool all_threads)
         waits_end(false);
         debug_trace_end();
     }
+    if (denied & (NEED_FILE | NEED_COPY | NEED_ARM | NEED_IDS | NEED_RETURN)) {
+        file_end_counts(); /* threads can be looked at for the last time */
+        thread_record_end();
+    }
+    wall_sandboxed(denied);
     if (!runtime_is_sampling()) {
         atomic_fetch_or(&rt.denied, denied);
         errno = saved;

@@ -45,7 +45,13 @@ static const struct mode modes[] = {
     {"goroutine", "threads", "goroutine.pprof", "goroutine", "goroutine", 0},
     {"wall", "clock", "clock.pprof", "clock", "wall", 1},
 };
-enum { MODES = sizeof modes / sizeof *modes, MODE_CPU = 0, MODE_HEAP = 1, MODE_ALLOCS = 2 };
+enum {
+    MODES = sizeof modes / sizeof *modes,
+    MODE_CPU = 0,
+    MODE_HEAP = 1,
+    MODE_ALLOCS = 2,
+    MODE_WALL = 7
+};
 
 static struct {
     _Atomic uint32_t pid; /* whose session it is; 0: none */
@@ -276,6 +282,10 @@ static int begin_mode(int i, const struct strobe_config *c)
     if (i == MODE_HEAP || i == MODE_ALLOCS)
         return begin_heap(i, c);
     const struct strobe_profile *p = profiles_find(modes[i].profile);
+    if (i == MODE_WALL) {
+        int r = api_wall_start(c);
+        return r < 0 ? r : touch(i, false);
+    }
     int r = p->set_rate && modes[i].rate ? p->set_rate(modes[i].rate) : 0;
     if (r < 0)
         return api_fail(r, "%s profiles cannot be taken: %s", modes[i].name, strerror(-r));
@@ -292,7 +302,10 @@ static int end_mode(int i)
         heap_self.busy--;
         return r;
     }
-    return touch(i, true);
+    int r = touch(i, true);
+    if (i == MODE_WALL)
+        api_wall_stop();
+    return r;
 }
 
 /* Says once what nobody expects: each profile has the other's work in it. */
@@ -322,6 +335,8 @@ static int begin_all(const struct strobe_options *o)
     for (i--; i-- > 0;) /* those that had begun */
         if (has(i) && i == MODE_CPU)
             api_cpu_stop();
+        else if (has(i) && i == MODE_WALL)
+            api_wall_stop();
         else if (has(i) && (i == MODE_HEAP || i == MODE_ALLOCS))
             file_abandon(i == MODE_HEAP ? FILE_HEAP : FILE_ALLOCS);
     return r;

@@ -53,7 +53,8 @@ void thread_record_end(void)
 {
     struct arena arena;
     struct thread_dumps d = {0};
-    if (!wants(SHM_KIND_THREADS))
+    static _Atomic uint32_t told; /* the process that has */
+    if (!wants(SHM_KIND_THREADS) || atomic_exchange(&told, rt.pid) == rt.pid)
         return;
     arena_init_nullable(&arena);
     if (thread_dumps_take(&d, &arena) != 0)

@@ -10,7 +10,8 @@
 bool thread_record_wants_creations(void);
 /* A thread was made by the caller of our interposer. */
 void thread_record_creation(const void *caller);
-/* At the process's end: where its threads are. Does nothing where nobody wants to know. */
+/* At the process's end, or before a sandbox begins: where its threads are. Once; does nothing where
+ * nobody wants to know. */
 void thread_record_end(void);
 
 #endif

@@ -21,12 +21,14 @@ STROBE_HZ=100
 STROBE=cpu STROBE_OUT=$tmp/p-%k
 STROBE=heap STROBE_OUT=$tmp/p-%k
 STROBE=block,mutex STROBE_OUT=$tmp/p-%k
+STROBE=wall STROBE_OUT=$tmp/p-%k
+STROBE=threads,threadcreate STROBE_OUT=$tmp/p-%k
 STROBE=all STROBE_OUT=$tmp/p-%k
 STROBE_HTTP=127.0.0.1:0
 STROBE=all STROBE_OUT=$tmp/p-%k STROBE_HTTP=127.0.0.1:0
 STROBE_DEBUG=heaptrace=100,schedtrace=100
 END
-for kind in cpu heap block mutex; do
+for kind in cpu heap block mutex wall; do
     check "$kind: what came before is in a profile" "$strobe" pprof -raw "$tmp/p-$kind"
 done
 finish

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The process that looks at the program's threads, once a period at a random instant of it: the
+ * looks must not fall into step with a program that does something ten times a second. It shares
+ * the memory, and reads what the kernel says of each thread:
+ *
+ *   schedstat   how long it has run, how long it was ready and did not, how often it ran
+ *   syscall     where it is blocked
+ *
+ * What of the time between two looks is neither of the first two it was blocked, or woken and not
+ * yet run. That time goes to
+ * the stack that it is found blocked in, at this look or, if it runs, at the next one that finds it
+ * so: a thread's sum is the kernel's, to the nanosecond, and its shares are those of the looks. A
+ * thread that has not run since the last look is where it was, for all of that time, exactly, and
+ * costs one read of 30 bytes: no stack is walked, and none has to be looked at as often. One that
+ * is new was there since an unknown instant after the last listing. If it is found blocked it
+ * counts for all of that time, if not for none: right on average, for threads of any length.
+ *
+ * The cost is bounded (STROBE_MAX_COST): where all threads at each period are too many, each is
+ * looked at more seldom, after a random number of periods, and its time is booked then.
+ *
+ * It runs on the thread-local memory of the thread that made it, which may be gone: raw system
+ * calls only, no libc that keeps state. */
+#include "runtime/wall.h"
+
+#include "base/sigsafe.h"
+#include "runtime/labels.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/kcmp.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { THREADS = 16384, CHECK_MS = 50, STRIDE_MAX = 4096, TRIES = 2, LAST_MS = 300 };
+static const uint64_t MS = 1000000;
+/* A thread that runs for so long at a time, on average, waits for a processor because another took
+ * it from it, in the middle of something; else because it was woken. */
+static const uint64_t BURST_NS = 500000;
+
+/* A thread. */
+struct seen {
+    uint32_t tid;
+    int fd;                          /* its schedstat, or -1 */
+    uint64_t next;                   /* the period of its next look */
+    uint64_t looked_ns;              /* of the last, 0: it is new */
+    uint64_t cpu_ns, ready_ns, runs; /* schedstat's, then */
+    int64_t owed_ns;                 /* it was blocked, and no sample has it yet */
+    struct stacktab_entry *at;       /* where it was at the last look, if it was blocked */
+    struct stacktab_entry *last;     /* where it was found blocked last */
+    /* The labels of that, for the next time. */
+    uint32_t labels, labels_with_state;
+    const char *waiting;
+};
+
+enum { MEMORY = THREADS * (2 * sizeof(struct seen) + sizeof(uint32_t)) };
+
+struct sampler {
+    int dir;      /* /proc/PID/task */
+    void *memory; /* of these three */
+    struct seen *threads, *spare;
+    uint32_t *tids;
+    uint32_t count;
+    uint64_t listed_ns, next_listing;
+    uint64_t random;
+    uint64_t look_cost_ns, list_cost_ns; /* on average */
+    struct seen *current;                /* being looked at */
+    bool ended;                          /* the program has, or executes another */
+};
+
+static uint64_t now_ns(void)
+{
+    return sigsafe_clock_ns(CLOCK_MONOTONIC);
+}
+
+static uint64_t own_ns(void)
+{
+    return sigsafe_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* splitmix64 */
+static uint64_t random_below(struct sampler *s, uint64_t limit)
+{
+    uint64_t z = s->random += 0x9e3779b97f4a7c15ull;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return (z ^ (z >> 31)) % limit;
+}
+
+/* ---- booking ---- */
+
+static void book(struct stacktab_entry *e, uint64_t ns)
+{
+    uint32_t i = (uint32_t)(e - wall->table.entries);
+    atomic_fetch_add_explicit(&e->weight, ns, memory_order_relaxed);
+    if (e->key.flags & SHM_STACK_TRUNCATED)
+        atomic_fetch_add_explicit(&wall->truncated_ns, ns, memory_order_relaxed);
+    if (!wall->is_dirty[i]) {
+        wall->is_dirty[i] = 1;
+        wall->dirty[wall->dirty_count++] = (uint16_t)i;
+    }
+}
+
+static struct stacktab_entry *find_pseudo(uint64_t pc, uint32_t labels)
+{
+    struct stacktab_key key = {.depth = 1, .labels = labels};
+    return stacktab_add(&wall->table, &key, &pc, 0);
+}
+
+static void book_owed(struct seen *t, struct stacktab_entry *e)
+{
+    if (t->owed_ns <= 0)
+        return;
+    if (e)
+        book(e, (uint64_t)t->owed_ns);
+    else
+        atomic_fetch_add_explicit(&wall->lost_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
+    t->owed_ns = 0;
+}
+
+static uint32_t labels_with_state(struct seen *t, const char *waiting)
+{
+    uint32_t labels = labels_of(t->tid);
+    if (!t->labels_with_state || labels != t->labels || waiting != t->waiting) {
+        t->labels = labels;
+        t->waiting = waiting;
+        t->labels_with_state = labels_extend(labels, "state", waiting);
+    }
+    return t->labels_with_state;
+}
+
+/* It was not seen where it was blocked, and is not looked at any more. */
+static void settle(struct seen *t)
+{
+    if (t->owed_ns > 0 && !t->last)
+        atomic_fetch_add_explicit(&wall->unseen_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
+    book_owed(t,
+              t->last ? t->last : find_pseudo(SHM_PSEUDO_BLOCKED, labels_with_state(t, "blocked")));
+}
+
+static void book_ready(const struct seen *t, uint64_t ns)
+{
+    struct thread *sampled = rt.threads ? runtime_thread_of(t->tid) : NULL;
+    struct stacktab_entry *e;
+    if (!ns)
+        return;
+    if (sampled)
+        atomic_fetch_add_explicit(&sampled->ready_ns, ns, memory_order_relaxed);
+    else if ((e = find_pseudo(SHM_PSEUDO_READY, labels_of(t->tid))))
+        book(e, ns);
+}
+
+/* ---- one thread ---- */
+
+struct schedstat {
+    uint64_t cpu_ns, ready_ns, runs;
+};
+
+static bool read_schedstat(const struct sampler *s, struct seen *t, struct schedstat *to)
+{
+    char text[96];
+    long n;
+    if (t->fd < 0) {
+        long fd = thread_look_open(s->dir, t->tid, "schedstat");
+        t->fd = fd >= 0 ? (int)fd : -1;
+    }
+    if (t->fd >= 0) {
+        n = sigsafe_syscall4(SYS_pread64, t->fd, text, sizeof text - 1, 0);
+        text[n > 0 ? n : 0] = 0;
+    } else {
+        n = (long)thread_look_read(s->dir, t->tid, "schedstat", text, sizeof text);
+    }
+    const char *at = text;
+    if (n <= 0)
+        return false;
+    to->cpu_ns = thread_look_parse(&at, 10);
+    at += *at == ' ';
+    to->ready_ns = thread_look_parse(&at, 10);
+    at += *at == ' ';
+    to->runs = thread_look_parse(&at, 10);
+    return true;
+}
+
+/* What of the time up to now it was blocked. `as_it_was`: it is no news that it waited before. */
+static void account(struct seen *t, const struct schedstat *now, uint64_t at_ns, bool as_it_was)
+{
+    uint64_t ran_ns = now->cpu_ns - t->cpu_ns, ready_ns = now->ready_ns - t->ready_ns;
+    bool was_preempted = ran_ns >= (now->runs - t->runs) * BURST_NS;
+    if (!was_preempted)
+        ready_ns = 0; /* it was woken, and not yet out of its wait */
+    if (t->looked_ns)
+        t->owed_ns += (int64_t)(at_ns - t->looked_ns) - (int64_t)(ran_ns + ready_ns);
+    if (!as_it_was)
+        book_ready(t, ready_ns);
+    t->cpu_ns = now->cpu_ns;
+    t->ready_ns = now->ready_ns;
+    t->runs = now->runs;
+    t->looked_ns = at_ns;
+}
+
+static bool has_not_run(void *ctx)
+{
+    struct sampler *s = ctx;
+    struct schedstat now;
+    return read_schedstat(s, s->current, &now) && now.runs == s->current->runs;
+}
+
+/* The stack of a thread that has run since it was looked at: where it is blocked now; NULL: it
+ * runs. */
+static struct stacktab_entry *find_stack(struct sampler *s, struct seen *t)
+{
+    struct unwind_regs regs;
+    struct unwind_trace to;
+    const char *waiting;
+    enum thread_state state = thread_look_state(s->dir, t->tid, &waiting, &regs);
+    if (state == THREAD_UNKNOWN && t->fd >= 0)
+        atomic_store_explicit(&wall->blind, WALL_NO_SYSCALL, memory_order_relaxed);
+    if (state == THREAD_UNKNOWN)
+        return find_pseudo(SHM_PSEUDO_BLOCKED, labels_with_state(t, "blocked"));
+    if (state == THREAD_RUNNING)
+        return NULL;
+    struct stacktab_key key = {.epoch = atomic_load(&rt.epoch)};
+    s->current = t;
+    thread_look_unwind(&wall->look, &regs, has_not_run, s, &to);
+    if (!wall->look.is_same)
+        return NULL;
+    key.depth = (uint16_t)to.depth;
+    key.flags = to.end == UNWIND_ROOT    ? 0
+                : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
+                                         : SHM_STACK_TRUNCATED;
+    key.reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
+    key.labels = labels_with_state(t, waiting);
+    return stacktab_add(&wall->table, &key, wall->look.pcs, 0);
+}
+
+/* false: it is gone. */
+static bool look(struct sampler *s, struct seen *t, bool at_start)
+{
+    struct schedstat now;
+    bool is_new = !t->looked_ns;
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t at_ns = now_ns();
+        if (!read_schedstat(s, t, &now))
+            return false;
+        bool stayed = t->at && now.runs == t->runs;
+        account(t, &now, at_ns, is_new && at_start);
+        if (t->tid == atomic_load(&wall->ender)) { /* it waits for us */
+            settle(t);
+            return true;
+        }
+        if (!stayed)
+            t->at = find_stack(s, t);
+        if (t->at)
+            break;
+    }
+    atomic_fetch_add_explicit(&wall->looks, 1, memory_order_relaxed);
+    if (is_new)
+        t->owed_ns = t->at ? (int64_t)(t->looked_ns - s->listed_ns) : 0;
+    if (t->at) {
+        t->last = t->at;
+        book_owed(t, t->at);
+    }
+    return true;
+}
+
+/* ---- all of them ---- */
+
+static void forget(struct seen *t)
+{
+    settle(t);
+    if (t->fd >= 0)
+        sigsafe_syscall1(SYS_close, t->fd);
+}
+
+/* Merges those that are there with those that were: both are in the order of their numbers. */
+static void list(struct sampler *s, bool at_start)
+{
+    uint32_t n = thread_look_list(s->dir, s->tids, THREADS), kept = 0, k = 0;
+    uint64_t listed_ns = now_ns();
+    n = n < THREADS ? n : THREADS;
+    for (uint32_t i = 0; i < n; i++) {
+        struct seen *to = &s->spare[kept];
+        while (k < s->count && s->threads[k].tid < s->tids[i])
+            forget(&s->threads[k++]);
+        if (k < s->count && s->threads[k].tid == s->tids[i]) {
+            *to = s->threads[k++];
+            kept++;
+            continue;
+        }
+        *to = (struct seen){.tid = s->tids[i], .fd = -1};
+        if (look(s, to, at_start))
+            kept++;
+        else if (to->fd >= 0)
+            sigsafe_syscall1(SYS_close, to->fd);
+    }
+    while (k < s->count)
+        forget(&s->threads[k++]);
+    struct seen *old = s->threads;
+    s->threads = s->spare;
+    s->spare = old;
+    s->count = kept;
+    s->listed_ns = listed_ns;
+}
+
+/* Looks at those whose turn it is; the period in which the next one has it. */
+static uint64_t look_around(struct sampler *s, uint64_t period, bool all)
+{
+    uint64_t next = s->next_listing, until_ns = now_ns() + LAST_MS * MS;
+    uint32_t stride = atomic_load(&wall->stride);
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct seen *t = &s->threads[i];
+        if (all || t->next <= period) {
+            t->next = period + 1 + (stride > 1 ? random_below(s, 2 * stride - 1) : 0);
+            if (!look(s, t, false) || (all && now_ns() > until_ns))
+                t->next = UINT64_MAX; /* the next listing does not have it */
+        }
+        next = t->next < next ? t->next : next;
+    }
+    return next;
+}
+
+/* As many periods to a look at each as keep the cost below what is allowed. */
+static void set_stride(const struct sampler *s)
+{
+    uint64_t cycle = s->list_cost_ns + s->count * s->look_cost_ns;
+    uint64_t allowed = wall->period_ns / 1000 * rt.max_cost_ppm / 1000;
+    uint64_t stride = allowed ? (cycle + allowed - 1) / allowed : 1;
+    stride = stride < 1 ? 1 : stride > STRIDE_MAX ? STRIDE_MAX : stride;
+    atomic_store(&wall->stride, (uint32_t)stride);
+}
+
+static void average(uint64_t *to, uint64_t ns)
+{
+    *to = *to ? (*to * 7 + ns) / 8 : ns;
+}
+
+static uint64_t round_of_looks(struct sampler *s, uint64_t period)
+{
+    uint64_t before = own_ns(), looks = atomic_load(&wall->looks);
+    if (period >= s->next_listing) {
+        list(s, false);
+        s->next_listing = period + atomic_load(&wall->stride);
+        if (looks == atomic_load(&wall->looks))
+            average(&s->list_cost_ns, own_ns() - before);
+        before = own_ns();
+        looks = atomic_load(&wall->looks);
+    }
+    uint64_t next = look_around(s, period, false);
+    looks = atomic_load(&wall->looks) - looks;
+    if (looks)
+        average(&s->look_cost_ns, (own_ns() - before) / looks);
+    set_stride(s);
+    return next;
+}
+
+/* ---- to the recorder ---- */
+
+static bool tell(struct stacktab_entry *e, uint64_t *told)
+{
+    uint64_t ns = atomic_load_explicit(&e->weight, memory_order_relaxed) - *told;
+    struct shm_sample s = {.r = {.type = SHM_SAMPLE, .epoch = e->key.epoch},
+                           .tid = wall->pid,
+                           .weight = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns,
+                           .flags = e->key.flags,
+                           .depth = e->key.depth,
+                           .reason = e->key.reason,
+                           .labels = e->key.labels,
+                           .kind = SHM_KIND_WALL};
+    if (!ns)
+        return true;
+    if (!runtime_emit(&s.r, sizeof s, wall->table.words + e->first, e->key.depth * 8u))
+        return false;
+    *told += s.weight;
+    return ns == s.weight;
+}
+
+/* What could not be told stays, for the next time. */
+static void flush(void)
+{
+    uint32_t kept = 0;
+    if (!rt.shm)
+        return;
+    for (uint32_t i = 0; i < wall->dirty_count; i++) {
+        uint16_t at = wall->dirty[i];
+        struct stacktab_entry *e = &wall->table.entries[at];
+        bool ready = atomic_load_explicit(&e->ready, memory_order_acquire);
+        wall->is_dirty[at] = ready && !tell(e, &wall->emitted[at]);
+        if (wall->is_dirty[at])
+            wall->dirty[kept++] = at;
+    }
+    wall->dirty_count = kept;
+    atomic_store(&rt.process->wall_stride, atomic_load(&wall->stride));
+    atomic_store(&rt.process->wall_blind, atomic_load(&wall->blind));
+    atomic_store(&rt.process->wall_lost_ns, atomic_load(&wall->lost_ns));
+}
+
+/* ---- the process ---- */
+
+/* Still the same process, and the same program in it? */
+static bool is_over(void)
+{
+    if ((uint32_t)sigsafe_syscall0(SYS_getppid) != wall->pid)
+        return true;
+    return sigsafe_syscall6(SYS_kcmp, (long)wall->look.self, (long)wall->pid, KCMP_VM, 0, 0, 0) > 0;
+}
+
+static uint64_t period_now(void)
+{
+    return (now_ns() - wall->began_ns) / wall->period_ns;
+}
+
+static void catch_up(struct sampler *s)
+{
+    uint32_t asked = WALL_CATCH_UP;
+    look_around(s, period_now(), true);
+    atomic_compare_exchange_strong(&wall->command, &asked, WALL_GO_ON);
+    sigsafe_syscall6(SYS_futex, (long)&wall->command, FUTEX_WAKE, 1, 0, 0, 0);
+}
+
+/* Until then, or its end; false: it is over. */
+static bool sleep_until(struct sampler *s, uint64_t due_ns)
+{
+    for (;;) {
+        uint64_t now = now_ns(), ns = due_ns > now ? due_ns - now : 0;
+        s->ended = is_over();
+        if (s->ended || atomic_load(&wall->command) == WALL_END)
+            return false;
+        if (atomic_load(&wall->command) == WALL_CATCH_UP)
+            catch_up(s);
+        if (!ns)
+            return true;
+        flush();
+        ns = ns < CHECK_MS * MS ? ns : CHECK_MS * MS;
+        struct timespec ts = {0, (long)ns};
+        sigsafe_syscall6(SYS_futex, (long)&wall->command, FUTEX_WAIT, WALL_GO_ON, (long)&ts, 0, 0);
+    }
+}
+
+/* The program's folder of threads, by its number in this /proc, which may be another namespace's:
+ * proc(5), /proc/PID/stat, the fourth field is the parent. */
+static int open_folder(void)
+{
+    char text[512], path[64] = "/proc/", digits[24];
+    long fd = sigsafe_syscall4(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY, 0);
+    long n = fd >= 0 ? sigsafe_syscall3(SYS_read, fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        sigsafe_syscall1(SYS_close, fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *at = strrchr(text, ')');
+    if (!at || strlen(at) < 5)
+        return -1;
+    at += 4; /* ") S " */
+    size_t len = 0;
+    while (len < sizeof digits - 1 && at[len] >= '0' && at[len] <= '9')
+        len++;
+    memcpy(digits, at, len);
+    digits[len] = 0;
+    strcpy(stpcpy(stpcpy(path, "/proc/"), digits), "/task");
+    return (int)sigsafe_syscall4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* Its limits are its own: more descriptors for itself, and no core of the program's memory. */
+static void set_limits(void)
+{
+    struct rlimit files, core = {0, 0};
+    if (sigsafe_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &files) == 0) {
+        files.rlim_cur = files.rlim_max < THREADS ? files.rlim_max : THREADS;
+        sigsafe_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, &files, NULL);
+    }
+    sigsafe_syscall4(SYS_prlimit64, 0, RLIMIT_CORE, &core, NULL);
+}
+
+static void leave_everything(void)
+{
+    sigsafe_syscall2(SYS_prctl, PR_SET_NAME, "strobe-wall");
+    sigsafe_syscall0(SYS_setsid);
+    if (sigsafe_syscall3(SYS_close_range, 0, ~0u, 0) < 0)
+        for (int fd = 0; fd < 4096; fd++)
+            sigsafe_syscall1(SYS_close, fd);
+    set_limits();
+}
+
+static bool prepare(struct sampler *s)
+{
+    long p = sigsafe_syscall6(SYS_mmap, 0, MEMORY, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p < 0 && p > -4096)
+        return false;
+    s->memory = (void *)p;
+    s->threads = s->memory;
+    s->spare = s->threads + THREADS;
+    s->tids = (uint32_t *)(s->spare + THREADS);
+    s->random = rt.seed ? rt.seed ^ wall->pid : 0;
+    if (!rt.seed && sigsafe_syscall3(SYS_getrandom, &s->random, 8, 1 /* GRND_NONBLOCK */) != 8)
+        s->random = now_ns();
+    wall->look.self = (uint32_t)sigsafe_syscall0(SYS_getpid);
+    wall->look.copy = wall->copy;
+    return true;
+}
+
+static void run(struct sampler *s)
+{
+    uint64_t period = 0, next;
+    s->listed_ns = now_ns();
+    list(s, true);
+    s->next_listing = 1;
+    do {
+        next = period ? round_of_looks(s, period) : 1;
+        next = next > period ? next : period + 1;
+        uint64_t due = wall->began_ns + next * wall->period_ns + random_below(s, wall->period_ns);
+        if (!sleep_until(s, due))
+            break;
+        period = period_now();
+    } while (!s->ended);
+    if (!s->ended)
+        look_around(s, period, true);
+    for (uint32_t i = 0; i < s->count; i++)
+        settle(&s->threads[i]);
+    flush();
+}
+
+int wall_run(void *unused)
+{
+    struct sampler s = {.dir = -1};
+    (void)unused;
+    leave_everything();
+    s.dir = open_folder();
+    atomic_store(&wall->began, 1);
+    sigsafe_syscall6(SYS_futex, (long)&wall->began, FUTEX_WAKE, 1, 0, 0, 0);
+    if (s.dir < 0 || !prepare(&s))
+        atomic_store(&wall->blind, WALL_NO_PROC);
+    else
+        run(&s);
+    uint64_t own = own_ns();
+    atomic_store(&wall->own_ns, own);
+    if (rt.process)
+        atomic_fetch_add(&rt.process->helper_ns, own);
+    if (s.memory)
+        sigsafe_syscall2(SYS_munmap, s.memory, MEMORY);
+    sigsafe_syscall1(SYS_exit_group, 0);
+    return 0;
+}
