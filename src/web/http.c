@@ -173,9 +173,10 @@ static bool refuse(struct http_server *s, struct http_exchange *x)
                          "requests from other pages are not answered: open %s", s->url);
         return true;
     }
-    const struct http_route page = {.serve = s->options.not_found};
+    const struct http_route page = {.serve = s->options.not_found,
+                                    .any_method = s->options.not_found_any_method};
     const struct http_route *r = find_route(s, x->path);
-    if (r && r->any_method)
+    if (r ? r->any_method : page.any_method)
         return false;
     if (refuse_method(x, r ? r : &page, reads))
         return true;
@@ -254,6 +255,12 @@ static void answer(struct request *q)
         r->serve(x);
 }
 
+/* A proxy's way to ask for http://HOST/PATH: from the path on, "" if there is none. */
+static const char *without_host(const char *uri)
+{
+    return strncasecmp(uri, "http://", 7) ? uri : uri + 7 + strcspn(uri + 7, "/?");
+}
+
 /* The first that is heard of a request: its address as it was sent. NULL when memory is out. */
 static void *open_request(void *arg, const char *uri, struct MHD_Connection *connection)
 {
@@ -266,8 +273,9 @@ static void *open_request(void *arg, const char *uri, struct MHD_Connection *con
         return NULL;
     }
     q->server = s;
-    const char *query = strchr(uri, '?');
+    const char *path = without_host(uri), *query = strchr(path, '?');
     q->x = (struct http_exchange){.app = s->options.app, .arena = arena, .connection = connection};
+    q->x.raw_path = arena_strndup(arena, path, strcspn(path, "?"));
     q->x.query = query ? arena_strndup(arena, query + 1, strlen(query + 1)) : "";
     buf_init(&q->body, arena);
     atomic_fetch_add(&s->open_requests, 1);
@@ -289,7 +297,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
         return MHD_NO;
     if (!q->begun) {
         q->begun = true;
-        q->x.path = path;
+        q->x.path = without_host(path);
         q->x.method = method;
         q->x.takes_gzip = takes_gzip(connection);
         q->refused = refuse(s, &q->x);

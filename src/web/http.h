@@ -29,12 +29,13 @@ struct http_param {
 
 /* What a route sees, and what it answers. A route fills `reply` through http_reply_* below. */
 struct http_exchange {
-    void *app;           /* as given to http_start */
-    const char *method;  /* as sent */
-    const char *path;    /* of the request, percent-decoded */
-    const char *query;   /* as sent, behind the "?"; "" */
-    bool takes_gzip;     /* the client accepts Content-Encoding: gzip */
-    struct arena *arena; /* lives until the reply is sent */
+    void *app;            /* as given to http_start */
+    const char *method;   /* as sent */
+    const char *path;     /* of the request, percent-decoded */
+    const char *raw_path; /* as sent, up to the "?" */
+    const char *query;    /* as sent, behind the "?"; "" */
+    bool takes_gzip;      /* the client accepts Content-Encoding: gzip */
+    struct arena *arena;  /* lives until the reply is sent */
     struct MHD_Connection *connection;
     const struct http_param *params; /* where nobody asked: what http_query finds in its place */
     struct {
@@ -73,6 +74,7 @@ struct http_options {
                             or this machine's name as their Host */
     const struct http_route *routes; /* ends with a NULL path; the first that fits answers */
     void (*not_found)(struct http_exchange *x);
+    bool not_found_any_method; /* as any_method of a route */
     void *app;
     bool threads;           /* one a connection */
     const char *token;      /* that a POST must bring; without one there is no POST */

@@ -6,12 +6,12 @@
  * same status and the page, which says the same and can be used to mend it. */
 #include "web/assets.h"
 #include "web/configs.h"
+#include "web/mux.h"
 #include "web/saved.h"
 #include "web/viewer_internal.h"
 
 #include "report/weblist.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -42,62 +42,12 @@ static void redirect(struct http_exchange *x, int status, const char *to)
     http_reply(x, status, "text/plain; charset=utf-8", "", 0);
 }
 
-/* ---- paths ---- */
-
-/* Go's cleanPath: no empty part, no "." and no ".."; a last '/' stays. */
-static char *clean_path(const char *path, struct arena *a)
+static void reply_nowhere(struct http_exchange *x)
 {
-    size_t len = strlen(path), n = 0;
-    char *out = arena_alloc(a, len + 2);
-    for (const char *part = path; *part;) {
-        size_t size = strcspn(part, "/");
-        if (size == 2 && !memcmp(part, "..", 2)) {
-            while (n && out[--n] != '/')
-                ;
-        } else if (size && !(size == 1 && *part == '.')) {
-            out[n++] = '/';
-            memcpy(out + n, part, size);
-            n += size;
-        }
-        part += size + (part[size] == '/');
-    }
-    if (!n || (len && path[len - 1] == '/'))
-        out[n++] = '/';
-    out[n] = 0;
-    return out;
-}
-
-/* As Go writes a path into an address. */
-static const char *escape_path(const char *path, struct arena *a)
-{
-    struct buf out;
-    buf_init(&out, a);
-    for (; *path; path++) {
-        bool plain = isalnum((unsigned char)*path) || strchr("-_.~$&+,/:;=@", *path);
-        if (plain)
-            buf_putc(&out, *path);
-        else
-            buf_printf(&out, "%%%02X", (unsigned char)*path);
-    }
-    return buf_cstr(&out);
-}
-
-/* Go's mux sends whoever asks for a path that is not clean to the one that is (with 301 until Go
- * 1.26). */
-static bool redirect_unclean(struct http_exchange *x)
-{
-    const char *clean = clean_path(x->path, x->arena);
-    bool unclean = strcmp(clean, x->path) != 0;
-    if (unclean)
-        redirect(x, 307, escape_path(clean, x->arena));
-    return unclean;
-}
-
-void pages_redirect(struct http_exchange *x)
-{
-    if (redirect_unclean(x))
-        return;
-    redirect(x, 307, strcmp(x->path, "/ui") ? "/ui" : "/ui/");
+    if (wants_page(x))
+        assets_not_found(x);
+    else
+        reply_line(x, 404, "404 page not found");
 }
 
 /* ---- views ---- */
@@ -205,11 +155,8 @@ static const struct {
 } views[] = {{"flamegraph", NULL}, {"top", NULL},         {"graph", NULL},
              {"peek", "peek"},     {"source", "weblist"}, {"disasm", "disasm"}};
 
-void pages_serve(struct http_exchange *x)
+static void serve_below_ui(struct http_exchange *x, const char *name)
 {
-    const char *name = x->path + strlen("/ui/");
-    if (redirect_unclean(x))
-        return;
     if (!*name || !strcmp(name, "flamegraph2") || !strcmp(name, "flamegraphold")) {
         redirect(x, 301, "flamegraph");
         return;
@@ -226,8 +173,19 @@ void pages_serve(struct http_exchange *x)
         serve_export(x);
     else if (!strcmp(name, "saveconfig") || !strcmp(name, "deleteconfig"))
         change_configs(x, *name == 's');
-    else if (wants_page(x))
-        assets_not_found(x);
     else
-        reply_line(x, 404, "404 page not found");
+        reply_nowhere(x);
+}
+
+void pages_serve(struct http_exchange *x)
+{
+    static const char bad[] = "400 Bad Request";
+    struct mux_place place = mux_find(x->raw_path, x->arena);
+    switch (place.kind) {
+    case MUX_BAD: http_reply(x, 400, "text/plain; charset=utf-8", bad, sizeof bad - 1); break;
+    case MUX_REDIRECT: /* 301 until Go 1.26 */ redirect(x, 307, place.text); break;
+    case MUX_UI: serve_below_ui(x, place.text); break;
+    case MUX_OTHER: redirect(x, 307, "/ui"); break;
+    case MUX_NOTHING: reply_nowhere(x); break;
+    }
 }

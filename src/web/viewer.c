@@ -65,7 +65,8 @@ int viewer_start(struct viewer **out, const struct viewer_options *o, struct err
                                 .url = o->url,
                                 .host = o->host,
                                 .routes = routes,
-                                .not_found = pages_redirect,
+                                .not_found = pages_serve,
+                                .not_found_any_method = true,
                                 .app = v};
     int r = http_start(&v->server, &http, e);
     if (r) {

@@ -11,8 +11,7 @@ struct viewer {
     struct http_server *server;
 };
 
-/* pages.c: everything under /ui/, and the way there. */
+/* pages.c: everything under /ui/, and the way there from any other path. */
 void pages_serve(struct http_exchange *x);
-void pages_redirect(struct http_exchange *x);
 
 #endif
