@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 static uint64_t allowed_bytes(size_t in_size)
@@ -96,6 +97,7 @@ struct inflating {
     size_t cap, len;
     uint64_t allowed;
     const char *by_ratio; /* why it is so, for the message */
+    bool has_copy;        /* of the input */
 };
 
 static int more_room(struct inflating *g, struct err *e)
@@ -141,6 +143,27 @@ int gzip_inflate(struct arena *a, const void *in, size_t in_size, void **out, si
     return gzip_inflate_input(a, &input, out, out_size, e);
 }
 
+/* Go takes no notice of a header's reserved flags, which libdeflate and zlib refuse: from the first
+ * member on that has some, the input becomes a copy, in which they are cleared. */
+static int clear_reserved(struct inflating *g, const uint8_t **at, const uint8_t **end,
+                          struct err *e)
+{
+    enum { RESERVED = 0xe0, FLAGS = 3 };
+    size_t size = (size_t)(*end - *at);
+    if (size <= FLAGS || !((*at)[FLAGS] & RESERVED))
+        return 0;
+    if (!g->has_copy) {
+        uint8_t *copy = arena_alloc(g->arena, size);
+        if (!copy)
+            return err_set(e, -ENOMEM, "out of memory inflating");
+        *at = memcpy(copy, *at, size);
+        *end = copy + size;
+        g->has_copy = true;
+    }
+    ((uint8_t *)(uintptr_t)*at)[FLAGS] &= (uint8_t)~RESERVED;
+    return 0;
+}
+
 int gzip_inflate_input(struct arena *a, const struct gzip_input *input, void **out,
                        size_t *out_size, struct err *e)
 {
@@ -158,6 +181,8 @@ int gzip_inflate_input(struct arena *a, const struct gzip_input *input, void **o
     int rc = g.libdeflate && g.out ? 0 : err_set(e, -ENOMEM, "out of memory inflating");
     do {
         size_t used = 0;
+        if (rc == 0)
+            rc = clear_reserved(&g, &at, &end, e);
         if (rc == 0)
             rc = inflate_member(&g, at, (size_t)(end - at), &used, e);
         at += used;

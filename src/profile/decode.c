@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 enum field {
     F_SAMPLE_TYPE = 1,
@@ -35,6 +37,17 @@ int decode_malformed(struct decoder *d, const uint8_t *at, const char *what)
 {
     return err_set(d->e, -EPROTO, "unrecognized profile format: %s at byte %zu", what,
                    (size_t)(at - d->base));
+}
+
+void decode_invalid(struct decoder *d, const char *fmt, ...)
+{
+    va_list ap;
+    if (d->invalid.code)
+        return;
+    d->invalid.code = -EINVAL;
+    va_start(ap, fmt);
+    vsnprintf(d->invalid.msg, sizeof d->invalid.msg, fmt, ap);
+    va_end(ap);
 }
 
 int decode_scalars(struct decoder *d, struct wire msg, uint64_t *v, unsigned count)
@@ -79,34 +92,41 @@ uint32_t idmap_find_slow(const struct idmap *m, uint64_t id)
     return PROFILE_NONE;
 }
 
-/* Makes the map of `ids`, or says which id is there twice, with CheckValid's words. */
-static int build_idmap(struct decoder *d, struct idmap *m, const uint64_t *ids, const char *what)
+/* Makes the map of `ids`. Returns the first that is 0 or was there before, or the count. */
+static uint32_t build_idmap(struct decoder *d, struct idmap *m, const uint64_t *ids)
 {
     uint64_t max = 0, in_order = 0, n = m->count;
+    uint32_t bad = m->count;
     m->ids = ids;
     for (uint32_t i = 0; i < n; i++) {
         in_order += ids[i] == (uint64_t)i + 1;
         max = ids[i] > max ? ids[i] : max;
-        if (ids[i] == 0)
-            return err_set(d->e, -EINVAL, "found %s with reserved %s=0", what,
-                           what[0] == 'l' ? "id" : "ID");
     }
     if (in_order == n)
-        return 0;
+        return bad;
     m->dense_count = max < 4 * n + 1024 ? max + 1 : 1;
     m->dense = arena_array(&d->scratch, m->dense_count, sizeof *m->dense);
     memset(m->dense, 0xff, m->dense_count * sizeof *m->dense);
     if (m->dense_count <= max)
         map_init(&m->sparse, &d->scratch, (uint32_t)n);
     for (uint32_t i = 0; i < n; i++) {
-        if (idmap_find_slow(m, ids[i]) != PROFILE_NONE)
-            return err_set(d->e, -EINVAL, "multiple %ss with same id: %" PRIu64, what, ids[i]);
-        if (ids[i] < m->dense_count)
+        if (ids[i] == 0 || idmap_find_slow(m, ids[i]) != PROFILE_NONE)
+            bad = i < bad ? i : bad;
+        else if (ids[i] < m->dense_count)
             m->dense[ids[i]] = i;
         else
             map_put(&m->sparse, hash_mix(0, ids[i]), i);
     }
-    return 0;
+    return bad;
+}
+
+/* CheckValid's words for an id that build_idmap refuses. */
+static void refuse_id(struct decoder *d, uint64_t id, const char *what)
+{
+    if (id == 0)
+        decode_invalid(d, "found %s with reserved %s=0", what, what[0] == 'l' ? "id" : "ID");
+    else
+        decode_invalid(d, "multiple %ss with same id: %" PRIu64, what, id);
 }
 
 /* ---- the first walk ---- */
@@ -293,7 +313,10 @@ static int decode_mappings(struct decoder *d)
         ids[p->mapping_count] = p->mappings[p->mapping_count].id;
     }
     d->mappings.count = n;
-    return build_idmap(d, &d->mappings, ids, "mapping");
+    uint32_t bad = build_idmap(d, &d->mappings, ids);
+    if (bad < n)
+        refuse_id(d, ids[bad], "mapping");
+    return 0;
 }
 
 static int decode_function(struct decoder *d, struct wire msg, struct profile_function *fn)
@@ -325,7 +348,10 @@ static int decode_functions(struct decoder *d)
         ids[p->function_count] = p->functions[p->function_count].id;
     }
     d->functions.count = n;
-    return build_idmap(d, &d->functions, ids, "function");
+    uint32_t bad = build_idmap(d, &d->functions, ids);
+    if (bad < n)
+        refuse_id(d, ids[bad], "function");
+    return 0;
 }
 
 /* ---- locations and their lines ---- */
@@ -352,7 +378,8 @@ static int location_fields(struct decoder *d, struct wire msg, uint64_t v[6], ui
     return 0;
 }
 
-static int decode_lines(struct decoder *d, struct wire msg, uint64_t location_id)
+/* Sets *nil if a line has a function that is none. */
+static int decode_lines(struct decoder *d, struct wire msg, bool *nil)
 {
     struct profile *p = d->p;
     struct wire_field f;
@@ -362,13 +389,25 @@ static int decode_lines(struct decoder *d, struct wire msg, uint64_t location_id
         if (rc != 0)
             return rc;
         uint32_t function = idmap_find(&d->functions, v[1]);
-        if (function == PROFILE_NONE)
-            return err_set(d->e, -EINVAL, "location id: %" PRIu64 " has a line with nil function",
-                           location_id);
+        *nil |= function == PROFILE_NONE;
         p->lines[p->line_count++] = (struct profile_line){
             .line = (int64_t)v[2], .column = (int64_t)v[3], .function = function};
     }
     return 0;
+}
+
+/* *bad becomes the first location with such a line. */
+static int decode_all_lines(struct decoder *d, uint32_t *bad)
+{
+    struct wire range = d->range[F_LOCATION];
+    struct wire_field f;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && next_of(&range, F_LOCATION, &f); i++) {
+        bool nil = false;
+        rc = decode_lines(d, f.bytes, &nil);
+        *bad = nil && i < *bad ? i : *bad;
+    }
+    return rc;
 }
 
 static int decode_locations(struct decoder *d)
@@ -399,11 +438,14 @@ static int decode_locations(struct decoder *d)
             return err_set(d->e, -EFBIG, "the profile has more than %u lines", LIMIT_PROFILE_TABLE);
     }
     p->lines = arena_array(&p->arena, line_total, sizeof *p->lines);
-    range = d->range[F_LOCATION];
-    for (uint32_t i = 0; rc == 0 && next_of(&range, F_LOCATION, &f); i++)
-        rc = decode_lines(d, f.bytes, ids[i]);
     d->locations.count = n;
-    return rc ? rc : build_idmap(d, &d->locations, ids, "location");
+    uint32_t bad = build_idmap(d, &d->locations, ids), bad_line = n;
+    rc = decode_all_lines(d, &bad_line);
+    if (bad < n && bad <= bad_line)
+        refuse_id(d, ids[bad], "location");
+    else if (bad_line < n)
+        decode_invalid(d, "location id: %" PRIu64 " has a line with nil function", ids[bad_line]);
+    return rc;
 }
 
 /* ---- the rest ---- */

@@ -33,10 +33,17 @@ struct decoder {
 
     uint32_t *canonical; /* string -> first string equal to it; NULL: all are distinct */
     struct idmap mappings, functions, locations;
+
+    /* What CheckValid would say first of mappings, functions and locations; code 0: nothing. */
+    struct err invalid;
 };
 
 /* e = "unrecognized profile format: WHAT at byte N", code -EPROTO. */
 int decode_malformed(struct decoder *d, const uint8_t *at, const char *what);
+
+/* Keeps what is wrong with a table that can be read, unless something is kept: pprof reads all of a
+ * file before it judges what that says, and judges samples first. */
+void decode_invalid(struct decoder *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Reads a message that has scalar fields only: v[number] is its last value. Fields from `count` on
  * are skipped. 0 or an error. */
@@ -54,7 +61,8 @@ static inline uint32_t idmap_find(const struct idmap *m, uint64_t id)
     return idmap_find_slow(m, id);
 }
 
-/* Counts what the samples hold, makes the arrays and fills them. Everything else is decoded. */
+/* Counts what the samples hold, makes the arrays and fills them. Everything else is decoded. Where
+ * anything is wrong, the error is the one that pprof comes upon first. */
 int decode_samples(struct decoder *d);
 
 #endif

@@ -53,6 +53,7 @@ static int count_sample(struct decoder *d, struct wire w, struct totals *t)
     return 0;
 }
 
+/* -EINVAL without a sentence: see examine. */
 static int count_samples(struct decoder *d, struct totals *t)
 {
     struct wire range = d->range[F_SAMPLE], sample;
@@ -62,14 +63,9 @@ static int count_samples(struct decoder *d, struct totals *t)
         int rc = count_sample(d, sample, t);
         if (rc != 0)
             return rc;
-        if (types == 0)
-            return err_set(d->e, -EINVAL, "missing sample type information");
         uint64_t values = t->values - before.values, depth = t->locations - before.locations;
-        if (values != types)
-            return err_set(d->e, -EINVAL,
-                           "mismatch: sample has %" PRIu64 " values vs. %u types "
-                           "(sample %u, at byte %zu)",
-                           values, types, i, (size_t)(sample.at - d->base));
+        if (types == 0 || values != types)
+            return -EINVAL;
         if (depth > LIMIT_STACK_DEPTH_READ)
             return err_set(d->e, -EFBIG, "sample %u has %" PRIu64 " locations; at most %u are read",
                            i, depth, LIMIT_STACK_DEPTH_READ);
@@ -77,17 +73,12 @@ static int count_samples(struct decoder *d, struct totals *t)
     return 0;
 }
 
-static int nil_location(struct decoder *d, const uint8_t *at)
-{
-    return err_set(d->e, -EINVAL, "sample has nil location (at byte %zu)", (size_t)(at - d->base));
-}
-
-/* One location id: its index goes to the end of loc_refs. */
-static inline int add_location(struct decoder *d, const uint8_t *at, uint64_t id)
+/* One location id: its index goes to the end of loc_refs. -EINVAL without a sentence. */
+static inline int add_location(struct decoder *d, uint64_t id)
 {
     uint32_t index = idmap_find(&d->locations, id);
     if (index == PROFILE_NONE)
-        return nil_location(d, at);
+        return -EINVAL;
     d->p->loc_refs[d->p->loc_ref_count++] = index;
     return 0;
 }
@@ -99,7 +90,7 @@ static int packed_locations_slow(struct decoder *d, struct wire w)
         uint64_t id;
         if (wire_varint(&w, &id) != 0)
             return decode_malformed(d, start, "bad varint");
-        int rc = add_location(d, start, id);
+        int rc = add_location(d, id);
         if (rc != 0)
             return rc;
     }
@@ -191,11 +182,9 @@ static int decode_sample(struct decoder *d, struct wire w, int64_t *value)
     struct wire_field f;
     int rc = 0;
     while (rc == 0 && w.at < w.end) {
-        const uint8_t *start = w.at;
         wire_next(&w, &f); /* count_sample has seen that it is well formed */
         if (f.number == S_LOCATION)
-            rc = f.type == WIRE_BYTES ? packed_locations(d, f.bytes)
-                                      : add_location(d, start, f.value);
+            rc = f.type == WIRE_BYTES ? packed_locations(d, f.bytes) : add_location(d, f.value);
         else if (f.number == S_VALUE && f.type == WIRE_BYTES)
             rc = packed_values(d, f.bytes, &value);
         else if (f.number == S_VALUE)
@@ -205,6 +194,92 @@ static int decode_sample(struct decoder *d, struct wire w, int64_t *value)
     }
     return rc;
 }
+
+/* ---- what is wrong ---- */
+
+/* Reads a packed list that is thrown away. *nil is set if it is of locations and one is none. */
+static int examine_packed(struct decoder *d, struct wire w, bool *nil)
+{
+    while (w.at < w.end) {
+        const uint8_t *start = w.at;
+        uint64_t id;
+        if (wire_varint(&w, &id) != 0)
+            return decode_malformed(d, start, "bad varint");
+        if (nil && idmap_find(&d->locations, id) == PROFILE_NONE)
+            *nil = true;
+    }
+    return 0;
+}
+
+/* The same for a sample that count_sample takes. */
+static int examine_sample(struct decoder *d, struct wire w, bool *nil)
+{
+    struct wire_field f;
+    int rc = 0;
+    while (rc == 0 && w.at < w.end) {
+        wire_next(&w, &f);
+        bool is_location = f.number == S_LOCATION;
+        d->p->label_count = 0;
+        if (f.number == S_LABEL)
+            rc = decode_label(d, f.bytes);
+        else if ((is_location || f.number == S_VALUE) && f.type == WIRE_BYTES)
+            rc = examine_packed(d, f.bytes, is_location ? nil : NULL);
+        else if (is_location)
+            *nil |= idmap_find(&d->locations, f.value) == PROFILE_NONE;
+    }
+    return rc;
+}
+
+/* A sample that was examined. */
+struct examined {
+    uint32_t number;
+    struct wire bytes;
+    uint64_t values;
+    bool nil; /* it has a location that there is not */
+};
+
+/* CheckValid on a sample; `e` becomes what it says first. */
+static bool judge(const struct decoder *d, const struct examined *s, struct err *e)
+{
+    uint32_t types = d->p->sample_type_count;
+    size_t at = (size_t)(s->bytes.at - d->base);
+    if (types == 0)
+        err_set(e, -EINVAL, "missing sample type information");
+    else if (s->values != types)
+        err_set(e, -EINVAL,
+                "mismatch: sample has %" PRIu64 " values vs. %u types (sample %u, at byte %zu)",
+                s->values, types, s->number, at);
+    else if (s->nil)
+        err_set(e, -EINVAL, "sample has nil location (sample %u, at byte %zu)", s->number, at);
+    else
+        return false;
+    return true;
+}
+
+/* Something is wrong, with a sample from the i-th on or with a table. pprof reads all of the file
+ * first, so that what cannot be read anywhere is its error; then it judges samples, then tables. */
+static int examine(struct decoder *d, struct wire range, uint32_t i)
+{
+    struct err first = d->invalid;
+    struct examined s = {.number = i};
+    bool found = false;
+    d->p->labels = arena_array(&d->scratch, 1, sizeof *d->p->labels);
+    for (; next_sample(&range, &s.bytes); s.number++) {
+        struct totals t = {0};
+        s.nil = false;
+        int rc = count_sample(d, s.bytes, &t);
+        if (rc == 0)
+            rc = examine_sample(d, s.bytes, &s.nil);
+        if (rc != 0)
+            return rc;
+        s.values = t.values;
+        if (!found)
+            found = judge(d, &s, &first);
+    }
+    return first.code ? err_set(d->e, first.code, "%s", first.msg) : 0;
+}
+
+/* ---- all of them ---- */
 
 /* Gives the pages between two places of the input back; returns where what is kept begins. Pages of
  * 2 MiB are given back whole, since the system would keep all of one that is needed in part. */
@@ -222,11 +297,13 @@ static int fill_samples(struct decoder *d)
 {
     struct profile *p = d->p;
     struct wire range = d->range[F_SAMPLE], sample;
-    const uint8_t *kept = range.at;
+    const uint8_t *kept = range.at, *start = range.at;
     bool consume = d->input == PROFILE_INPUT_CONSUMED;
     for (uint32_t i = 0; next_sample(&range, &sample); i++) {
         uint64_t label_first = p->label_count;
         int rc = decode_sample(d, sample, p->values + (uint64_t)i * p->sample_type_count);
+        if (rc == -EINVAL)
+            return examine(d, (struct wire){start, range.end}, i);
         if (rc != 0)
             return rc;
         if (p->label_count - label_first > 1)
@@ -237,6 +314,7 @@ static int fill_samples(struct decoder *d)
         p->sample_count++;
         if (consume && range.at - kept >= GIVE_BACK_STEP)
             kept = give_back(kept, range.at);
+        start = range.at;
     }
     return 0;
 }
@@ -245,7 +323,9 @@ int decode_samples(struct decoder *d)
 {
     struct profile *p = d->p;
     struct totals t = {0};
-    int rc = count_samples(d, &t);
+    int rc = d->invalid.code ? -EINVAL : count_samples(d, &t);
+    if (rc == -EINVAL)
+        return examine(d, d->range[F_SAMPLE], 0);
     if (rc != 0)
         return rc;
     uint64_t n = d->count[F_SAMPLE];

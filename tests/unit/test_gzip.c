@@ -108,6 +108,23 @@ static void damage_is_named_as_go_names_it(void **state)
     assert_fails(f, n, -EBADMSG, "gzip: invalid header");
 }
 
+/* Go, and so pprof, reads on. */
+static void reserved_flags_change_nothing(void **state)
+{
+    struct fixture *f = *state;
+    add_member(f, "one ", 4);
+    size_t second = f->gz.len;
+    add_member(f, "two", 3);
+    f->gz.data[3] |= 0x20;
+    f->gz.data[second + 3] |= 0xc0;
+    assert_inflates_to(f, "one two", 7);
+    f->gz.data[3] &= ~0x20;
+    assert_inflates_to(f, "one two", 7);
+    assert_int_equal(f->gz.data[second + 3] & 0xe0, 0xc0); /* the input stays as it is */
+    f->gz.data[second + 12] ^= 0x55;
+    assert_fails(f, f->gz.len - 9, -EBADMSG, "");
+}
+
 static void a_bomb_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -126,6 +143,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(members_are_put_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_size_the_trailer_does_not_tell, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_is_named_as_go_names_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(reserved_flags_change_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bomb_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,13 +165,43 @@ static void what_pprof_finds_invalid_is_refused_in_its_words(void **state)
     ASSERT_ERROR(EMPTY_STRING "\x0a\x00\x12\x04\x10\x01\x10\x02", -EINVAL,
                  "mismatch: sample has 2 values vs. 1 types (sample 0, at byte 6)");
     ASSERT_ERROR(EMPTY_STRING "\x0a\x00\x12\x04\x08\x05\x10\x02", -EINVAL,
-                 "sample has nil location (at byte 6)");
+                 "sample has nil location (sample 0, at byte 6)");
     ASSERT_ERROR(EMPTY_STRING "\x1a\x00", -EINVAL, "found mapping with reserved ID=0");
     ASSERT_ERROR(EMPTY_STRING "\x22\x00", -EINVAL, "found location with reserved id=0");
     ASSERT_ERROR(EMPTY_STRING "\x2a\x02\x08\x03\x2a\x02\x08\x03", -EINVAL,
                  "multiple functions with same id: 3");
     ASSERT_ERROR(EMPTY_STRING "\x22\x06\x08\x01\x22\x02\x10\x05", -EINVAL,
                  "location id: 1 has a line with nil function");
+}
+
+/* A file with several faults: what cannot be read, wherever it stands, comes before what is read
+ * and wrong; of that samples come first, then mappings, functions and locations. */
+static void the_fault_is_told_that_pprof_comes_upon_first(void **state)
+{
+    (void)state;
+#define TWICE_9          "\x22\x02\x08\x09\x22\x02\x08\x09" /* two locations */
+#define NO_MAPPING       "\x1a\x00"
+#define MAPPING_TWICE    "\x1a\x02\x08\x04\x1a\x02\x08\x04"
+#define TWO_VALUES       "\x12\x04\x10\x01\x10\x02"
+#define NO_SUCH_LOCATION "\x12\x04\x08\x05\x10\x02"
+#define BAD_LABEL        "\x12\x06\x10\x01\x1a\x02\x08\x07"
+#define BAD_IDS          "\x12\x05\x0a\x01\x80\x10\x01" /* a packed list that is cut */
+#define ONE_TYPE         EMPTY_STRING "\x0a\x00"
+    ASSERT_ERROR(ONE_TYPE TWICE_9 NO_SUCH_LOCATION, -EINVAL,
+                 "sample has nil location (sample 0, at byte 14)");
+    ASSERT_ERROR(ONE_TYPE TWICE_9 TWO_VALUES, -EINVAL,
+                 "mismatch: sample has 2 values vs. 1 types (sample 0, at byte 14)");
+    ASSERT_ERROR(ONE_TYPE NO_SUCH_LOCATION TWO_VALUES, -EINVAL,
+                 "sample has nil location (sample 0, at byte 6)");
+    ASSERT_ERROR(ONE_TYPE TWO_VALUES BAD_LABEL, -EPROTO,
+                 "unrecognized profile format: string index out of range at byte 16");
+    ASSERT_ERROR(ONE_TYPE NO_SUCH_LOCATION BAD_IDS, -EPROTO,
+                 "unrecognized profile format: bad varint at byte 14");
+    ASSERT_ERROR(ONE_TYPE NO_MAPPING BAD_LABEL, -EPROTO,
+                 "unrecognized profile format: string index out of range at byte 12");
+    ASSERT_ERROR(ONE_TYPE TWICE_9 NO_MAPPING, -EINVAL, "found mapping with reserved ID=0");
+    ASSERT_ERROR(ONE_TYPE MAPPING_TWICE NO_MAPPING, -EINVAL, "multiple mappings with same id: 4");
+    ASSERT_ERROR(ONE_TYPE NO_MAPPING MAPPING_TWICE, -EINVAL, "found mapping with reserved ID=0");
 }
 
 static void a_mapping_that_does_not_exist_is_no_mapping(void **state)
@@ -308,6 +338,7 @@ int main(void)
         cmocka_unit_test(equal_strings_are_interned_once),
         cmocka_unit_test(malformed_input_is_refused_with_its_place),
         cmocka_unit_test(what_pprof_finds_invalid_is_refused_in_its_words),
+        cmocka_unit_test(the_fault_is_told_that_pprof_comes_upon_first),
         cmocka_unit_test(a_mapping_that_does_not_exist_is_no_mapping),
         cmocka_unit_test(equal_strings_of_a_file_are_one),
         cmocka_unit_test(cut_and_damaged_profiles_never_crash),
