@@ -111,13 +111,6 @@ static void add_kind(struct profile_build *b, const struct kind *k)
     }
 }
 
-static int append(void *ctx, const void *bytes, size_t size)
-{
-    struct buf *out = ctx;
-    buf_append(out, bytes, size);
-    return out->failed;
-}
-
 static void write_binary(struct buf *out)
 {
     struct profile p;
@@ -130,7 +123,7 @@ static void write_binary(struct buf *out)
     for (uint32_t i = 0; i < atomic_load(&kind_count); i++)
         add_kind(&b, &kinds[i]);
     encode_names(&b);
-    if (encode_write(&b, append, out) != 0)
+    if (encode_write(&b, http_append, out) != 0)
         out->failed = 1;
 }
 

@@ -56,6 +56,12 @@ const struct strobe_profile *profiles_next(const struct strobe_profile *p);
 /* A parameter as Go's Atoi reads it, whose errors are dropped: what is no number is 0. */
 long http_number(const struct http_request *r, const char *name);
 
+/* The time that `seconds` asks for, at most a day; 0: it asks for none. A profile is served only
+ * after a `seconds` that Go would refuse, or that goes with `debug`, was refused. */
+uint64_t http_seconds_ns(const struct http_request *r);
+/* A strobe_write_fn: appends to the struct buf that is its context. */
+int http_append(void *ctx, const void *bytes, size_t size);
+
 /* Appends a file of /proc; nothing where it cannot be read. */
 void http_read_file(const char *path, struct buf *out);
 

@@ -6,20 +6,9 @@
 #include "runtime/http.h"
 #include "runtime/waits.h"
 
-#include <stdlib.h>
-
-enum { SECONDS_MAX = 86400 };
-
-static int append(void *ctx, const void *bytes, size_t size)
-{
-    struct buf *out = ctx;
-    buf_append(out, bytes, size);
-    return out->failed;
-}
-
 static void write_binary(const struct contention_view *view, struct http_answer *a)
 {
-    if (contention_write(view, append, &a->body) != 0)
+    if (contention_write(view, http_append, &a->body) != 0)
         a->body.failed = 1;
 }
 
@@ -28,19 +17,8 @@ static void finish_delta(struct http_answer *a)
     write_binary(a->state, a);
 }
 
-static void begin_delta(const struct http_request *r, const char *text, struct http_answer *a,
-                        enum waittab_profile which)
+static void begin_delta(struct http_answer *a, uint64_t ns, enum waittab_profile which)
 {
-    char *end;
-    long seconds = strtol(text, &end, 10);
-    if (*end || end == text || seconds <= 0) {
-        http_refuse(a, 400, "invalid value for \"seconds\" - must be a positive integer");
-        return;
-    }
-    if (http_number(r, "debug")) {
-        http_refuse(a, 400, "seconds and debug params are incompatible");
-        return;
-    }
     struct contention_view *view = arena_zalloc(&a->arena, sizeof *view);
     if (view)
         view->which = which;
@@ -51,17 +29,16 @@ static void begin_delta(const struct http_request *r, const char *text, struct h
     a->type = http_binary_type;
     a->filename = which == WAITTAB_BLOCK ? "block-delta" : "mutex-delta";
     a->state = view;
-    a->until_ns =
-        waits_now_ns() + (uint64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000000000;
+    a->until_ns = waits_now_ns() + ns;
     a->finish = finish_delta;
 }
 
 static void serve(const struct http_request *r, struct http_answer *a, enum waittab_profile which)
 {
-    char text[32];
+    uint64_t ns = http_seconds_ns(r);
     struct contention_view view = {.which = which};
-    if (http_parameter(r, "seconds", text, sizeof text) && text[0]) {
-        begin_delta(r, text, a, which);
+    if (ns) {
+        begin_delta(a, ns, which);
     } else if (http_number(r, "debug")) {
         contention_write_text(&view, &a->body);
     } else {

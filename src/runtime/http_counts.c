@@ -7,9 +7,6 @@
 #include "runtime/http.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-enum { SECONDS_MAX = 86400 };
 
 /* What is needed when the seconds are over. */
 struct delta {
@@ -19,16 +16,9 @@ struct delta {
     uint64_t begun_ns;
 };
 
-static int append(void *ctx, const void *bytes, size_t size)
-{
-    struct buf *out = ctx;
-    buf_append(out, bytes, size);
-    return out->failed;
-}
-
 static void write_binary(const struct count_list *l, struct http_answer *a)
 {
-    if (count_write(l, append, &a->body) != 0)
+    if (count_write(l, http_append, &a->body) != 0)
         a->body.failed = 1;
 }
 
@@ -56,19 +46,8 @@ static const char *name_file(struct http_answer *a, const char *name, const char
     return buf_cstr(&text);
 }
 
-static void begin_delta(const struct http_request *r, const char *text, struct http_answer *a,
-                        const struct delta *how)
+static void begin_delta(struct http_answer *a, uint64_t ns, const struct delta *how)
 {
-    char *end;
-    long seconds = strtol(text, &end, 10);
-    if (*end || end == text || seconds <= 0) {
-        http_refuse(a, 400, "invalid value for \"seconds\" - must be a positive integer");
-        return;
-    }
-    if (http_number(r, "debug")) {
-        http_refuse(a, 400, "seconds and debug params are incompatible");
-        return;
-    }
     struct delta *d = arena_alloc(&a->arena, sizeof *d);
     if (d)
         *d = *how;
@@ -80,19 +59,18 @@ static void begin_delta(const struct http_request *r, const char *text, struct h
     a->type = http_binary_type;
     a->filename = name_file(a, d->before.name, "-delta");
     a->state = d;
-    a->until_ns =
-        d->begun_ns + (uint64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000000000;
+    a->until_ns = d->begun_ns + ns;
     a->finish = finish_delta;
 }
 
 void http_serve_counts(const struct http_request *r, struct http_answer *a, count_take_fn take,
                        const void *what)
 {
-    char text[32];
+    uint64_t ns = http_seconds_ns(r);
     struct count_list l;
-    if (http_parameter(r, "seconds", text, sizeof text) && text[0]) {
+    if (ns) {
         struct delta how = {.take = take, .what = what};
-        begin_delta(r, text, a, &how);
+        begin_delta(a, ns, &how);
         return;
     }
     if (take(what, &a->arena, &l) != 0) {

@@ -10,21 +10,11 @@
 #include "runtime/http.h"
 #include "runtime/memstats.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-enum { SECONDS_MAX = 86400 };
-
-static int append(void *ctx, const void *bytes, size_t size)
-{
-    struct buf *out = ctx;
-    buf_append(out, bytes, size);
-    return out->failed;
-}
 
 static void write_binary(const struct heap_view *view, struct http_answer *a)
 {
-    if (heap_write(view, append, &a->body) != 0)
+    if (heap_write(view, http_append, &a->body) != 0)
         a->body.failed = 1;
 }
 
@@ -35,19 +25,8 @@ static void finish_delta(struct http_answer *a)
     write_binary(a->state, a);
 }
 
-static void begin_delta(const struct http_request *r, const char *text, struct http_answer *a,
-                        bool allocs)
+static void begin_delta(struct http_answer *a, uint64_t ns, bool allocs)
 {
-    char *end;
-    long seconds = strtol(text, &end, 10);
-    if (*end || end == text || seconds <= 0) {
-        http_refuse(a, 400, "invalid value for \"seconds\" - must be a positive integer");
-        return;
-    }
-    if (http_number(r, "debug")) {
-        http_refuse(a, 400, "seconds and debug params are incompatible");
-        return;
-    }
     struct heap_view *view = arena_zalloc(&a->arena, sizeof *view);
     if (!view || heap_begin_delta(view, &a->arena) != 0) {
         http_refuse(a, 500, "out of memory");
@@ -57,8 +36,7 @@ static void begin_delta(const struct http_request *r, const char *text, struct h
     a->type = http_binary_type;
     a->filename = allocs ? "allocs-delta" : "heap-delta";
     a->state = view;
-    a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) +
-                  (uint64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000000000;
+    a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + ns;
     a->finish = finish_delta;
 }
 
@@ -66,7 +44,7 @@ static void begin_delta(const struct http_request *r, const char *text, struct h
 
 static void serve(const struct http_request *r, struct http_answer *a, bool allocs)
 {
-    char text[32];
+    uint64_t ns = http_seconds_ns(r);
     struct heap_view view = {
         .allocs = allocs, .at_peak = http_number(r, "peak") > 0, .ages = http_number(r, "age") > 0};
     if (!heap_is_on()) {
@@ -75,8 +53,8 @@ static void serve(const struct http_request *r, struct http_answer *a, bool allo
                     "STROBE_HEAP_RATE, or the program brings its own malloc");
         return;
     }
-    if (http_parameter(r, "seconds", text, sizeof text) && text[0]) {
-        begin_delta(r, text, a, allocs);
+    if (ns) {
+        begin_delta(a, ns, allocs);
         return;
     }
     if (!allocs && http_number(r, "gc") > 0)

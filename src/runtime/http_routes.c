@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { SECONDS_DEFAULT = 30, SECONDS_MAX = 86400 };
+static const uint64_t SECOND_NS = 1000000000;
 
 static const char text_type[] = "text/plain; charset=utf-8";
 static const char html_type[] = "text/html; charset=utf-8";
@@ -37,6 +38,21 @@ long http_number(const struct http_request *r, const char *name)
 {
     long n;
     return http_integer(r, name, &n) ? n : 0;
+}
+
+int http_append(void *ctx, const void *bytes, size_t size)
+{
+    struct buf *out = ctx;
+    buf_append(out, bytes, size);
+    return out->failed;
+}
+
+uint64_t http_seconds_ns(const struct http_request *r)
+{
+    long seconds;
+    if (!http_integer(r, "seconds", &seconds) || seconds <= 0)
+        return 0;
+    return (uint64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * SECOND_NS;
 }
 
 /* ---- cmdline ---- */
@@ -64,13 +80,6 @@ static void serve_cmdline(const struct http_request *r, struct http_answer *a)
 
 /* ---- profile ---- */
 
-static int append(void *ctx, const void *bytes, size_t size)
-{
-    struct buf *out = ctx;
-    buf_append(out, bytes, size);
-    return out->failed;
-}
-
 static void finish_profile(struct http_answer *a)
 {
     if (api_http_cpu_stop() != 0)
@@ -79,17 +88,13 @@ static void finish_profile(struct http_answer *a)
 
 static void serve_profile(const struct http_request *r, struct http_answer *a)
 {
-    long seconds;
-    if (!http_integer(r, "seconds", &seconds) || seconds <= 0)
-        seconds = SECONDS_DEFAULT;
-    if (seconds > SECONDS_MAX)
-        seconds = SECONDS_MAX;
+    uint64_t ns = http_seconds_ns(r);
     long pid = http_number(r, "pid");
     if (pid && (pid < 0 || !tree_has((uint32_t)pid))) {
         http_refuse(a, 404, "no such process in the tree of this address");
         return;
     }
-    int rc = api_http_cpu_start(append, &a->body);
+    int rc = api_http_cpu_start(http_append, &a->body);
     if (rc) {
         char why[600];
         snprintf(why, sizeof why, "Could not enable CPU profiling: %s",
@@ -100,7 +105,7 @@ static void serve_profile(const struct http_request *r, struct http_answer *a)
     tree_begin_profile((uint32_t)pid);
     a->type = http_binary_type;
     a->filename = "profile";
-    a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + (uint64_t)seconds * 1000000000;
+    a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + (ns ? ns : SECONDS_DEFAULT * SECOND_NS);
     a->finish = finish_profile;
 }
 

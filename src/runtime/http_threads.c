@@ -92,10 +92,8 @@ static void write_each(const struct thread_dumps *d, struct buf *out)
 
 void http_serve_threads(const struct http_request *r, struct http_answer *a)
 {
-    char text[32];
     struct thread_dumps d = {.with_waits = true};
-    bool delta = http_parameter(r, "seconds", text, sizeof text) && text[0];
-    if (delta || http_number(r, "debug") < 2)
+    if (http_seconds_ns(r) || http_number(r, "debug") < 2)
         http_serve_counts(r, a, thread_counts_take, NULL);
     else if (thread_dumps_take(&d, &a->arena) != 0)
         http_refuse(a, 500, "out of memory");
