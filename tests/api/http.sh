@@ -13,17 +13,16 @@ start()
     for _ in 1 2 3 4 5; do
         port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000))
         address=${1:-127.0.0.1:$port}
+        reach=http://$address
+        [ -z "${1:-}" ] || reach="--unix-socket ${1#unix:} http://socket"
         LD_PRELOAD=$library STROBE_HTTP=$address sh -c '
             trap "exit 3" TERM
             while :; do i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); done; done' \
             >/dev/null 2>"$tmp/err" &
         program=$!
         for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-            if [ -n "${1:-}" ]; then
-                [ ! -S "${1#unix:}" ] || return 0
-            else
-                curl -s -o /dev/null "http://$address/debug/pprof/" && return 0
-            fi
+            # shellcheck disable=SC2086 # a socket's option and its file
+            curl -s -o /dev/null $reach/debug/pprof/ && return 0
             sleep 0.1
         done
         kill $program
