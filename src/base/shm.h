@@ -83,6 +83,7 @@ enum shm_pseudo {
     SHM_PSEUDO_UNSEEN,     /* [unlocked elsewhere]: in another process, or inside of libc */
     SHM_PSEUDO_BLOCKED,    /* [blocked]: it is not known where */
     SHM_PSEUDO_READY,      /* [waiting for a processor]: and no sample says where */
+    SHM_PSEUDO_HELD,       /* [not unlocked]: a lock that was waited for at the program's end */
     SHM_PSEUDO_COUNT
 };
 
@@ -95,7 +96,7 @@ enum shm_pseudo {
         [SHM_PSEUDO_SANDBOXED] = "[sandboxed, not sampled]", [SHM_PSEUDO_STOP] = "[stop]",         \
         [SHM_PSEUDO_SERVER] = "[strobe's own server]",                                             \
         [SHM_PSEUDO_UNSEEN] = "[unlocked elsewhere]", [SHM_PSEUDO_BLOCKED] = "[blocked]",          \
-        [SHM_PSEUDO_READY] = "[waiting for a processor]",                                          \
+        [SHM_PSEUDO_READY] = "[waiting for a processor]", [SHM_PSEUDO_HELD] = "[not unlocked]",    \
     }
 
 enum shm_sample_flags {

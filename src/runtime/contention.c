@@ -160,15 +160,19 @@ static bool is_sampled(uint32_t *scale)
     return fraction == 1 || (t && random_next(&t->random) % fraction == 0);
 }
 
-/* Nobody was seen to unlock: it was done in another process, or where libc's own code calls it. */
-static void count_unseen(uint64_t delay_ns)
+static void count_pseudo(uint64_t pc, uint64_t contentions, uint64_t delay_ns)
 {
-    uint64_t pc = SHM_PSEUDO_UNSEEN;
     struct heap_stack stack = {.pcs = &pc, .depth = 1};
     uint32_t scale;
     if (is_sampled(&scale))
-        waits_count(sites_find(&waits.sites, &stack, WAITTAB_MUTEX), (uint64_t)HEAPTAB_ONE * scale,
-                    delay_ns * scale);
+        waits_count(sites_find(&waits.sites, &stack, WAITTAB_MUTEX),
+                    contentions * HEAPTAB_ONE * scale, delay_ns * scale);
+}
+
+/* Nobody was seen to unlock: it was done in another process, or where libc's own code calls it. */
+static void count_unseen(uint64_t delay_ns)
+{
+    count_pseudo(SHM_PSEUDO_UNSEEN, 1, delay_ns);
 }
 
 /* Takes a thread out of its slot; its part of the delay goes to the debt or to the unlock before.
@@ -267,4 +271,28 @@ void contention_end(struct release *r, const void *caller)
     if (r->delay_ns || r->contentions)
         waits_count(site, r->contentions * HEAPTAB_ONE * r->scale, r->delay_ns * r->scale);
     waits_unbusy();
+}
+
+/* ---- the end ---- */
+
+/* What is counted here is not charged to an unlock that may still come. */
+static void count_open(struct slot *s, uint64_t now_ns)
+{
+    uint64_t delay_ns = s->count * now_ns - s->since_ns + s->debt_ns;
+    if (s->count || s->debts)
+        count_pseudo(SHM_PSEUDO_HELD, s->count + s->debts, delay_ns);
+    s->since_ns = s->count * now_ns;
+    s->debts = s->debt_ns = 0;
+}
+
+void contention_count_open(uint64_t now_ns)
+{
+    for (uint32_t i = 0; cells && i < 1 << CELL_BITS; i++) {
+        if (!lock(&cells[i]))
+            continue;
+        for (int k = 0; k < SLOTS; k++)
+            if (cells[i].slots[k].object)
+                count_open(&cells[i].slots[k], now_ns);
+        unlock(&cells[i]);
+    }
 }

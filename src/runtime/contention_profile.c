@@ -50,35 +50,51 @@ static void read_site(const struct heaptab_site *s, struct contention_base *to)
 
 int contention_begin_delta(struct contention_view *view, struct arena *arena)
 {
+    struct open_waits open = {0};
+    uint32_t at = 0;
+    if (view->which == WAITTAB_BLOCK && waits_open_take(&open, arena) != 0)
+        return -ENOMEM;
     uint64_t n = count(view->which), i = 0;
     struct contention_base *base = arena_array(arena, n + 1, sizeof *base);
     if (!base)
         return -ENOMEM;
-    for (const struct heaptab_site *s = NULL; i < n && (s = next_site(view->which, s)); i++)
+    for (const struct heaptab_site *s = NULL; i < n && (s = next_site(view->which, s)); i++) {
         read_site(s, &base[i]);
+        waits_open_add(&open, &at, &base[i]);
+    }
     view->base = base;
     view->base_count = i;
     view->base_mono_ns = waits_now_ns();
     return 0;
 }
 
-/* The sites and what they have, less what they had at the begin of the view; those with nothing are
- * left out. NULL: no memory. */
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0; /* a wait that just ended may have been looked at twice */
+}
+
+/* The sites and what they have, with what is waited for now, less what they had at the begin of the
+ * view; those with nothing are left out. NULL: no memory. */
 static struct contention_base *list_sites(const struct contention_view *view, struct arena *arena,
                                           uint64_t *n)
 {
+    struct open_waits open = {0};
+    uint32_t open_at = 0;
+    *n = 0;
+    if (view->which == WAITTAB_BLOCK && waits_open_take(&open, arena) != 0)
+        return NULL;
     uint64_t max = count(view->which), at = 0;
     struct contention_base *rows = arena_array(arena, max + 1, sizeof *rows);
-    *n = 0;
     for (const struct heaptab_site *s = NULL;
          rows && *n < max && (s = next_site(view->which, s));) {
         struct contention_base *row = &rows[*n];
         read_site(s, row);
+        waits_open_add(&open, &open_at, row);
         while (at < view->base_count && view->base[at].site < s)
             at++;
         if (at < view->base_count && view->base[at].site == s) {
-            row->contentions -= view->base[at].contentions;
-            row->delay_ns -= view->base[at].delay_ns;
+            row->contentions = less(row->contentions, view->base[at].contentions);
+            row->delay_ns = less(row->delay_ns, view->base[at].delay_ns);
         }
         *n += row->contentions || row->delay_ns;
     }

@@ -23,7 +23,8 @@ enum { PROBES = 64, THREADS = LIMIT_WAITING_THREADS, IO_MIN_NS = 1000 };
 /* What is wiped in every child process. */
 struct memory {
     _Atomic uint64_t alive;
-    _Atomic uint64_t ordinal; /* of threads, for their generators */
+    _Atomic uint64_t ordinal;            /* of threads, for their generators */
+    _Atomic uint64_t used[THREADS / 64]; /* a bit for each entry that was ever claimed */
     struct waits_thread threads[THREADS];
 };
 
@@ -141,6 +142,18 @@ static struct waits_thread *entry_of(uint32_t tid)
     return NULL;
 }
 
+const struct waits_thread *waits_next_entry(uint32_t *i)
+{
+    for (; memory && *i < THREADS; ++*i) {
+        uint64_t bits = atomic_load_explicit(&memory->used[*i / 64], memory_order_acquire);
+        if (!(bits >> *i % 64))
+            *i |= 63;
+        else if (bits >> *i % 64 & 1)
+            return &memory->threads[(*i)++];
+    }
+    return NULL;
+}
+
 static bool take_entry(struct waits_thread *t, uint32_t owner, uint32_t tid)
 {
     if (owner && sigsafe_syscall3(SYS_tgkill, rt.pid, owner, 0) != -ESRCH)
@@ -162,6 +175,8 @@ static struct waits_thread *claim(uint32_t tid)
         }
     if (!t)
         return NULL;
+    uint32_t index = (uint32_t)(t - memory->threads);
+    atomic_fetch_or(&memory->used[index / 64], 1ull << index % 64);
     atomic_store(&t->kind, WAITS_NOT);
     t->user_depth = 0;
     t->random = seed ^ (atomic_fetch_add(&memory->ordinal, 1) + 1) * 0x9e3779b97f4a7c15ull;
@@ -362,15 +377,18 @@ static void count_block(struct waits_thread *t, uint64_t delay_ns, const void *c
     waits_count(sites_here(&waits.sites, WAITTAB_BLOCK, caller, own), count, delay_ns);
 }
 
-/* A system call of less than a microsecond did not wait; and what is waited for inside of a
- * home-made lock is part of that. */
+/* A system call of less than a microsecond did not wait. */
+bool waits_are_wanted(enum waits_kind kind, uint64_t delay_ns)
+{
+    bool io = kind >= WAITS_IO && kind <= WAITS_SIGNAL;
+    uint32_t what = atomic_load_explicit(&waits.what, memory_order_relaxed);
+    return !(io && delay_ns < IO_MIN_NS) && what & (io ? WAITTAB_IO : WAITTAB_SYNC);
+}
+
+/* What is waited for inside of a home-made lock is part of that. */
 static bool is_wanted(const struct wait *w, uint64_t delay_ns)
 {
-    bool io = w->kind >= WAITS_IO && w->kind <= WAITS_SIGNAL;
-    uint32_t what = atomic_load_explicit(&waits.what, memory_order_relaxed);
-    if (w->outer_kind == WAITS_USER || (io && delay_ns < IO_MIN_NS))
-        return false;
-    return what & (io ? WAITTAB_IO : WAITTAB_SYNC);
+    return w->outer_kind != WAITS_USER && waits_are_wanted(w->kind, delay_ns);
 }
 
 void waits_leave(struct wait *w, const void *caller, enum waits_outcome outcome)
@@ -506,6 +524,9 @@ void waits_end(bool in_signal)
     static _Atomic int done;
     if (!waits_has_log() || runtime_pid() != rt.pid || atomic_exchange(&done, 1))
         return;
+    set_mode(0); /* what ends from here on has been counted */
+    waits_open_count();
+    waits.ended = true;
     file_end(FILE_BLOCK, in_signal);
     file_end(FILE_MUTEX, in_signal);
 }

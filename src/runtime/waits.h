@@ -255,6 +255,7 @@ struct waits_state {
     _Atomic uint32_t mutex_fraction; /* 0: off */
     _Atomic uint32_t what;           /* enum waittab_what */
     uint64_t start_mono_ns;
+    bool ended; /* nothing more is counted */
 };
 
 extern WAITS_HIDDEN struct waits_state waits;
@@ -285,6 +286,11 @@ bool waits_busy(void);
 void waits_unbusy(void);
 /* The calling thread's entry, or NULL. Inside of waits_busy. */
 struct waits_thread *waits_self(void);
+/* The entries that threads have (tid is not 0) or had, from *i on, which is 0 at first; NULL: there
+ * are no more. */
+const struct waits_thread *waits_next_entry(uint32_t *i);
+/* Whether waits of a kind are in the block profile, of so many ns. */
+bool waits_are_wanted(enum waits_kind kind, uint64_t delay_ns);
 uint64_t waits_now_ns(void);
 /* A wait could not be counted. */
 void waits_lose(void);
@@ -323,6 +329,8 @@ void contention_leave(const struct wait *w, uint64_t now_ns, bool got);
 /* The caller is about to unlock. True: contention_end follows, after it or before. */
 bool contention_begin(const void *object, struct release *r);
 void contention_end(struct release *r, const void *caller);
+/* At the end of all counting: what threads have waited for locks that were not let go. */
+void contention_count_open(uint64_t now_ns);
 /* Memory for its table; NULL until then. In a forked child it is empty. */
 size_t contention_bytes(void);
 void contention_use(void *memory);
@@ -334,6 +342,27 @@ struct contention_base {
     const struct heaptab_site *site;
     uint64_t contentions, delay_ns;
 };
+
+/* ---- waits_open.c: those that have not ended ---- */
+
+struct open_wait {
+    uint32_t site, tid, turn;
+    uint64_t delay_ns; /* so far */
+};
+
+struct open_waits {
+    struct open_wait *list; /* by site */
+    uint32_t count;
+};
+
+/* The waits for the block profile that go on now, in the arena; their sites are in the log. 0 or
+ * -ENOMEM. */
+int waits_open_take(struct open_waits *open, struct arena *arena);
+/* Adds those of to->site to it which go on still: what `to` says does not have them. Sites come in
+ * the log's order, *at is 0 before the first. */
+void waits_open_add(const struct open_waits *open, uint32_t *at, struct contention_base *to);
+/* At the end of all counting: what goes on counts up to now. */
+void waits_open_count(void);
 
 struct contention_view {
     enum waittab_profile which;

@@ -51,6 +51,62 @@ check "memory and losses are told" grep -q '"waits": {"block_rate_ns":1,.*"lost"
 kill $program
 wait $program 2>/dev/null
 
+# Waits that have not ended are counted up to now: in all of it, in the difference over a second
+# what is of that second, and at the end up to the end.
+rm -f "$socket"
+LD_PRELOAD=$library STROBE=block,mutex STROBE_MUTEX_FRACTION=1 STROBE_HTTP=unix:$socket \
+    "$wait" open 2000 >/dev/null 2>"$tmp/err" &
+program=$!
+for _ in $(seq 100); do
+    [ ! -S "$socket" ] || break
+    sleep 0.1
+done
+delay_of() # FUNCTION FILE
+{
+    "$strobe" folded -sample_index=delay "$2" | awk -v f=";$1;" '
+        index($0, f) { s += $NF } END { printf "%.0f\n", s }'
+}
+for _ in $(seq 100); do # until all three wait
+    get /debug/pprof/block "$tmp/now.pb.gz"
+    [ "$(delay_of open_lock "$tmp/now.pb.gz")" = 0 ] ||
+        [ "$(delay_of open_cond "$tmp/now.pb.gz")" = 0 ] || break
+    sleep 0.1
+done
+sleep 1
+for try in 1 2 3; do
+    get '/debug/pprof/block?seconds=1' "$tmp/open.pb.gz"
+    ns=$("$strobe" raw "$tmp/open.pb.gz" | sed -n 's/^Duration: \([0-9.]*\).*/\1/p' | head -1)
+    echo "$(delay_of open_lock "$tmp/open.pb.gz") $(delay_of open_cond "$tmp/open.pb.gz") $ns" |
+        awk '{ s = $3 * 1e9
+            exit !($1 > 0.9 * s && $1 < 1.1 * s && $2 > 1.8 * s && $2 < 2.2 * s) }' && break
+    [ $try -lt 3 ] || bad "open waits: $(delay_of open_lock "$tmp/open.pb.gz") ns in $ns s"
+done
+get /debug/pprof/block "$tmp/later.pb.gz"
+check "open waits: later readings have more" [ "$(delay_of open_lock "$tmp/later.pb.gz")" -gt \
+    "$(delay_of open_lock "$tmp/now.pb.gz")" ]
+"$strobe" folded -sample_index=contentions "$tmp/later.pb.gz" | grep open_ >"$tmp/counts"
+same "open waits: each is one" "2 1" "$(awk '/open_cond/ { c += $NF } /open_lock/ { l += $NF }
+    END { print c, l }' "$tmp/counts")"
+kill $program
+wait $program 2>/dev/null
+for way in preload record; do
+    rm -f "$tmp"/f.*.pb.gz
+    set -- "$wait" open 20
+    if [ $way = record ]; then
+        "$strobe" record -q -e block,mutex --mutex-fraction 1 -o "$tmp/f.%k.pb.gz" -- "$@"
+    else
+        LD_PRELOAD=$library STROBE=block,mutex STROBE_MUTEX_FRACTION=1 \
+            STROBE_OUT="$tmp/f.%k.pb.gz" "$@"
+    fi >"$tmp/truth"
+    "$strobe" folded -sample_index=delay "$tmp/f.block.pb.gz" >"$tmp/delays"
+    check "open waits: $way: up to the end" awk -v column=4 -v profile=block -v percent=5 \
+        -f "$here/../record/wait_compare.awk" "$tmp/truth" "$tmp/delays"
+    "$strobe" folded -sample_index=delay "$tmp/f.mutex.pb.gz" >"$tmp/delays"
+    check "open waits: $way: the lock was not unlocked" awk 'FNR == NR { if (/open_lock/) want = $4
+        next } /not unlocked/ { have += $NF } END { exit !(have > 0.95 * want &&
+        have < 1.05 * want) }' "$tmp/truth" "$tmp/delays"
+done
+
 # As files, with what a killed one leaves under a recorder.
 (cd "$tmp" && LD_PRELOAD=$library STROBE=block,mutex STROBE_BLOCK_RATE=1 STROBE_MUTEX_FRACTION=1 \
     STROBE_OUT=f.%k.pb.gz "$wait" truth 2 >"$tmp/truth")

@@ -510,12 +510,62 @@ static int sampled(long n)
     return 0;
 }
 
+/* ---- open: waits that never end, up to the program's ---- */
+
+enum { OPEN_CONDS = 2 };
+
+static _Atomic uint64_t open_since_ns[OPEN_CONDS + 1];
+
+KNOWN static void open_lock(void)
+{
+    atomic_store(&open_since_ns[OPEN_CONDS], now());
+    pthread_mutex_lock(&x.mutex);
+    KEEP;
+}
+
+KNOWN static void open_cond(int i)
+{
+    pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&own);
+    atomic_store(&open_since_ns[i], now());
+    pthread_cond_wait(&x.cond, &own);
+    KEEP;
+}
+
+static void *open_thread(void *n)
+{
+    if ((intptr_t)n == OPEN_CONDS)
+        open_lock();
+    else
+        open_cond((int)(intptr_t)n);
+    return NULL;
+}
+
+/* For n tenths of a second. */
+static int open_waits(long n)
+{
+    pthread_t t;
+    uint64_t conds_ns = 0;
+    pthread_mutex_init(&x.mutex, NULL);
+    pthread_cond_init(&x.cond, NULL);
+    pthread_mutex_lock(&x.mutex);
+    for (intptr_t i = 0; i <= OPEN_CONDS; i++)
+        pthread_create(&t, NULL, open_thread, (void *)i);
+    rest(n * 100);
+    for (int i = 0; i < OPEN_CONDS; i++)
+        conds_ns += now() - atomic_load(&open_since_ns[i]);
+    printf("block open_cond %d %llu\n", OPEN_CONDS, (unsigned long long)conds_ns);
+    printf("block open_lock 1 %llu\n",
+           (unsigned long long)(now() - atomic_load(&open_since_ns[OPEN_CONDS])));
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*run)(long n);
-    } modes[] = {{"truth", truth}, {"crowd", crowd}, {"sampled", sampled}};
+    } modes[] = {{"truth", truth}, {"crowd", crowd}, {"sampled", sampled}, {"open", open_waits}};
     long n = argc > 2 ? atol(argv[2]) : 1;
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
