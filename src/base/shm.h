@@ -58,7 +58,7 @@ enum shm_kind {
     SHM_KIND_MUTEX = 8,
     SHM_KIND_THREADS = 16, /* where threads are when a process ends */
     SHM_KIND_THREADCREATE = 32,
-    SHM_KIND_WALL = 64, /* time off the processor, whose samples weigh nanoseconds; and CPU time */
+    SHM_KIND_WALL = 64, /* time off the processor, whose samples weigh microseconds; and CPU time */
 };
 
 enum shm_record_type {
@@ -116,7 +116,7 @@ struct shm_record {
 struct shm_sample {
     struct shm_record r;
     uint32_t tid;
-    uint32_t weight; /* sampling points this stack stands for, >= 1 */
+    uint32_t weight; /* sampling points this stack stands for, >= 1; or what the kind says */
     uint16_t flags;  /* enum shm_sample_flags */
     uint16_t depth;
     uint32_t reason; /* why truncated: the unwinder's code */
@@ -176,6 +176,7 @@ struct shm_process {
     _Atomic uint64_t labels_lost;               /* sets that could not be kept */
     _Atomic uint64_t counts_lost;               /* samples of other kinds than CPU time */
     _Atomic uint64_t wall_lost_ns;              /* wall time in no sample */
+    _Atomic uint32_t helper; /* a process that writes for this one, and to the end of it; 0: none */
     _Atomic uint64_t helper_ns; /* CPU time of our own processes, which are its children */
     _Atomic uint32_t wall_stride, wall_blind; /* struct wall's */
     _Atomic uint32_t sandboxed;               /* the program forbade sampling: it ended there */

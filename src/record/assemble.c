@@ -180,13 +180,14 @@ static uint32_t labels_of(struct assembly *a, const struct drain_image *m, uint3
     return count;
 }
 
-/* Of wall time the samples weigh nanoseconds, and stand for as many as there would have been. */
+/* Of wall time the samples weigh microseconds, and stand for as many as there would have been. */
 static void weigh(const struct assembly *a, const struct drain_stack *s, int64_t values[2])
 {
-    int64_t period = a->r->period_ns, n = ((int64_t)s->weight + period / 2) / period;
+    int64_t period = a->r->period_ns, ns = (int64_t)s->weight * 1000;
+    int64_t n = (ns + period / 2) / period;
     bool is_wall = s->kind == SHM_KIND_WALL;
     values[0] = is_wall ? (n ? n : 1) : (int64_t)s->weight;
-    values[1] = is_wall ? (int64_t)s->weight : s->kind ? 0 : (int64_t)s->weight * period;
+    values[1] = is_wall ? ns : s->kind ? 0 : (int64_t)s->weight * period;
 }
 
 /* What a thread does, in a profile of wall time; those that wait in a call have the label. */

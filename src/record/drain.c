@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { HELPER_LOOK_MS = 2, HELPER_MAX_MS = 300 };
+
 struct drain_slot {
     int pidfd;        /* of its process, or -1 */
     uint32_t pid;     /* that pidfd was opened for */
@@ -397,6 +399,7 @@ static void collect(struct drain *d, struct shm_process *p)
     struct drain_slot *s = &d->slots[shm_process_index(d->shm, p)];
     uint32_t state = atomic_load(&p->state);
     uint64_t at_end = atomic_exchange(&p->cpu_at_end_ns, 0);
+    atomic_store(&p->helper, 0);
     uint64_t helper_ns = atomic_exchange(&p->helper_ns, 0);
     uint64_t booked = atomic_exchange(&p->booked_points, 0);
     atomic_store(&p->seen_ns, 0);
@@ -428,6 +431,28 @@ static void collect(struct drain *d, struct shm_process *p)
     s->others = 0;
 }
 
+/* The process that looks at its threads outlives a killed one by some milliseconds, and tells what
+ * it knows. */
+static bool is_being_told(const struct shm_process *p)
+{
+    uint32_t helper = atomic_load(&p->helper);
+    return helper && kill((pid_t)helper, 0) == 0;
+}
+
+static void wait_for_helpers(const struct drain *d)
+{
+    uint32_t high = atomic_load(&d->shm->processes_high);
+    struct timespec some = {0, HELPER_LOOK_MS * 1000000};
+    for (uint32_t i = 0, ms = 0; i < high && i < SHM_PROCESSES && ms < HELPER_MAX_MS;)
+        if (is_being_told(&d->shm->processes[i]) &&
+            is_dead(&d->slots[i], atomic_load(&d->shm->processes[i].pid))) {
+            nanosleep(&some, NULL);
+            ms += HELPER_LOOK_MS;
+        } else {
+            i++;
+        }
+}
+
 void drain_reap(struct drain *d)
 {
     uint32_t high = atomic_load(&d->shm->processes_high);
@@ -436,6 +461,8 @@ void drain_reap(struct drain *d)
         struct drain_slot *s = &d->slots[i];
         uint32_t state = atomic_load(&p->state);
         if (state == SHM_FREE || state == SHM_CLAIMED)
+            continue;
+        if (s->dead && is_being_told(p))
             continue;
         if (s->dead) { /* what it committed before was read since */
             recover_chunks(d, s->pid);
@@ -454,6 +481,7 @@ void drain_reap(struct drain *d)
 uint32_t drain_end(struct drain *d)
 {
     uint32_t high = atomic_load(&d->shm->processes_high), running = 0;
+    wait_for_helpers(d);
     atomic_store(&d->shm->stop, 1);
     drain_reap(d);
     drain_read(d);

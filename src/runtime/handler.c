@@ -255,17 +255,19 @@ static void write_ready(struct thread *t, const struct stacktab_key *key, const 
             stacktab_add(rt.wall_table, key, pcs, ns);
         return;
     }
+    uint64_t us = ns / 1000;
     struct shm_sample s = {.r = {.type = SHM_SAMPLE, .epoch = key->epoch},
                            .tid = t->tid,
-                           .weight = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns,
+                           .weight = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
                            .flags = key->flags,
                            .depth = key->depth,
                            .reason = key->reason,
                            .labels = key->labels,
                            .kind = SHM_KIND_WALL};
-    if (!runtime_emit(&s.r, sizeof s, pcs, key->depth * 8u) || ns > s.weight)
-        atomic_fetch_add_explicit(&t->ready_ns, ns > s.weight ? ns - s.weight : ns,
-                                  memory_order_relaxed);
+    if (s.weight && runtime_emit(&s.r, sizeof s, pcs, key->depth * 8u))
+        ns -= (uint64_t)s.weight * 1000;
+    if (ns)
+        atomic_fetch_add_explicit(&t->ready_ns, ns, memory_order_relaxed);
 }
 
 static bool has_waited(const struct thread *t)

@@ -99,7 +99,8 @@ static bool take_blocked(struct work *w, struct thread_dump *t)
     struct unwind_trace to;
     w->tid = t->tid;
     thread_look_read(-1, t->tid, "schedstat", w->runs, sizeof w->runs);
-    if (thread_look_state(-1, t->tid, &t->waiting, &regs) != THREAD_BLOCKED)
+    enum thread_state state = thread_look_state(-1, t->tid, &t->waiting, &regs);
+    if (state != THREAD_BLOCKED && state != THREAD_ENDED)
         return false;
     t->epoch = atomic_load(&rt.epoch);
     thread_look_unwind(&w->look, &regs, has_not_run, w, &to);

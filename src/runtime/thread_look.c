@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { FIRST_COPY = 16 << 10, PAGE = 4096, RED_ZONE = THREAD_LOOK_RED_ZONE, CANDIDATES = 256 };
+enum { FIRST_COPY = 4 << 10, PAGE = 4096, RED_ZONE = THREAD_LOOK_RED_ZONE, CANDIDATES = 256 };
 
 /* ---- what the kernel says ---- */
 
@@ -141,7 +141,8 @@ enum thread_state thread_look_state(int dir, uint32_t tid, const char **waiting,
     regs->r[UNWIND_SP] = thread_look_parse(&words[0], 16);
     regs->r[UNWIND_PC] = thread_look_parse(&words[1], 16);
     *waiting = in_call ? name_call((long)nr) : "blocked";
-    return THREAD_BLOCKED;
+    bool has_ended = !regs->r[UNWIND_SP] || (in_call && (nr == SYS_exit || nr == SYS_exit_group));
+    return has_ended ? THREAD_ENDED : THREAD_BLOCKED;
 }
 
 uint32_t thread_look_list(int dir, uint32_t *tids, uint32_t max)

@@ -20,6 +20,7 @@ enum thread_state {
     THREAD_UNKNOWN, /* we may not know, or it is gone */
     THREAD_RUNNING, /* on a processor, or ready for one */
     THREAD_BLOCKED,
+    THREAD_ENDED, /* the process's first, while others go on */
 };
 
 /* A file of the thread in `dir`, a descriptor of a folder /proc/PID/task; -1: our own. */

@@ -30,7 +30,6 @@ struct wall {
     _Atomic uint32_t alive;   /* the process that looks; 0: it has ended */
     _Atomic uint32_t command; /* enum wall_command; it waits for it */
     _Atomic uint32_t ender;   /* the thread that waits for its end */
-    _Atomic uint32_t began;   /* it has left everything of the program's but the memory */
     /* How good it is. */
     _Atomic uint32_t stride;        /* a thread is looked at once in so many periods, on average */
     _Atomic uint32_t blind;         /* the kernel does not say where blocked threads are */

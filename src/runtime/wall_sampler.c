@@ -38,7 +38,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 16384, CHECK_MS = 50, STRIDE_MAX = 4096, TRIES = 2, LAST_MS = 300 };
+enum {
+    THREADS = 16384,
+    CHECK_MS = 50,
+    STRIDE_MAX = 4096,
+    TRIES = 2,
+    LAST_MS = 1000,
+    LISTING_MAX_MS = 1000
+};
 static const uint64_t MS = 1000000;
 /* A thread that runs for so long at a time, on average, waits for a processor because another took
  * it from it, in the middle of something; else because it was woken. */
@@ -57,6 +64,7 @@ struct seen {
     /* The labels of that, for the next time. */
     uint32_t labels, labels_with_state;
     const char *waiting;
+    bool has_ended;
 };
 
 enum { MEMORY = THREADS * (2 * sizeof(struct seen) + sizeof(uint32_t)) };
@@ -219,7 +227,11 @@ static struct stacktab_entry *find_stack(struct sampler *s, struct seen *t)
     struct unwind_trace to;
     const char *waiting;
     enum thread_state state = thread_look_state(s->dir, t->tid, &waiting, &regs);
-    if (state == THREAD_UNKNOWN && t->fd >= 0)
+    struct schedstat now;
+    t->has_ended = state == THREAD_ENDED;
+    if (state == THREAD_ENDED || (state == THREAD_UNKNOWN && !read_schedstat(s, t, &now)))
+        return NULL;
+    if (state == THREAD_UNKNOWN)
         atomic_store_explicit(&wall->blind, WALL_NO_SYSCALL, memory_order_relaxed);
     if (state == THREAD_UNKNOWN)
         return find_pseudo(SHM_PSEUDO_BLOCKED, labels_with_state(t, "blocked"));
@@ -256,6 +268,10 @@ static bool look(struct sampler *s, struct seen *t, bool at_start)
         }
         if (!stayed)
             t->at = find_stack(s, t);
+        if (t->has_ended) { /* since, at some time */
+            t->owed_ns = 0;
+            return false;
+        }
         if (t->at)
             break;
     }
@@ -278,8 +294,14 @@ static void forget(struct seen *t)
         sigsafe_syscall1(SYS_close, t->fd);
 }
 
+static uint64_t next_look(struct sampler *s, uint64_t period)
+{
+    uint32_t stride = atomic_load(&wall->stride);
+    return period + 1 + (stride > 1 ? random_below(s, 2 * stride - 1) : 0);
+}
+
 /* Merges those that are there with those that were: both are in the order of their numbers. */
-static void list(struct sampler *s, bool at_start)
+static void list(struct sampler *s, uint64_t period, bool at_start)
 {
     uint32_t n = thread_look_list(s->dir, s->tids, THREADS), kept = 0, k = 0;
     uint64_t listed_ns = now_ns();
@@ -294,6 +316,7 @@ static void list(struct sampler *s, bool at_start)
             continue;
         }
         *to = (struct seen){.tid = s->tids[i], .fd = -1};
+        to->next = next_look(s, period);
         if (look(s, to, at_start))
             kept++;
         else if (to->fd >= 0)
@@ -312,11 +335,10 @@ static void list(struct sampler *s, bool at_start)
 static uint64_t look_around(struct sampler *s, uint64_t period, bool all)
 {
     uint64_t next = s->next_listing, until_ns = now_ns() + LAST_MS * MS;
-    uint32_t stride = atomic_load(&wall->stride);
     for (uint32_t i = 0; i < s->count; i++) {
         struct seen *t = &s->threads[i];
         if (all || t->next <= period) {
-            t->next = period + 1 + (stride > 1 ? random_below(s, 2 * stride - 1) : 0);
+            t->next = next_look(s, period);
             if (!look(s, t, false) || (all && now_ns() > until_ns))
                 t->next = UINT64_MAX; /* the next listing does not have it */
         }
@@ -325,29 +347,42 @@ static uint64_t look_around(struct sampler *s, uint64_t period, bool all)
     return next;
 }
 
-/* As many periods to a look at each as keep the cost below what is allowed. */
-static void set_stride(const struct sampler *s)
-{
-    uint64_t cycle = s->list_cost_ns + s->count * s->look_cost_ns;
-    uint64_t allowed = wall->period_ns / 1000 * rt.max_cost_ppm / 1000;
-    uint64_t stride = allowed ? (cycle + allowed - 1) / allowed : 1;
-    stride = stride < 1 ? 1 : stride > STRIDE_MAX ? STRIDE_MAX : stride;
-    atomic_store(&wall->stride, (uint32_t)stride);
-}
-
 static void average(uint64_t *to, uint64_t ns)
 {
     *to = *to ? (*to * 7 + ns) / 8 : ns;
+}
+
+static uint64_t allowed_ns(void)
+{
+    return wall->period_ns / 1000 * rt.max_cost_ppm / 1000;
+}
+
+/* Listing them may take a quarter of that. */
+static uint64_t listing_stride(const struct sampler *s)
+{
+    uint64_t allowed = allowed_ns() / 4;
+    uint64_t stride = allowed ? s->list_cost_ns / allowed : 0;
+    uint64_t most = LISTING_MAX_MS * MS / wall->period_ns;
+    return stride < 1 || most < 1 ? 1 : stride < most ? stride : most;
+}
+
+/* As many periods to a look at each as keep the cost below what is allowed. */
+static void set_stride(const struct sampler *s)
+{
+    uint64_t cycle = s->list_cost_ns + s->count * s->look_cost_ns, allowed = allowed_ns();
+    uint64_t stride = allowed ? (cycle + allowed - 1) / allowed : 1;
+    stride = stride < 1 ? 1 : stride > STRIDE_MAX ? STRIDE_MAX : stride;
+    atomic_store(&wall->stride, (uint32_t)stride);
 }
 
 static uint64_t round_of_looks(struct sampler *s, uint64_t period)
 {
     uint64_t before = own_ns(), looks = atomic_load(&wall->looks);
     if (period >= s->next_listing) {
-        list(s, false);
-        s->next_listing = period + atomic_load(&wall->stride);
+        list(s, period, false);
         if (looks == atomic_load(&wall->looks))
             average(&s->list_cost_ns, own_ns() - before);
+        s->next_listing = period + listing_stride(s);
         before = own_ns();
         looks = atomic_load(&wall->looks);
     }
@@ -361,23 +396,26 @@ static uint64_t round_of_looks(struct sampler *s, uint64_t period)
 
 /* ---- to the recorder ---- */
 
+/* A record holds an hour and more, of all threads in one place. */
 static bool tell(struct stacktab_entry *e, uint64_t *told)
 {
-    uint64_t ns = atomic_load_explicit(&e->weight, memory_order_relaxed) - *told;
-    struct shm_sample s = {.r = {.type = SHM_SAMPLE, .epoch = e->key.epoch},
-                           .tid = wall->pid,
-                           .weight = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns,
-                           .flags = e->key.flags,
-                           .depth = e->key.depth,
-                           .reason = e->key.reason,
-                           .labels = e->key.labels,
-                           .kind = SHM_KIND_WALL};
-    if (!ns)
-        return true;
-    if (!runtime_emit(&s.r, sizeof s, wall->table.words + e->first, e->key.depth * 8u))
-        return false;
-    *told += s.weight;
-    return ns == s.weight;
+    uint64_t us = (atomic_load_explicit(&e->weight, memory_order_relaxed) - *told) / 1000;
+    while (us) {
+        struct shm_sample s = {.r = {.type = SHM_SAMPLE, .epoch = e->key.epoch},
+                               .tid = wall->pid,
+                               .weight = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
+                               .flags = e->key.flags,
+                               .depth = e->key.depth,
+                               .reason = e->key.reason,
+                               .labels = e->key.labels,
+                               .kind = SHM_KIND_WALL};
+        const uint64_t *pcs = wall->table.words + e->first;
+        if (!runtime_emit(&s.r, sizeof s, pcs, e->key.depth * 8u))
+            return false;
+        *told += (uint64_t)s.weight * 1000;
+        us -= s.weight;
+    }
+    return true;
 }
 
 /* What could not be told stays, for the next time. */
@@ -403,11 +441,20 @@ static void flush(void)
 /* ---- the process ---- */
 
 /* Still the same process, and the same program in it? */
-static bool is_over(void)
+static bool has_left(uint32_t tid)
+{
+    return sigsafe_syscall6(SYS_kcmp, (long)wall->look.self, (long)tid, KCMP_VM, 0, 0, 0) > 0;
+}
+
+/* Its first thread may have ended, and has no memory then. */
+static bool is_over(const struct sampler *s)
 {
     if ((uint32_t)sigsafe_syscall0(SYS_getppid) != wall->pid)
         return true;
-    return sigsafe_syscall6(SYS_kcmp, (long)wall->look.self, (long)wall->pid, KCMP_VM, 0, 0, 0) > 0;
+    bool left = has_left(wall->pid);
+    for (uint32_t i = 0; left && i < s->count; i++)
+        left = has_left(s->threads[i].tid);
+    return left;
 }
 
 static uint64_t period_now(void)
@@ -415,10 +462,16 @@ static uint64_t period_now(void)
     return (now_ns() - wall->began_ns) / wall->period_ns;
 }
 
+static void look_at_all(struct sampler *s)
+{
+    list(s, period_now(), false);
+    look_around(s, period_now(), true);
+}
+
 static void catch_up(struct sampler *s)
 {
     uint32_t asked = WALL_CATCH_UP;
-    look_around(s, period_now(), true);
+    look_at_all(s);
     atomic_compare_exchange_strong(&wall->command, &asked, WALL_GO_ON);
     sigsafe_syscall6(SYS_futex, (long)&wall->command, FUTEX_WAKE, 1, 0, 0, 0);
 }
@@ -428,7 +481,7 @@ static bool sleep_until(struct sampler *s, uint64_t due_ns)
 {
     for (;;) {
         uint64_t now = now_ns(), ns = due_ns > now ? due_ns - now : 0;
-        s->ended = is_over();
+        s->ended = is_over(s);
         if (s->ended || atomic_load(&wall->command) == WALL_END)
             return false;
         if (atomic_load(&wall->command) == WALL_CATCH_UP)
@@ -476,13 +529,18 @@ static void set_limits(void)
     sigsafe_syscall4(SYS_prlimit64, 0, RLIMIT_CORE, &core, NULL);
 }
 
+static void close_all(void)
+{
+    if (sigsafe_syscall3(SYS_close_range, 0, ~0u, 0) < 0)
+        for (int fd = 0; fd < 4096; fd++)
+            sigsafe_syscall1(SYS_close, fd);
+}
+
 static void leave_everything(void)
 {
     sigsafe_syscall2(SYS_prctl, PR_SET_NAME, "strobe-wall");
     sigsafe_syscall0(SYS_setsid);
-    if (sigsafe_syscall3(SYS_close_range, 0, ~0u, 0) < 0)
-        for (int fd = 0; fd < 4096; fd++)
-            sigsafe_syscall1(SYS_close, fd);
+    close_all();
     set_limits();
 }
 
@@ -508,7 +566,7 @@ static void run(struct sampler *s)
 {
     uint64_t period = 0, next;
     s->listed_ns = now_ns();
-    list(s, true);
+    list(s, period, true);
     s->next_listing = 1;
     do {
         next = period ? round_of_looks(s, period) : 1;
@@ -519,7 +577,7 @@ static void run(struct sampler *s)
         period = period_now();
     } while (!s->ended);
     if (!s->ended)
-        look_around(s, period, true);
+        look_at_all(s);
     for (uint32_t i = 0; i < s->count; i++)
         settle(&s->threads[i]);
     flush();
@@ -531,16 +589,17 @@ int wall_run(void *unused)
     (void)unused;
     leave_everything();
     s.dir = open_folder();
-    atomic_store(&wall->began, 1);
-    sigsafe_syscall6(SYS_futex, (long)&wall->began, FUTEX_WAKE, 1, 0, 0, 0);
     if (s.dir < 0 || !prepare(&s))
         atomic_store(&wall->blind, WALL_NO_PROC);
     else
         run(&s);
+    close_all(); /* files of a process in /proc that are open make its end slow */
     uint64_t own = own_ns();
     atomic_store(&wall->own_ns, own);
-    if (rt.process)
+    if (rt.process) {
         atomic_fetch_add(&rt.process->helper_ns, own);
+        atomic_store(&rt.process->helper, 0);
+    }
     if (s.memory)
         sigsafe_syscall2(SYS_munmap, s.memory, MEMORY);
     sigsafe_syscall1(SYS_exit_group, 0);
