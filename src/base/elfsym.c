@@ -176,7 +176,7 @@ int elfsym_open(struct elfsym *s, struct arena *arena, const char *path, const u
     struct stat st;
     struct loads loads = {.count = 0};
     *s = (struct elfsym){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -errno;
     void *p = MAP_FAILED;

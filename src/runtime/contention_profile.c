@@ -8,36 +8,102 @@
 #include "runtime/encode.h"
 #include "runtime/labels.h"
 #include "runtime/text.h"
+#include "runtime/tree.h"
 
 #include <errno.h>
 #include <time.h>
 
+/* ---- whose ---- */
+
+/* The log of one process. */
+struct source {
+    const struct heaptab *tab;
+    uint64_t bytes;
+    enum waittab_profile which;
+    const struct module *modules;
+    uint32_t pid; /* as a label; 0: none */
+    const struct contention_base *base;
+    uint64_t base_count;
+    struct open_waits open; /* of this process: another's are not known */
+};
+
+/* What another process had at the begin of a view. */
+struct contention_tree_base {
+    uint32_t generation;
+    const struct contention_base *base;
+    uint64_t count;
+};
+
+/* 0 or -ENOMEM. */
+static int own_source(const struct contention_view *view, struct arena *arena, struct source *from)
+{
+    *from = (struct source){.tab = waits.sites.tab,
+                            .which = view->which,
+                            .modules = rt.modules,
+                            .pid = view->tree && (view->pid || tree_count()) ? rt.pid : 0,
+                            .base = view->base,
+                            .base_count = view->base_count};
+    return view->which == WAITTAB_BLOCK ? waits_open_take(&from->open, arena) : 0;
+}
+
+/* Whether there is another process's log; `*at` begins with 0. */
+static bool next_source(const struct contention_view *view, uint32_t *at, struct source *from,
+                        uint32_t *slot)
+{
+    struct tree_process p;
+    while (view->tree && tree_next(&p, view->pid, at)) {
+        const struct contention_tree_base *b = view->others ? &view->others[p.slot] : NULL;
+        bool known = b && b->generation == p.generation;
+        if (p.waits->magic != HEAPTAB_MAGIC)
+            continue;
+        *from = (struct source){.tab = p.waits,
+                                .bytes = p.waits_bytes,
+                                .which = view->which,
+                                .modules = p.modules,
+                                .pid = p.pid,
+                                .base = known ? b->base : NULL,
+                                .base_count = known ? b->count : 0};
+        if (slot)
+            *slot = p.slot;
+        if (b && !known && slot)
+            view->others[p.slot].generation = p.generation;
+        return true;
+    }
+    return false;
+}
+
 /* The site after s (NULL: the first) of one profile, or NULL. */
-static const struct heaptab_site *next_site(enum waittab_profile which,
-                                            const struct heaptab_site *s)
+static const struct heaptab_site *next_site(const struct source *from, const struct heaptab_site *s)
 {
     do
-        s = sites_next(&waits.sites, s);
-    while (s && s->size != which);
+        s = from->tab == waits.sites.tab ? sites_next(&waits.sites, s)
+                                         : heaptab_next(from->tab, from->bytes, s);
+    while (s && s->size != from->which);
     return s;
 }
 
-static uint64_t count(enum waittab_profile which)
+static uint64_t count(const struct source *from)
 {
     uint64_t n = 0;
-    for (const struct heaptab_site *s = NULL; (s = next_site(which, s));)
+    for (const struct heaptab_site *s = NULL; (s = next_site(from, s));)
         n++;
     return n;
 }
 
+static uint64_t count_own(enum waittab_profile which)
+{
+    struct source from = {.tab = waits.sites.tab, .which = which};
+    return count(&from);
+}
+
 uint64_t contention_count_block(void)
 {
-    return count(WAITTAB_BLOCK);
+    return count_own(WAITTAB_BLOCK);
 }
 
 uint64_t contention_count_mutex(void)
 {
-    return count(WAITTAB_MUTEX);
+    return count_own(WAITTAB_MUTEX);
 }
 
 /* Contentions in HEAPTAB_ONEth. */
@@ -48,24 +114,38 @@ static void read_site(const struct heaptab_site *s, struct contention_base *to)
     to->delay_ns = atomic_load_explicit(&s->n[WAITTAB_DELAY_NS], memory_order_relaxed);
 }
 
+static const struct contention_base *copy_base(const struct source *from, struct arena *arena,
+                                               uint64_t *count_of)
+{
+    uint64_t n = count(from), i = 0;
+    uint32_t open_at = 0;
+    struct contention_base *base = arena_array(arena, n + 1, sizeof *base);
+    for (const struct heaptab_site *s = NULL; base && i < n && (s = next_site(from, s)); i++) {
+        read_site(s, &base[i]);
+        waits_open_add(&from->open, &open_at, &base[i]);
+    }
+    *count_of = i;
+    return base;
+}
+
 int contention_begin_delta(struct contention_view *view, struct arena *arena)
 {
-    struct open_waits open = {0};
-    uint32_t at = 0;
-    if (view->which == WAITTAB_BLOCK && waits_open_take(&open, arena) != 0)
+    struct source from;
+    uint32_t slot;
+    if (own_source(view, arena, &from) != 0)
         return -ENOMEM;
-    uint64_t n = count(view->which), i = 0;
-    struct contention_base *base = arena_array(arena, n + 1, sizeof *base);
-    if (!base)
-        return -ENOMEM;
-    for (const struct heaptab_site *s = NULL; i < n && (s = next_site(view->which, s)); i++) {
-        read_site(s, &base[i]);
-        waits_open_add(&open, &at, &base[i]);
-    }
-    view->base = base;
-    view->base_count = i;
+    view->base = copy_base(&from, arena, &view->base_count);
     view->base_mono_ns = waits_now_ns();
-    return 0;
+    if (!view->tree || !view->base)
+        return view->base ? 0 : -ENOMEM;
+    view->others = arena_zarray(arena, TREE_SLOTS, sizeof *view->others);
+    for (uint32_t at = 0; view->others && next_source(view, &at, &from, &slot);) {
+        struct contention_tree_base *b = &view->others[slot];
+        b->base = copy_base(&from, arena, &b->count);
+        if (!b->base)
+            return -ENOMEM;
+    }
+    return view->others ? 0 : -ENOMEM;
 }
 
 static uint64_t less(uint64_t a, uint64_t b)
@@ -73,31 +153,45 @@ static uint64_t less(uint64_t a, uint64_t b)
     return a > b ? a - b : 0; /* a wait that just ended may have been looked at twice */
 }
 
-/* The sites and what they have, with what is waited for now, less what they had at the begin of the
- * view; those with nothing are left out. NULL: no memory. */
+/* Appends a process's sites and what they have, with what is waited for now, less what they had at
+ * the begin of the view; those with nothing are left out. */
+static uint64_t list_source(const struct source *from, struct contention_base *rows, uint64_t max)
+{
+    uint64_t n = 0, at = 0;
+    uint32_t open_at = 0;
+    for (const struct heaptab_site *s = NULL; n < max && (s = next_site(from, s));) {
+        struct contention_base *row = &rows[n];
+        read_site(s, row);
+        waits_open_add(&from->open, &open_at, row);
+        row->modules = from->modules;
+        row->pid = from->pid;
+        while (at < from->base_count && from->base[at].site < s)
+            at++;
+        if (at < from->base_count && from->base[at].site == s) {
+            row->contentions = less(row->contentions, from->base[at].contentions);
+            row->delay_ns = less(row->delay_ns, from->base[at].delay_ns);
+        }
+        n += row->contentions || row->delay_ns;
+    }
+    return n;
+}
+
+/* NULL: no memory. */
 static struct contention_base *list_sites(const struct contention_view *view, struct arena *arena,
                                           uint64_t *n)
 {
-    struct open_waits open = {0};
-    uint32_t open_at = 0;
+    struct source own, from;
+    bool with_own = !view->tree || tree_wants_self(view->pid);
     *n = 0;
-    if (view->which == WAITTAB_BLOCK && waits_open_take(&open, arena) != 0)
+    if (own_source(view, arena, &own) != 0)
         return NULL;
-    uint64_t max = count(view->which), at = 0;
+    uint64_t max = with_own ? count(&own) : 0;
+    for (uint32_t at = 0; next_source(view, &at, &from, NULL);)
+        max += count(&from);
     struct contention_base *rows = arena_array(arena, max + 1, sizeof *rows);
-    for (const struct heaptab_site *s = NULL;
-         rows && *n < max && (s = next_site(view->which, s));) {
-        struct contention_base *row = &rows[*n];
-        read_site(s, row);
-        waits_open_add(&open, &open_at, row);
-        while (at < view->base_count && view->base[at].site < s)
-            at++;
-        if (at < view->base_count && view->base[at].site == s) {
-            row->contentions = less(row->contentions, view->base[at].contentions);
-            row->delay_ns = less(row->delay_ns, view->base[at].delay_ns);
-        }
-        *n += row->contentions || row->delay_ns;
-    }
+    *n = rows && with_own ? list_source(&own, rows, max) : 0;
+    for (uint32_t at = 0; rows && next_source(view, &at, &from, NULL);)
+        *n += list_source(&from, rows + *n, max - *n);
     return rows;
 }
 
@@ -132,17 +226,21 @@ static void add_comments(struct profile_build *b, const struct contention_view *
 
 static void add_row(struct profile_build *b, const struct contention_base *row)
 {
-    uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[LIMIT_LABELS];
+    uint32_t locations[LIMIT_STACK_DEPTH], depth = row->site->depth;
+    struct profile_label labels[LIMIT_LABELS + 1];
     struct profile_build_sample sample = {
         .locations = locations,
-        .location_count = row->site->depth,
+        .location_count = depth,
         .values = {whole(row->contentions), (int64_t)row->delay_ns},
         .labels = labels,
         .label_count = labels_fill(b->p, row->site->labels, labels),
     };
-    for (uint32_t k = 0; k < row->site->depth; k++)
-        locations[k] = encode_location(b, row->site->pcs[k], row->site->epoch);
+    if (depth > LIMIT_STACK_DEPTH) /* another process has changed it */
+        return;
+    if (row->pid)
+        tree_label(b, row->pid, &labels[sample.label_count++]);
+    for (uint32_t k = 0; k < depth; k++)
+        locations[k] = encode_location_in(b, row->modules, row->site->pcs[k], row->site->epoch);
     profile_build_add(b, &sample);
 }
 
@@ -166,6 +264,8 @@ int contention_write(const struct contention_view *view, strobe_write_fn write, 
             add_row(&b, &rows[i]);
         encode_names(&b);
         add_comments(&b, view);
+        if (view->tree)
+            tree_say_missing(&b);
     } else {
         b.failed = 1;
     }
@@ -206,10 +306,14 @@ void contention_write_text(const struct contention_view *view, struct buf *out)
         const struct heaptab_site *s = rows[i].site;
         buf_printf(out, "%llu %lld @", (unsigned long long)rows[i].delay_ns,
                    (long long)whole(rows[i].contentions));
-        for (uint32_t k = 0; k < s->depth; k++)
+        uint32_t depth = s->depth <= LIMIT_STACK_DEPTH ? s->depth : 0;
+        for (uint32_t k = 0; k < depth; k++)
             buf_printf(out, " 0x%llx", (unsigned long long)s->pcs[k] + 1);
         buf_putc(out, '\n');
-        text_put_frames(&names, out, s->pcs, s->depth);
+        if (rows[i].pid)
+            buf_printf(out, "# pid: %u\n", rows[i].pid);
+        names.modules = rows[i].modules;
+        text_put_frames(&names, out, s->pcs, depth);
         buf_putc(out, '\n');
     }
     text_end(&names);

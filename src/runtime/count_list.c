@@ -9,11 +9,12 @@
 #include "runtime/encode.h"
 #include "runtime/labels.h"
 #include "runtime/text.h"
+#include "runtime/tree.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { OWN_LABELS = 2 };
+enum { OWN_LABELS = 3 };
 
 int64_t count_total(const struct count_list *l)
 {
@@ -23,25 +24,38 @@ int64_t count_total(const struct count_list *l)
     return n;
 }
 
-int count_take_table(const struct stacktab *t, struct arena *arena, struct count_list *out)
+static bool read_entry(const struct stacktab *t, uint32_t i, struct count_stack *to)
 {
-    uint32_t n = 0;
+    const struct stacktab_entry *e = &t->entries[i];
+    bool ready = atomic_load_explicit(&e->ready, memory_order_acquire);
+    uint32_t first = e->first, depth = e->key.depth;
+    int64_t weight = ready ? (int64_t)atomic_load(&e->weight) : 0;
+    if (weight <= 0 || depth > LIMIT_STACK_DEPTH || first > STACKTAB_WORDS - depth)
+        return false;
+    to->pcs = t->words + first;
+    to->depth = depth;
+    to->epoch = e->key.epoch;
+    to->flags = e->key.flags;
+    to->labels = e->key.labels;
+    to->count = weight;
+    return true;
+}
+
+int count_take_table(const struct stacktab *t, const struct count_stack *like, struct arena *arena,
+                     struct count_list *out)
+{
+    uint32_t n = out->count;
     for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++)
-        n += atomic_load_explicit(&t->entries[i].ready, memory_order_acquire);
-    out->list = arena_array(arena, n + 1, sizeof *out->list);
-    if (!out->list)
+        n += atomic_load_explicit(&t->entries[i].ready, memory_order_acquire) != 0;
+    struct count_stack *list = arena_array(arena, n + 1, sizeof *list);
+    if (!list)
         return -ENOMEM;
+    if (out->count)
+        memcpy(list, out->list, out->count * sizeof *list);
+    out->list = list;
     for (uint32_t i = 0; i < STACKTAB_ENTRIES && out->count < n; i++) {
-        const struct stacktab_entry *e = &t->entries[i];
-        bool ready = atomic_load_explicit(&e->ready, memory_order_acquire);
-        int64_t weight = ready ? (int64_t)atomic_load(&e->weight) : 0;
-        if (weight > 0)
-            out->list[out->count++] = (struct count_stack){.pcs = t->words + e->first,
-                                                           .depth = e->key.depth,
-                                                           .epoch = e->key.epoch,
-                                                           .flags = e->key.flags,
-                                                           .labels = e->key.labels,
-                                                           .count = weight};
+        list[out->count] = *like;
+        out->count += read_entry(t, i, &list[out->count]);
     }
     return 0;
 }
@@ -57,6 +71,8 @@ static int compare_numbers(uint64_t a, uint64_t b)
 static int compare_stacks(const struct count_stack *a, const struct count_stack *b)
 {
     int order = compare_numbers(a->depth, b->depth);
+    if (!order)
+        order = compare_numbers(a->pid, b->pid);
     if (!order)
         order = compare_numbers(a->epoch, b->epoch);
     if (!order)
@@ -136,9 +152,12 @@ static void add_stack(struct profile_build *b, const struct count_stack *s)
     if (s->thread)
         labels[n++] = (struct profile_label){.key = profile_intern_cstr(b->p, "thread"),
                                              .str = profile_intern_cstr(b->p, s->thread)};
+    if (s->pid)
+        tree_label(b, s->pid, &labels[n++]);
     n += labels_fill(b->p, s->labels, labels + n);
+    const struct module *modules = s->modules ? s->modules : rt.modules;
     for (uint32_t i = 0; i < s->depth; i++)
-        locations[i] = encode_location(b, s->pcs[i], s->epoch);
+        locations[i] = encode_location_in(b, modules, s->pcs[i], s->epoch);
     struct profile_build_sample sample = {.locations = locations,
                                           .location_count = s->depth,
                                           .values = {s->count},
@@ -171,6 +190,10 @@ int count_write(const struct count_list *l, strobe_write_fn write, void *ctx)
     for (uint32_t i = 0; i < l->count; i++)
         add_stack(&b, &l->list[i]);
     encode_names(&b);
+    if (l->missing)
+        profile_build_comment(&b, "%s", l->missing);
+    if (l->of_tree)
+        tree_say_missing(&b);
     if (l->says_truncated && !l->duration_ns)
         say_truncated(&b, l);
     return encode_write(&b, write, ctx);
@@ -178,12 +201,14 @@ int count_write(const struct count_list *l, strobe_write_fn write, void *ctx)
 
 /* ---- text ---- */
 
-void count_put_labels(struct buf *out, uint32_t set, bool traceback)
+void count_put_labels(struct buf *out, uint32_t set, uint32_t pid, bool traceback)
 {
     size_t size = 0, at = 0;
     struct label_text l;
     const char *text = set ? labels_text(set, &size) : NULL;
-    for (bool first = true; text && labelset_next(text, size, &at, &l); first = false) {
+    if (pid)
+        buf_printf(out, traceback ? ", pid: \"%u\"" : "\"pid\":\"%u\"", pid);
+    for (bool first = !pid; text && labelset_next(text, size, &at, &l); first = false) {
         buf_puts(out, first && !traceback ? "" : ", ");
         if (traceback)
             buf_puts(out, l.key);
@@ -200,11 +225,12 @@ static void put_stack(struct text_names *names, struct buf *out, const struct co
     for (uint32_t k = 0; k < s->depth; k++)
         buf_printf(out, " 0x%llx", (unsigned long long)s->pcs[k] + (k > 0));
     buf_putc(out, '\n');
-    if (s->labels) {
+    if (s->labels || s->pid) {
         buf_puts(out, "# labels: {");
-        count_put_labels(out, s->labels, false);
+        count_put_labels(out, s->labels, s->pid, false);
         buf_puts(out, "}\n");
     }
+    names->modules = s->modules ? s->modules : rt.modules;
     text_put_frames(names, out, s->pcs, s->depth);
     buf_putc(out, '\n');
 }

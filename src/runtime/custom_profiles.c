@@ -109,7 +109,7 @@ static int take(const void *what, struct arena *arena, struct count_list *out)
 {
     const struct custom *c = what;
     *out = (struct count_list){.name = c->name};
-    return count_take_table(&c->stacks, arena, out);
+    return count_take_table(&c->stacks, &(struct count_stack){0}, arena, out);
 }
 
 static void serve(const struct http_request *r, struct http_answer *a)

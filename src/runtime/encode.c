@@ -11,17 +11,13 @@
 #include <errno.h>
 #include <string.h>
 
-/* Entries of a list of modules that were claimed and not written, by threads that were killed
- * there: behind more than these it has ended. */
-enum { GAPS_MAX = 4 };
-
 /* The module that `pc` was in at `epoch`: of those that cover it the youngest not after it. */
 static const struct module *find_module(const struct module *modules, uint64_t pc, uint32_t epoch)
 {
     const struct module *best = NULL;
     for (uint32_t i = 0, empty = 0; modules && i < RUNTIME_MODULES; i++) {
         const struct module *m = &modules[i];
-        if (!m->limit && ++empty > GAPS_MAX)
+        if (!m->limit && ++empty > ENCODE_GAPS_MAX)
             break;
         if (atomic_load_explicit(&m->ready, memory_order_acquire) && pc >= m->start &&
             pc < m->limit && m->epoch <= epoch)
@@ -48,7 +44,7 @@ void encode_program_in(struct profile_build *b, const struct module *modules)
 {
     for (uint32_t i = 0, empty = 0; modules && i < RUNTIME_MODULES; i++) {
         const struct module *m = &modules[i];
-        if (!m->limit && ++empty > GAPS_MAX)
+        if (!m->limit && ++empty > ENCODE_GAPS_MAX)
             break;
         if (atomic_load_explicit(&m->ready, memory_order_acquire) &&
             !strncmp(m->path, rt.exe, sizeof m->path)) {

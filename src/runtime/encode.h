@@ -7,6 +7,10 @@
 #include "profile/build.h"
 #include "runtime/runtime.h"
 
+/* Entries of a list of modules that were claimed and not written, by threads that were killed
+ * there: behind more than these it has ended. */
+enum { ENCODE_GAPS_MAX = 4 };
+
 /* Makes the program's own mapping the first, which gives reports their "File:". */
 void encode_program(struct profile_build *b);
 /* The location of a program counter (or enum shm_pseudo) as it was at `epoch`; PROFILE_NONE: memory

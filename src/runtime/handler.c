@@ -13,6 +13,7 @@
 #include "runtime/labels.h"
 #include "runtime/modtable.h"
 #include "runtime/runtime.h"
+#include "runtime/tree_gate.h"
 #include "runtime/thread_ask.h"
 
 #include <linux/perf_event.h>
@@ -227,7 +228,7 @@ static void walk(struct thread *t, const struct unwind_regs *regs, struct scratc
 static void write_sample(uint32_t tid, uint64_t points, const struct stacktab_key *key,
                          const uint64_t *pcs)
 {
-    if (rt.gate && !atomic_load_explicit(rt.gate, memory_order_relaxed))
+    if (rt.gate && !atomic_load_explicit(&rt.gate->counts, memory_order_relaxed))
         return;
     if (atomic_load_explicit(&rt.sink, memory_order_relaxed) == SINK_SHM) {
         struct shm_chunk *c = take_chunk(points);
@@ -314,6 +315,43 @@ static void take_sample(struct thread *t, const struct unwind_regs *regs, uint64
         write_ready(t, &key, s->pcs);
     if (t->timer >= 0)
         remember(t, &key, s->pcs);
+    scratch_put(s);
+}
+
+/* Whether the process that answers for the tree wants this thread's stack, and has it not yet. */
+static bool is_asked_by_tree(const struct thread *t)
+{
+    uint32_t turn = rt.gate ? atomic_load_explicit(&rt.gate->turn, memory_order_relaxed) : 0;
+    if (!turn)
+        return false;
+    uint32_t last = atomic_load(&rt.answers->turn);
+    if (last != turn && atomic_compare_exchange_strong(&rt.answers->turn, &last, turn))
+        atomic_store(&rt.answers->count, 0);
+    uint32_t n = atomic_load(&rt.answers->count);
+    for (uint32_t i = 0; i < n && i < TREE_ANSWERS; i++)
+        if (rt.answers->list[i].tid == t->tid && atomic_load(&rt.answers->list[i].turn) == turn)
+            return false;
+    return n < TREE_ANSWERS;
+}
+
+static void answer_tree(struct thread *t, const struct unwind_regs *regs)
+{
+    uint32_t turn = atomic_load_explicit(&rt.gate->turn, memory_order_relaxed);
+    uint32_t at = atomic_fetch_add(&rt.answers->count, 1);
+    struct scratch *s = at < TREE_ANSWERS ? scratch_take() : NULL;
+    struct stacktab_key key = {0};
+    if (!s)
+        return;
+    struct tree_answer *to = &rt.answers->list[at];
+    walk(t, regs, s, &key);
+    atomic_store_explicit(&to->turn, 0, memory_order_release);
+    to->tid = t->tid;
+    to->depth = key.depth;
+    to->epoch = key.epoch;
+    to->flags = key.flags;
+    for (uint32_t i = 0; i < key.depth; i++)
+        to->pcs[i] = s->pcs[i];
+    atomic_store_explicit(&to->turn, turn, memory_order_release);
     scratch_put(s);
 }
 
@@ -504,10 +542,12 @@ static void handle_tick(struct thread *t, const siginfo_t *si, const void *conte
     uint64_t points = runtime_points_passed(t, clock_at_signal(t, si, began));
     if (points == 0 && t->timer < 0)
         return; /* a little early: the next signal counts this point */
-    if (rt.gate && !atomic_load_explicit(rt.gate, memory_order_relaxed))
-        return; /* nobody asks for what the tree's processes do */
     struct unwind_regs regs;
     unwind_regs_from_ucontext(&regs, context);
+    if (is_asked_by_tree(t))
+        answer_tree(t, &regs);
+    if (rt.gate && !atomic_load_explicit(&rt.gate->counts, memory_order_relaxed))
+        return; /* nobody asks for what the tree's processes do */
     take_sample(t, &regs, points);
     runtime_count_cost(t, sigsafe_ticks() - began);
     if (t->stride != atomic_load_explicit(&rt.stride, memory_order_relaxed))

@@ -13,6 +13,7 @@
 #include "base/sigsafe.h"
 #include "runtime/file.h"
 #include "runtime/memstats.h"
+#include "runtime/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,8 +42,15 @@ static int map_table(void)
 {
     bool many = atomic_load(&heap.rate) < HEAP_RATE_LOOK_ALL;
     uint64_t at = rt.shm ? shm_heap_offset(shm_process_index(rt.shm, rt.process)) : 0;
-    int r = at || many ? sites_map(&heap.sites, HEAPTAB_BYTES, at)
-                       : sites_map_reserved(&heap.sites, HEAPTAB_BYTES / 16, HEAPTAB_BYTES);
+    uint64_t lent_bytes;
+    void *lent = tree_heap_log(&lent_bytes);
+    int r = 0;
+    if (lent)
+        sites_use(&heap.sites, lent, lent_bytes);
+    else if (at || many)
+        r = sites_map(&heap.sites, HEAPTAB_BYTES, at);
+    else
+        r = sites_map_reserved(&heap.sites, HEAPTAB_BYTES / 16, HEAPTAB_BYTES);
     heap.tab = heap.sites.tab;
     if (heap.tab)
         atomic_store(&heap.tab->live_bytes, 0);

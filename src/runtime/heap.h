@@ -183,6 +183,9 @@ struct heap_view {
     const struct heap_base *base;
     uint64_t base_count;
     uint64_t base_mono_ns;
+    bool tree;                     /* of all processes of the tree, or, … */
+    uint32_t pid;                  /* … not 0, of that one */
+    struct heap_tree_base *others; /* what is taken off of theirs: TREE_SLOTS, or NULL */
 };
 /* From now on the view is of the difference to now, whose values are kept in `arena`. 0 or
  * -ENOMEM. */

@@ -10,6 +10,7 @@
 #include "runtime/labels.h"
 #include "runtime/memstats.h"
 #include "runtime/text.h"
+#include "runtime/tree.h"
 
 #include <errno.h>
 
@@ -23,7 +24,102 @@ uint64_t heap_memory(void)
     return live_memory() + sites_memory(&heap.sites);
 }
 
+/* ---- whose ---- */
+
+/* The log of one process. */
+struct source {
+    const struct heaptab *tab;
+    uint64_t bytes;
+    const struct module *modules;
+    uint32_t pid; /* as a label; 0: none */
+    bool with_age, at_peak;
+    const struct heap_base *base;
+    uint64_t base_count;
+};
+
+/* What another process had at the begin of a view. */
+struct heap_tree_base {
+    uint32_t generation;
+    const struct heap_base *base;
+    uint64_t count;
+};
+
+static struct source own_source(const struct heap_view *view)
+{
+    return (struct source){.tab = heap.tab,
+                           .modules = rt.modules,
+                           .pid = view->tree && (view->pid || tree_count()) ? rt.pid : 0,
+                           .with_age = view->ages,
+                           .at_peak = view->at_peak,
+                           .base = view->base,
+                           .base_count = view->base_count};
+}
+
+static bool is_log(const struct tree_process *p)
+{
+    return p->heap->magic == HEAPTAB_MAGIC;
+}
+
+static struct source source_of(const struct heap_view *view, const struct tree_process *p)
+{
+    const struct heap_tree_base *b = view->others ? &view->others[p->slot] : NULL;
+    bool known = b && b->generation == p->generation;
+    return (struct source){.tab = p->heap,
+                           .bytes = p->heap_bytes,
+                           .modules = p->modules,
+                           .pid = p->pid,
+                           .with_age = view->ages,
+                           .at_peak = view->at_peak,
+                           .base = known ? b->base : NULL,
+                           .base_count = known ? b->count : 0};
+}
+
+/* Whether there is another process's log; `*at` begins with 0. */
+static bool next_source(const struct heap_view *view, uint32_t *at, struct source *from)
+{
+    struct tree_process p;
+    while (view->tree && tree_next(&p, view->pid, at))
+        if (is_log(&p)) {
+            *from = source_of(view, &p);
+            return true;
+        }
+    return false;
+}
+
+static const struct heaptab_site *next_site(const struct source *from, const struct heaptab_site *s)
+{
+    return from->tab == heap.tab ? sites_next(&heap.sites, s)
+                                 : heaptab_next(from->tab, from->bytes, s);
+}
+
 /* ---- profile.proto ---- */
+
+static int begin_other(struct heap_tree_base *to, const struct tree_process *p, struct arena *arena)
+{
+    uint64_t n = 0, i = 0;
+    const struct heaptab_site *s = NULL;
+    while ((s = heaptab_next(p->heap, p->heap_bytes, s)))
+        n++;
+    struct heap_base *base = arena_array(arena, n + 1, sizeof *base);
+    if (!base)
+        return -ENOMEM;
+    for (s = NULL; i < n && (s = heaptab_next(p->heap, p->heap_bytes, s)); i++) {
+        base[i].site = s;
+        heaptab_read(p->heap, s, false, &base[i].v);
+    }
+    *to = (struct heap_tree_base){.generation = p->generation, .base = base, .count = i};
+    return 0;
+}
+
+static int begin_others(struct heap_view *view, struct arena *arena)
+{
+    struct tree_process p;
+    int r = 0;
+    view->others = arena_zarray(arena, TREE_SLOTS, sizeof *view->others);
+    for (uint32_t at = 0; view->others && r == 0 && tree_next(&p, view->pid, &at);)
+        r = is_log(&p) ? begin_other(&view->others[p.slot], &p, arena) : 0;
+    return view->others ? r : -ENOMEM;
+}
 
 int heap_begin_delta(struct heap_view *view, struct arena *arena)
 {
@@ -38,16 +134,16 @@ int heap_begin_delta(struct heap_view *view, struct arena *arena)
     view->base = base;
     view->base_count = i;
     view->base_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
-    return 0;
+    return view->tree ? begin_others(view, arena) : 0;
 }
 
 /* What a site had at the begin of the view; both are in the log's order. */
-static const struct heap_base *find_base(const struct heap_view *view, uint64_t *at,
+static const struct heap_base *find_base(const struct source *from, uint64_t *at,
                                          const struct heaptab_site *s)
 {
-    while (*at < view->base_count && view->base[*at].site < s)
+    while (*at < from->base_count && from->base[*at].site < s)
         ++*at;
-    return *at < view->base_count && view->base[*at].site == s ? &view->base[*at] : NULL;
+    return *at < from->base_count && from->base[*at].site == s ? &from->base[*at] : NULL;
 }
 
 static void take_off(int64_t values[4], const struct heap_base *base)
@@ -61,13 +157,15 @@ static void take_off(int64_t values[4], const struct heap_base *base)
 /* Objects' size, what the program has labelled, and, where it is asked for, the age of what lives.
  */
 static uint32_t fill_labels(struct profile_build *b, const struct heaptab_site *s,
-                            const struct heaptab_values *v, bool with_age,
+                            const struct heaptab_values *v, const struct source *from,
                             struct profile_label *labels)
 {
     labels[0] = (struct profile_label){.key = profile_intern_cstr(b->p, "bytes"),
                                        .num = (int64_t)(v->raw_alloc_bytes / v->raw_allocs)};
     uint32_t n = 1 + labels_fill(b->p, s->labels, labels + 1);
-    if (with_age && v->raw_inuse)
+    if (from->pid)
+        tree_label(b, from->pid, &labels[n++]);
+    if (from->with_age && v->raw_inuse)
         labels[n++] = (struct profile_label){.key = profile_intern_cstr(b->p, "age"),
                                              .num_unit = profile_intern_cstr(b->p, "seconds"),
                                              .num = (int64_t)v->age_s};
@@ -75,37 +173,54 @@ static uint32_t fill_labels(struct profile_build *b, const struct heaptab_site *
 }
 
 static void add_site(struct profile_build *b, const struct heaptab_site *s,
-                     const struct heaptab_values *v, const struct heap_base *base, bool with_age)
+                     const struct heaptab_values *v, const struct heap_base *base,
+                     const struct source *from)
 {
-    uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[2 + LIMIT_LABELS];
+    uint32_t locations[LIMIT_STACK_DEPTH], depth = s->depth;
+    struct profile_label labels[3 + LIMIT_LABELS];
     struct profile_build_sample sample = {
         .locations = locations,
-        .location_count = s->depth,
+        .location_count = depth,
         .values = {(int64_t)v->alloc_objects, (int64_t)v->alloc_bytes, (int64_t)v->inuse_objects,
                    (int64_t)v->inuse_bytes},
         .labels = labels,
-        .label_count = fill_labels(b, s, v, with_age, labels),
+        .label_count = fill_labels(b, s, v, from, labels),
     };
     if (base)
         take_off(sample.values, base);
     if (!sample.values[0] && !sample.values[1] && !sample.values[2] && !sample.values[3])
         return;
-    for (uint32_t k = 0; k < s->depth; k++)
-        locations[k] = encode_location(b, s->pcs[k], s->epoch);
+    if (depth > LIMIT_STACK_DEPTH) /* another process has changed it */
+        return;
+    for (uint32_t k = 0; k < depth; k++)
+        locations[k] = encode_location_in(b, from->modules, s->pcs[k], s->epoch);
     profile_build_add(b, &sample);
 }
 
-static void add_sites(struct profile_build *b, const struct heap_view *view)
+static void add_sites(struct profile_build *b, const struct source *from)
 {
-    heap_tell_time();
     uint64_t at = 0;
-    for (const struct heaptab_site *s = NULL; (s = sites_next(&heap.sites, s));) {
+    for (const struct heaptab_site *s = NULL; (s = next_site(from, s));) {
         struct heaptab_values v;
-        heaptab_read(heap.tab, s, view->at_peak, &v);
+        heaptab_read(from->tab, s, from->at_peak, &v);
         if (v.raw_allocs)
-            add_site(b, s, &v, find_base(view, &at, s), view->ages);
+            add_site(b, s, &v, find_base(from, &at, s), from);
     }
+}
+
+static void add_processes(struct profile_build *b, const struct heap_view *view)
+{
+    struct source from;
+    uint32_t at = 0;
+    heap_tell_time();
+    if (!view->tree || tree_wants_self(view->pid)) {
+        from = own_source(view);
+        add_sites(b, &from);
+    }
+    while (next_source(view, &at, &from))
+        add_sites(b, &from);
+    if (view->tree)
+        tree_say_missing(b);
 }
 
 static void add_comments(struct profile_build *b, const struct heap_view *view)
@@ -145,7 +260,7 @@ int heap_write(const struct heap_view *view, strobe_write_fn write, void *ctx)
     if (view->allocs)
         p.default_sample_type = profile_intern_cstr(&p, "alloc_space");
     encode_program(&b);
-    add_sites(&b, view);
+    add_processes(&b, view);
     encode_names(&b);
     add_comments(&b, view);
     return encode_write(&b, write, ctx);
@@ -165,6 +280,8 @@ static void scale(struct heaptab_values *v)
 
 struct row {
     const struct heaptab_site *site;
+    const struct module *modules;
+    uint32_t pid;
     struct heaptab_values v;
 };
 
@@ -198,43 +315,73 @@ static void put_counts(struct buf *out, const struct heaptab_values *v)
 
 static void put_row(struct text_names *names, struct buf *out, const struct row *r)
 {
+    uint32_t depth = r->site->depth <= LIMIT_STACK_DEPTH ? r->site->depth : 0;
     put_counts(out, &r->v);
-    for (uint32_t i = 0; i < r->site->depth; i++)
+    for (uint32_t i = 0; i < depth; i++)
         buf_printf(out, " 0x%llx", (unsigned long long)r->site->pcs[i] + 1);
     buf_putc(out, '\n');
-    text_put_frames(names, out, r->site->pcs, r->site->depth);
+    if (r->pid)
+        buf_printf(out, "# pid: %u\n", r->pid);
+    names->modules = r->modules;
+    text_put_frames(names, out, r->site->pcs, depth);
     buf_putc(out, '\n');
+}
+
+struct rows {
+    struct row *list;
+    uint64_t count, room;
+    struct heaptab_values total;
+};
+
+static uint64_t count_rows(const struct heap_view *view)
+{
+    struct source from;
+    uint64_t n = heap_count();
+    for (uint32_t at = 0; next_source(view, &at, &from);)
+        for (const struct heaptab_site *s = NULL; (s = next_site(&from, s));)
+            n++;
+    return n;
+}
+
+static void list_rows(struct rows *to, const struct source *from)
+{
+    for (const struct heaptab_site *s = NULL; to->count < to->room && (s = next_site(from, s));) {
+        struct row *r = &to->list[to->count++];
+        *r = (struct row){.site = s, .modules = from->modules, .pid = from->pid};
+        heaptab_read(from->tab, s, from->at_peak, &r->v);
+        if (heap.rate_changed)
+            scale(&r->v);
+        to->total.raw_inuse += r->v.raw_inuse;
+        to->total.raw_inuse_bytes += r->v.raw_inuse_bytes;
+        to->total.raw_allocs += r->v.raw_allocs;
+        to->total.raw_alloc_bytes += r->v.raw_alloc_bytes;
+    }
 }
 
 void heap_write_text(const struct heap_view *view, struct buf *out)
 {
-    uint64_t n = heap_count(), count = 0;
-    struct heaptab_values total = {0};
-    struct row *rows = arena_array(out->arena, n + 1, sizeof *rows);
-    for (const struct heaptab_site *s = NULL; rows && count < n && (s = sites_next(&heap.sites, s));
-         count++) {
-        struct heaptab_values *v = &rows[count].v;
-        rows[count].site = s;
-        heaptab_read(heap.tab, s, view->at_peak, v);
-        if (heap.rate_changed)
-            scale(v);
-        total.raw_inuse += v->raw_inuse;
-        total.raw_inuse_bytes += v->raw_inuse_bytes;
-        total.raw_allocs += v->raw_allocs;
-        total.raw_alloc_bytes += v->raw_alloc_bytes;
-    }
-    if (!rows) {
+    struct source from;
+    struct rows rows = {.room = count_rows(view)};
+    uint32_t at = 0;
+    rows.list = arena_array(out->arena, rows.room + 1, sizeof *rows.list);
+    if (!rows.list) {
         out->failed = 1;
         return;
     }
-    sort_rows(rows, count);
+    if (!view->tree || tree_wants_self(view->pid)) {
+        from = own_source(view);
+        list_rows(&rows, &from);
+    }
+    while (next_source(view, &at, &from))
+        list_rows(&rows, &from);
+    sort_rows(rows.list, rows.count);
     buf_puts(out, "heap profile: ");
-    put_counts(out, &total);
+    put_counts(out, &rows.total);
     buf_printf(out, " heap/%llu\n", 2ull * (heap.rate_changed ? 1 : heap_rate()));
     struct text_names names;
     text_begin(&names, out->arena);
-    for (uint64_t i = 0; i < count; i++)
-        put_row(&names, out, &rows[i]);
+    for (uint64_t i = 0; i < rows.count; i++)
+        put_row(&names, out, &rows.list[i]);
     text_end(&names);
     memstats_put_text(out);
 }

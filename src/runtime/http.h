@@ -61,6 +61,9 @@ long http_number(const struct http_request *r, const char *name);
 uint64_t http_seconds_ns(const struct http_request *r);
 /* A strobe_write_fn: appends to the struct buf that is its context. */
 int http_append(void *ctx, const void *bytes, size_t size);
+/* ?pid=N: one process of the tree alone; 0: it is not there. False: there is no such process, and
+ * that is the answer. */
+bool http_read_pid(const struct http_request *r, struct http_answer *a, uint32_t *pid);
 
 /* Appends a file of /proc; nothing where it cannot be read. */
 void http_read_file(const char *path, struct buf *out);

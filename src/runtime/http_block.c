@@ -17,17 +17,17 @@ static void finish_delta(struct http_answer *a)
     write_binary(a->state, a);
 }
 
-static void begin_delta(struct http_answer *a, uint64_t ns, enum waittab_profile which)
+static void begin_delta(struct http_answer *a, uint64_t ns, const struct contention_view *what)
 {
     struct contention_view *view = arena_zalloc(&a->arena, sizeof *view);
     if (view)
-        view->which = which;
+        *view = *what;
     if (!view || contention_begin_delta(view, &a->arena) != 0) {
         http_refuse(a, 500, "out of memory");
         return;
     }
     a->type = http_binary_type;
-    a->filename = which == WAITTAB_BLOCK ? "block-delta" : "mutex-delta";
+    a->filename = what->which == WAITTAB_BLOCK ? "block-delta" : "mutex-delta";
     a->state = view;
     a->until_ns = waits_now_ns() + ns;
     a->finish = finish_delta;
@@ -36,9 +36,11 @@ static void begin_delta(struct http_answer *a, uint64_t ns, enum waittab_profile
 static void serve(const struct http_request *r, struct http_answer *a, enum waittab_profile which)
 {
     uint64_t ns = http_seconds_ns(r);
-    struct contention_view view = {.which = which};
+    struct contention_view view = {.which = which, .tree = true};
+    if (!http_read_pid(r, a, &view.pid))
+        return;
     if (ns) {
-        begin_delta(a, ns, which);
+        begin_delta(a, ns, &view);
     } else if (http_number(r, "debug")) {
         contention_write_text(&view, &a->body);
     } else {

@@ -25,16 +25,17 @@ static void finish_delta(struct http_answer *a)
     write_binary(a->state, a);
 }
 
-static void begin_delta(struct http_answer *a, uint64_t ns, bool allocs)
+static void begin_delta(struct http_answer *a, uint64_t ns, const struct heap_view *what)
 {
     struct heap_view *view = arena_zalloc(&a->arena, sizeof *view);
+    if (view)
+        *view = (struct heap_view){.allocs = what->allocs, .tree = what->tree, .pid = what->pid};
     if (!view || heap_begin_delta(view, &a->arena) != 0) {
         http_refuse(a, 500, "out of memory");
         return;
     }
-    view->allocs = allocs;
     a->type = http_binary_type;
-    a->filename = allocs ? "allocs-delta" : "heap-delta";
+    a->filename = what->allocs ? "allocs-delta" : "heap-delta";
     a->state = view;
     a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + ns;
     a->finish = finish_delta;
@@ -45,16 +46,20 @@ static void begin_delta(struct http_answer *a, uint64_t ns, bool allocs)
 static void serve(const struct http_request *r, struct http_answer *a, bool allocs)
 {
     uint64_t ns = http_seconds_ns(r);
-    struct heap_view view = {
-        .allocs = allocs, .at_peak = http_number(r, "peak") > 0, .ages = http_number(r, "age") > 0};
+    struct heap_view view = {.allocs = allocs,
+                             .at_peak = http_number(r, "peak") > 0,
+                             .ages = http_number(r, "age") > 0,
+                             .tree = true};
     if (!heap_is_on()) {
         http_refuse(a, 404,
                     "the heap is not profiled: it was turned off by STROBE or "
                     "STROBE_HEAP_RATE, or the program brings its own malloc");
         return;
     }
+    if (!http_read_pid(r, a, &view.pid))
+        return;
     if (ns) {
-        begin_delta(a, ns, allocs);
+        begin_delta(a, ns, &view);
         return;
     }
     if (!allocs && http_number(r, "gc") > 0)

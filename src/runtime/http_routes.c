@@ -55,6 +55,21 @@ uint64_t http_seconds_ns(const struct http_request *r)
     return (uint64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * SECOND_NS;
 }
 
+bool http_read_pid(const struct http_request *r, struct http_answer *a, uint32_t *pid)
+{
+    char text[32];
+    long n = 0;
+    *pid = 0;
+    if (!http_parameter(r, "pid", text, sizeof text) || !text[0])
+        return true;
+    if (http_integer(r, "pid", &n) && n > 0 && n <= INT32_MAX && tree_has((uint32_t)n)) {
+        *pid = (uint32_t)n;
+        return true;
+    }
+    http_refuse(a, 404, "no such process in the tree of this address");
+    return false;
+}
+
 /* ---- cmdline ---- */
 
 void http_read_file(const char *path, struct buf *out)
@@ -89,11 +104,9 @@ static void finish_profile(struct http_answer *a)
 static void serve_profile(const struct http_request *r, struct http_answer *a)
 {
     uint64_t ns = http_seconds_ns(r);
-    long pid = http_number(r, "pid");
-    if (pid && (pid < 0 || !tree_has((uint32_t)pid))) {
-        http_refuse(a, 404, "no such process in the tree of this address");
+    uint32_t pid;
+    if (!http_read_pid(r, a, &pid))
         return;
-    }
     int rc = api_http_cpu_start(http_append, &a->body);
     if (rc) {
         char why[600];
@@ -102,7 +115,7 @@ static void serve_profile(const struct http_request *r, struct http_answer *a)
         http_refuse(a, 500, why);
         return;
     }
-    tree_begin_profile((uint32_t)pid);
+    tree_begin_profile(pid);
     a->type = http_binary_type;
     a->filename = "profile";
     a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + (ns ? ns : SECONDS_DEFAULT * SECOND_NS);

@@ -10,6 +10,7 @@
 #include "runtime/http.h"
 #include "runtime/text.h"
 #include "runtime/thread_dump.h"
+#include "runtime/tree.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,16 +28,19 @@ static void list_dumps(const struct thread_dumps *d, struct count_list *out)
                                                        .labels = t->labels,
                                                        .state = t->waiting,
                                                        .thread = t->name,
+                                                       .pid = t->pid,
+                                                       .modules = t->modules,
                                                        .count = 1};
     }
 }
 
 int thread_counts_take(const void *what, struct arena *arena, struct count_list *out)
 {
-    (void)what;
-    struct thread_dumps d = {0};
+    const uint32_t *pid = what;
+    struct thread_dumps d = {.of_tree = pid != NULL, .pid = pid ? *pid : 0};
     int r = thread_dumps_take(&d, arena);
-    *out = (struct count_list){.name = "goroutine", .says_truncated = true};
+    *out = (struct count_list){
+        .name = "goroutine", .says_truncated = true, .of_tree = pid != NULL, .missing = d.says};
     if (r == 0)
         out->list = arena_array(arena, d.count + 1, sizeof *out->list);
     if (r < 0 || !out->list)
@@ -47,10 +51,17 @@ int thread_counts_take(const void *what, struct arena *arena, struct count_list 
 
 int thread_creations_take(const void *what, struct arena *arena, struct count_list *out)
 {
-    (void)what;
+    const uint32_t *pid = what;
     const struct stacktab *t = threads_creations();
-    *out = (struct count_list){.name = "threadcreate"};
-    return t ? count_take_table(t, arena, out) : 0;
+    struct tree_process p;
+    struct count_stack like = {.pid = pid && (*pid || tree_count()) ? rt.pid : 0};
+    *out = (struct count_list){.name = "threadcreate", .of_tree = pid != NULL};
+    int r = t && (!pid || tree_wants_self(*pid)) ? count_take_table(t, &like, arena, out) : 0;
+    for (uint32_t at = 0; pid && r == 0 && tree_next(&p, *pid, &at);) {
+        like = (struct count_stack){.pid = p.pid, .modules = p.modules};
+        r = count_take_table(p.creations, &like, arena, out);
+    }
+    return r;
 }
 
 uint64_t http_count_creations(void)
@@ -78,23 +89,32 @@ static void write_each(const struct thread_dumps *d, struct buf *out)
             buf_printf(out, ", %llu minutes", (unsigned long long)minutes);
         buf_puts(out, "] {thread: ");
         gotext_quote(out, t->name, strlen(t->name));
-        count_put_labels(out, t->labels, true);
+        count_put_labels(out, t->labels, t->pid, true);
         buf_puts(out, "}:\n");
+        names.modules = t->modules ? t->modules : rt.modules;
         for (uint32_t k = 0; k < t->depth; k++)
             text_put_call(&names, out, t->pcs[k]);
         if (t->flags & SHM_STACK_TRUNCATED)
             buf_puts(out, t->depth ? "...more frames not found\n" : "...no frames found\n");
     }
     text_end(&names);
+    if (d->says)
+        buf_printf(out, "\n# %s\n", d->says);
 }
 
 /* ---- the routes ---- */
 
 void http_serve_threads(const struct http_request *r, struct http_answer *a)
 {
-    struct thread_dumps d = {.with_waits = true};
+    struct thread_dumps d = {.with_waits = true, .of_tree = true};
+    uint32_t *pid = arena_alloc(&a->arena, sizeof *pid);
+    if (!pid || !http_read_pid(r, a, pid)) {
+        a->body.failed |= !pid;
+        return;
+    }
+    d.pid = *pid;
     if (http_seconds_ns(r) || http_number(r, "debug") < 2)
-        http_serve_counts(r, a, thread_counts_take, NULL);
+        http_serve_counts(r, a, thread_counts_take, pid);
     else if (thread_dumps_take(&d, &a->arena) != 0)
         http_refuse(a, 500, "out of memory");
     else
@@ -103,8 +123,11 @@ void http_serve_threads(const struct http_request *r, struct http_answer *a)
 
 void http_serve_threadcreate(const struct http_request *r, struct http_answer *a)
 {
-    if (threads_creations())
-        http_serve_counts(r, a, thread_creations_take, NULL);
+    uint32_t *pid = arena_alloc(&a->arena, sizeof *pid);
+    if (!pid || !http_read_pid(r, a, pid))
+        a->body.failed |= !pid;
+    else if (threads_creations())
+        http_serve_counts(r, a, thread_creations_take, pid);
     else
         http_refuse(a, 404, "who makes threads is not recorded: it was turned off by STROBE");
 }

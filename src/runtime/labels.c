@@ -21,6 +21,7 @@ struct mine {
 
 static __thread struct mine mine __attribute__((tls_model("initial-exec")));
 static _Atomic(struct labeltab *) sets;
+static bool is_shared; /* with other processes, which may write anything there */
 static pthread_key_t key;
 static bool key_made;
 static _Atomic uint64_t without_memory; /* sets that could not be kept for that */
@@ -58,6 +59,13 @@ static struct labeltab *table(void)
         t = none;
     }
     return t;
+}
+
+void labels_share(struct labeltab *t)
+{
+    struct labeltab *none = NULL;
+    make_slots();
+    is_shared = atomic_compare_exchange_strong(&sets, &none, t);
 }
 
 /* ---- the thread's own set ---- */
@@ -145,7 +153,10 @@ static void lose(void)
 const char *labels_text(uint32_t set, size_t *size)
 {
     const struct labeltab *t = atomic_load_explicit(&sets, memory_order_acquire);
-    return t ? labeltab_get(t, set, size) : NULL;
+    const char *text = t ? labeltab_get(t, set, size) : NULL;
+    bool fits = text && text >= t->text && *size <= LABELTAB_BYTES &&
+                (size_t)(text - t->text) <= LABELTAB_BYTES - *size;
+    return text && (!is_shared || (fits && labelset_check(text, *size))) ? text : NULL;
 }
 
 uint64_t labels_lost(void)

@@ -41,6 +41,9 @@ struct label_slot *labels_begin_raw(uint32_t tid, uint32_t set);
 uint32_t labels_extend(uint32_t set, const char *label, const char *value);
 /* Makes the key whose destructor gives a thread's slot back. */
 void labels_init(void);
+/* Zeroed memory that the processes of a tree share: sets are kept there from now on, if there are
+ * none yet. */
+void labels_share(struct labeltab *t);
 /* In a forked child: its one thread keeps its labels. */
 void labels_forked(void);
 /* Sets that could not be kept. */

@@ -160,8 +160,10 @@ static void forked_tables(void)
             file_abandon(counts[i]);
     bool heap_file = file_begin_child(FILE_HEAP), allocs_file = file_begin_child(FILE_ALLOCS);
     bool block_file = file_begin_child(FILE_BLOCK), mutex_file = file_begin_child(FILE_MUTEX);
-    heap_forked(rt.shm || heap_file || allocs_file);
-    waits_forked(rt.shm || block_file || mutex_file);
+    bool in_tree = tree_is_member();
+    heap_forked(rt.shm || heap_file || allocs_file || in_tree);
+    waits_forked(rt.shm || block_file || mutex_file || in_tree);
+    threads_creations_forked();
 }
 
 /* Those of CPU time and wall time: whether the child has one. */
@@ -189,6 +191,7 @@ void runtime_forked(void)
         rt.pid = runtime_pid();
         wall_forked(false);
         labels_forked();
+        tree_enter();
         forked_tables();
         tree_join();
         return;
@@ -201,6 +204,7 @@ void runtime_forked(void)
     runtime_set_self(NULL);
     rt.pid = runtime_pid();
     labels_forked();
+    tree_enter();
     atomic_store(&rt.sampled_points, 0);
     atomic_store(&rt.truncated_points, 0);
     atomic_store(&rt.depth_points, 0);
@@ -355,6 +359,7 @@ static void book_unseen(uint64_t process_ns)
 
 void runtime_end(bool in_signal, const void *caller)
 {
+    tree_end();
     heap_end(in_signal);
     if (!in_signal)
         debug_malloc_end();
@@ -459,6 +464,7 @@ struct shm_process *runtime_exec_begin(const void *caller, enum environ_image im
     heap_save();
     debug_trace_exec(true);
     waits_save();
+    tree_exec(true);
     if (!runtime_is_sampling())
         return NULL;
     uint32_t pid = runtime_pid();
@@ -491,6 +497,7 @@ struct shm_process *runtime_exec_begin(const void *caller, enum environ_image im
 
 void runtime_exec_failed(struct shm_process *p)
 {
+    tree_exec(false);
     debug_trace_exec(false);
     if (!runtime_is_sampling())
         return;

@@ -127,7 +127,8 @@ struct runtime {
 
     struct stacktab *table;      /* SINK_TABLE */
     struct stacktab *wall_table; /* of wall time, in ns (wall.h), or NULL */
-    _Atomic uint32_t *gate; /* of the tree that this child counts for (tree.c); 0: it counts not */
+    struct tree_gate *gate; /* of the tree that this child counts for (tree.c); shut: it does not */
+    struct tree_answers *answers; /* then: where threads are asked for their stacks */
 
     /* A module may be unmapped only while no other thread walks: see dlclose in interpose_exit.c.
      */
@@ -313,6 +314,8 @@ struct thread *threads_adopt(int (**fn)(void *), void **arg, void *stack);
 int threads_count_creations(void);
 /* Those stacks, or NULL: they are not counted. */
 struct stacktab *threads_creations(void);
+/* In a forked child: they are counted in its slot of the tree, or not. */
+void threads_creations_forked(void);
 /* Makes the key whose destructor ends a thread. */
 void threads_init(void);
 /* Held while profiling starts or stops, and while a thread begins or ends, so that each thread is

@@ -245,13 +245,22 @@ void sites_widen(struct sites *in)
         heaptab_widen(in->tab, in->tab_bytes);
 }
 
+void sites_use(struct sites *in, void *memory, uint64_t bytes)
+{
+    heaptab_init(memory, bytes, bytes);
+    in->tab = memory;
+    in->tab_bytes = bytes;
+    in->is_lent = true;
+}
+
 void sites_clear(struct sites *in)
 {
     struct sites_index *x = atomic_load(&in->current);
     if (x)
         sigsafe_syscall2(SYS_munmap, x, sizeof(struct sites_index) + (sizeof(uint64_t) << x->bits));
-    if (in->tab)
+    if (in->tab && !in->is_lent)
         sigsafe_syscall2(SYS_munmap, in->tab, in->tab_bytes);
+    in->is_lent = false;
     atomic_store(&in->current, NULL);
     in->tab = NULL;
     in->count = 0;

@@ -40,6 +40,7 @@ struct sites_index;
 struct sites {
     struct heaptab *tab;
     uint64_t tab_bytes; /* mapped, also what is only reserved */
+    bool is_lent;       /* sites_use */
     _Atomic(struct sites_index *) current;
     _Atomic uint32_t locked;
     uint32_t count;
@@ -64,6 +65,8 @@ int sites_map(struct sites *in, uint64_t bytes, uint64_t offset);
  * sites_widen, after which the log has them all. */
 int sites_map_reserved(struct sites *in, uint64_t bytes, uint64_t reserved);
 void sites_widen(struct sites *in);
+/* The same in memory that somebody else has mapped, and that is zeroed. */
+void sites_use(struct sites *in, void *memory, uint64_t bytes);
 /* In a forked child: forgets the log and its index, which are the parent's. */
 void sites_clear(struct sites *in);
 /* The site after s (NULL: the first) of this image, or NULL. */

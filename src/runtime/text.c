@@ -5,6 +5,7 @@
  * does not read. */
 #include "runtime/text.h"
 
+#include "runtime/encode.h"
 #include "runtime/runtime.h"
 
 #include <stdio.h>
@@ -13,13 +14,15 @@
 enum { TAB = 8, NAME_MAX_BYTES = 512 };
 
 struct text_file {
-    bool tried, open;
+    bool open;
+    const char *path; /* NULL: not used yet */
     struct elfsym symbols;
 };
 
 void text_begin(struct text_names *t, struct arena *arena)
 {
     t->arena = arena;
+    t->modules = rt.modules;
     t->files = arena_zarray(arena, RUNTIME_MODULES, sizeof *t->files);
 }
 
@@ -31,35 +34,48 @@ void text_end(struct text_names *t)
     t->files = NULL;
 }
 
-static const struct module *find_module(uint64_t pc, uint32_t *index)
+/* The youngest that covers it. */
+static const struct module *find_module(const struct module *modules, uint64_t pc)
 {
-    uint32_t n = atomic_load(&rt.module_count);
-    for (uint32_t i = n < RUNTIME_MODULES ? n : RUNTIME_MODULES; i-- > 0;) {
-        const struct module *m = &rt.modules[i];
+    const struct module *best = NULL;
+    for (uint32_t i = 0, empty = 0; modules && i < RUNTIME_MODULES; i++) {
+        const struct module *m = &modules[i];
+        if (!m->limit && ++empty > ENCODE_GAPS_MAX)
+            break;
         if (atomic_load_explicit(&m->ready, memory_order_acquire) && pc >= m->start &&
-            pc < m->limit) {
-            *index = i;
-            return m;
-        }
+            pc < m->limit && memchr(m->path, 0, sizeof m->path))
+            best = m;
     }
-    return NULL;
+    return best;
+}
+
+/* The file of a module, opened when it is met first. Another process's memory may change: what is
+ * used of it later is copied. */
+static struct text_file *file_of(struct text_names *t, const struct module *m)
+{
+    uint32_t i = 0;
+    while (i < RUNTIME_MODULES && t->files[i].path && strcmp(t->files[i].path, m->path) != 0)
+        i++;
+    struct text_file *f = i < RUNTIME_MODULES ? &t->files[i] : NULL;
+    if (!f || f->path)
+        return f;
+    uint32_t id_len = m->build_id_len <= sizeof m->build_id ? m->build_id_len : 0;
+    f->path = arena_strndup(t->arena, m->path, strnlen(m->path, sizeof m->path - 1));
+    f->open = f->path && elfsym_open(&f->symbols, t->arena, f->path, m->build_id, id_len) == 0;
+    return f;
 }
 
 /* "name+0x1f", or "" where there is no name; `file` is where it is from, or NULL. Returns where in
  * the file it is. */
 static uint64_t name_of(struct text_names *t, uint64_t pc, char *name, const char **file)
 {
-    uint32_t i = 0;
-    const struct module *m = t->files ? find_module(pc, &i) : NULL;
+    const struct module *m = t->files ? find_module(t->modules, pc) : NULL;
+    struct text_file *f = m ? file_of(t, m) : NULL;
     name[0] = 0;
     *file = NULL;
-    if (!m)
+    if (!f || !f->path)
         return 0;
-    struct text_file *f = &t->files[i];
-    if (!f->tried)
-        f->open = elfsym_open(&f->symbols, t->arena, m->path, m->build_id, m->build_id_len) == 0;
-    f->tried = true;
-    *file = m->path;
+    *file = f->path;
     uint64_t at = pc - m->start + m->offset;
     const struct elfsym_function *x = f->open ? elfsym_find(&f->symbols, at) : NULL;
     if (x)

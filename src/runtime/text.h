@@ -9,10 +9,13 @@
 
 #include <stdint.h>
 
+struct module;
+
 /* The symbol tables that one text has needed so far. */
 struct text_names {
     struct arena *arena;
-    struct text_file *files; /* RUNTIME_MODULES, or NULL: memory was out */
+    struct text_file *files;      /* RUNTIME_MODULES, or NULL: memory was out */
+    const struct module *modules; /* of the process whose stacks follow; text_begin: of this one */
 };
 
 void text_begin(struct text_names *t, struct arena *arena);

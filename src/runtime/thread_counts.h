@@ -6,9 +6,10 @@
 
 #include "runtime/count_list.h"
 
-/* count_take_fn: where the threads of this process are. */
+/* count_take_fn: where the threads of this process are, and, if `what` points to a number, those of
+ * the others of the tree: 0 for all, or a pid. */
 int thread_counts_take(const void *what, struct arena *arena, struct count_list *out);
-/* count_take_fn: who made threads; empty where that is not counted. */
+/* count_take_fn, likewise: who made threads; empty where that is not counted. */
 int thread_creations_take(const void *what, struct arena *arena, struct count_list *out);
 
 #endif

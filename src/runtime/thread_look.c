@@ -196,7 +196,7 @@ static void walk(struct thread_look *l, const struct unwind_regs *regs,
                  const struct unwind_bounds *b, struct unwind_trace *to)
 {
     *to = (struct unwind_trace){.pcs = l->pcs, .max = LIMIT_STACK_DEPTH};
-    unwind_walk(rt.cache, regs, b, to);
+    unwind_walk(l->cache ? l->cache : rt.cache, regs, b, to);
 }
 
 /* A slot that may hold a frame's saved frame pointer: what it holds is farther up the stack. */

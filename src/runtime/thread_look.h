@@ -10,9 +10,10 @@ enum { THREAD_LOOK_COPY = 256 << 10, THREAD_LOOK_RED_ZONE = 128 };
 
 /* What is needed for one look after the other. */
 struct thread_look {
-    uint32_t self;       /* the process that looks, which has the memory, too */
-    bool is_same;        /* the last stack is that of one moment */
-    unsigned char *copy; /* THREAD_LOOK_COPY */
+    uint32_t self; /* the process that looks, which has the memory, too; or another, … */
+    struct unwind_cache *cache; /* … whose modules this one knows; NULL: our own */
+    bool is_same;               /* the last stack is that of one moment */
+    unsigned char *copy;        /* THREAD_LOOK_COPY */
     uint64_t pcs[LIMIT_STACK_DEPTH];
 };
 

@@ -12,6 +12,7 @@
 #include "runtime/labels.h"
 #include "runtime/thread_record.h"
 #include "runtime/runtime.h"
+#include "runtime/tree.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -245,6 +246,13 @@ int threads_count_creations(void)
         return -ENOMEM;
     creations = (struct stacktab *)p;
     return 0;
+}
+
+void threads_creations_forked(void)
+{
+    struct stacktab *in_tree = creations ? tree_creations() : NULL;
+    if (in_tree || tree_is_shared(creations))
+        creations = in_tree;
 }
 
 struct stacktab *threads_creations(void)

@@ -3,147 +3,219 @@
  * Forked servers: the endpoints of the process that serves STROBE_HTTP answer for its children,
  * too.
  *
- * It maps a shared segment before it forks: a slot for each process, and in it a table of stacks
- * and the list of its modules. A child takes a slot and points rt.table and rt.modules there; its
- * own sampling clock and the handler are what they always are, so that it gets no thread, no socket
- * and nothing to wait for, and what it has counted is there when it dies at any instruction. While
- * nobody asks, the gate is shut: a signal a period of CPU time looks at one word, walks no stack
- * and counts nothing.
+ * It maps a shared segment before it forks: a slot for each process, and in that all that a process
+ * counts: tables of stacks, logs of the heap and of waits, the list of its modules. A child takes a
+ * slot and lets its tables lie there; its own sampling clock, its interposers and its handler are
+ * what they always are, so that it gets no thread, no socket and nothing to wait for. Who answers
+ * reads: no process is asked for anything, so that none can keep others waiting, and what one has
+ * counted is there when it dies at any instruction.
  *
  * Who answers trusts nothing in a slot: indexes and lengths are checked, as a program that runs
- * wild may write there. A slot of a process that is gone is taken again only when there is no
- * unused one.
- */
+ * wild may write there. Slots of others are mapped without access, for reading once they are read,
+ * so that what locks all of its memory does not fill them. A slot of a process that is gone is
+ * taken again only when there is no unused one. */
 #include "runtime/tree.h"
 
 #include "base/sigsafe.h"
-#include "runtime/encode.h"
+#include "base/waittab.h"
 #include "runtime/file.h"
+#include "runtime/heap.h"
+#include "runtime/labels.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-enum { SLOTS = 64, PAGE = 4096 };
+enum { PAGE = 4096, NS_A_TICK = 10000000 };
 
-/* One process's part of the segment; begins at a page. */
+enum slot_state { SLOT_LIVES, SLOT_EXECS, SLOT_ENDED };
+
+/* One process's part of the segment; begins at a page. Its logs follow. */
 struct region {
-    struct stacktab table;
+    struct stacktab cpu, creations;
     struct module modules[RUNTIME_MODULES];
+    struct tree_answers answers;
 };
 
 struct slot {
     _Atomic uint32_t pid;        /* 0: unused */
     _Atomic uint32_t generation; /* of its processes */
+    _Atomic uint32_t state;      /* enum slot_state */
+    _Atomic uint64_t joined_ns;  /* CLOCK_BOOTTIME: a process that began later is another one */
 };
 
 struct tree {
-    _Atomic uint32_t gate;   /* 1: count */
-    _Atomic uint32_t missed; /* processes that found no slot */
-    uint64_t period_ns;
-    struct taskclock clock;
-    struct slot slots[SLOTS];
+    struct tree_gate gate;
+    _Atomic uint32_t missed;      /* processes that found no slot */
+    _Atomic uint32_t overwritten; /* that ended, and whose slot was taken, during a CPU profile */
+    _Atomic uint32_t turn;        /* where to begin the search for one to take */
+    uint64_t heap_bytes, waits_bytes, region_bytes;
+    struct slot slots[TREE_SLOTS];
+    struct labeltab labels;
 };
 
-enum {
-    HEAD_BYTES = (sizeof(struct tree) + PAGE - 1) / PAGE * PAGE,
-    REGION_BYTES = (sizeof(struct region) + PAGE - 1) / PAGE * PAGE,
-};
+/* Behind the last slot: a length that is changed while it is used leads no farther. */
+enum { HEAD_BYTES = (sizeof(struct tree) + PAGE - 1) / PAGE * PAGE, TAIL_BYTES = 4 * PAGE };
 
 static struct tree *tree;
-static struct slot *own; /* this process's, or NULL */
+static struct slot *own;             /* this process's, or NULL */
+static _Atomic bool is_shut;         /* children do not join any more */
+static bool is_readable[TREE_SLOTS]; /* by this process and its children */
 
-static _Atomic bool is_shut; /* children do not join any more */
-
-/* Of the side that answers. */
-static struct {
-    bool is_ours; /* this process has opened the gate, … */
-    uint32_t only_pid;
-    uint32_t generation[SLOTS];
-    uint64_t *weights[SLOTS]; /* when the gate was opened; NULL: none */
-} base;
+struct tree_gate *tree_gate;
 
 static struct region *region_of(const struct slot *s)
 {
-    return (struct region *)((char *)tree + HEAD_BYTES + (size_t)(s - tree->slots) * REGION_BYTES);
+    return (struct region *)((char *)tree + HEAD_BYTES +
+                             (size_t)(s - tree->slots) * tree->region_bytes);
+}
+
+/* ---- the segment ---- */
+
+static size_t round_up(size_t bytes)
+{
+    return (bytes + PAGE - 1) / PAGE * PAGE;
 }
 
 void tree_create(const struct strobe_config *c)
 {
-    size_t bytes = HEAD_BYTES + (size_t)SLOTS * REGION_BYTES;
     struct rlimit space;
     if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur != RLIM_INFINITY)
         return; /* what little there is, is the program's */
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    uint64_t heap_bytes = HEAPTAB_BYTES / (c->heap_rate < HEAP_RATE_LOOK_ALL ? 4 : 16);
+    uint64_t waits_bytes = WAITTAB_BYTES / 4;
+    uint64_t region_bytes = round_up(sizeof(struct region)) + heap_bytes + waits_bytes;
+    size_t bytes = HEAD_BYTES + TREE_SLOTS * region_bytes + TAIL_BYTES;
+    void *p = mmap(NULL, bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return;
     madvise(p, bytes, MADV_DONTDUMP);
+    if (mprotect(p, HEAD_BYTES, PROT_READ | PROT_WRITE) != 0 ||
+        mprotect((char *)p + bytes - TAIL_BYTES, TAIL_BYTES, PROT_READ) != 0) {
+        munmap(p, bytes);
+        return;
+    }
     tree = p;
-    tree->period_ns = 1000000000ull / (uint64_t)c->hz;
-    tree->clock = taskclock_probe(c->backend, false);
+    tree->heap_bytes = heap_bytes;
+    tree->waits_bytes = waits_bytes;
+    tree->region_bytes = region_bytes;
+    tree_gate = &tree->gate;
+    tree_gate->period_ns = 1000000000ull / (uint64_t)c->hz;
+    tree_gate->clock = taskclock_probe(c->backend, false);
+    labels_share(&tree->labels);
 }
 
-/* ---- joining ---- */
+/* ---- members ---- */
 
 static bool is_gone(uint32_t pid)
 {
     return sigsafe_syscall2(SYS_kill, pid, 0) == -ESRCH;
 }
 
+static bool is_free(const struct slot *s, uint32_t pid, int pass)
+{
+    if (pass == 0)
+        return !pid;
+    return pid && (pid == rt.pid || atomic_load(&s->state) == SLOT_ENDED || is_gone(pid));
+}
+
 /* An unused slot, else one whose process is gone. */
 static struct slot *claim(void)
 {
+    uint32_t first = atomic_fetch_add(&tree->turn, 1);
     for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < SLOTS; i++) {
-            struct slot *s = &tree->slots[i];
+        for (uint32_t i = 0; i < TREE_SLOTS; i++) {
+            struct slot *s = &tree->slots[(first + i) % TREE_SLOTS];
             uint32_t pid = atomic_load(&s->pid);
-            if ((pass ? is_gone(pid) : !pid) &&
-                atomic_compare_exchange_strong(&s->pid, &pid, rt.pid)) {
-                atomic_fetch_add(&s->generation, 1);
-                /* Shared memory reads as zeros again only when its pages are taken out. */
-                if (pid)
-                    madvise(region_of(s), REGION_BYTES, MADV_REMOVE);
-                return s;
+            if (!is_free(s, pid, pass) || !atomic_compare_exchange_strong(&s->pid, &pid, rt.pid))
+                continue;
+            atomic_fetch_add(&s->generation, 1);
+            atomic_store(&s->joined_ns, sigsafe_clock_ns(CLOCK_BOOTTIME));
+            atomic_store(&s->state, SLOT_LIVES);
+            struct region *r = region_of(s);
+            if (mprotect(r, tree->region_bytes, PROT_READ | PROT_WRITE) != 0) {
+                atomic_store(&s->state, SLOT_ENDED);
+                continue;
             }
+            /* Shared memory reads as zeros again only when its pages are taken out. */
+            if (pid && pid != rt.pid && atomic_load(&tree->gate.counts))
+                atomic_fetch_add(&tree->overwritten, 1);
+            if (pid)
+                madvise(r, tree->region_bytes, MADV_REMOVE);
+            return s;
         }
     atomic_fetch_add(&tree->missed, 1);
     return NULL;
 }
 
 /* What the cache of rules knows already is not noted again: the list goes on where it is. */
-static void move_modules(struct region *to)
+static void move_modules(struct module *to)
 {
     uint32_t n = atomic_load(&rt.module_count);
     for (uint32_t i = 0; rt.modules && i < n && i < RUNTIME_MODULES; i++)
-        to->modules[i] = rt.modules[i];
-    rt.modules = to->modules;
+        to[i] = rt.modules[i];
+    rt.modules = to;
+}
+
+bool tree_is_shared(const void *p)
+{
+    const char *at = p, *first = (const char *)tree;
+    return tree && at >= first && at < first + HEAD_BYTES + TREE_SLOTS * tree->region_bytes;
+}
+
+/* Without a slot of its own: what it had of its parent's is the parent's. */
+static void keep_out(void)
+{
+    size_t bytes = sizeof(struct module) * RUNTIME_MODULES;
+    if (!tree_is_shared(rt.modules))
+        return;
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p != MAP_FAILED)
+        move_modules(p);
+}
+
+void tree_enter(void)
+{
+    bool may = tree && !rt.shm && !atomic_load(&is_shut);
+    own = NULL;
+    if (!tree)
+        return;
+    if (rt.gate)
+        rt.table = NULL; /* its parent's */
+    rt.gate = NULL;
+    own = may ? claim() : NULL;
+    if (own)
+        move_modules(region_of(own)->modules);
+    else
+        keep_out();
+}
+
+bool tree_is_member(void)
+{
+    return own != NULL;
 }
 
 void tree_join(void)
 {
-    own = NULL;
-    rt.gate = NULL;
-    base.is_ours = false;
-    if (!tree || rt.shm || atomic_load(&is_shut))
+    if (!own)
         return;
     threads_forget();
     runtime_handlers_forget();
     file_abandon(FILE_CPU);
-    own = claim();
-    if (!own)
-        return;
-    move_modules(region_of(own));
-    rt.table = &region_of(own)->table;
+    rt.table = &region_of(own)->cpu;
+    rt.answers = &region_of(own)->answers;
     rt.kinds |= SHM_KIND_CPU;
-    rt.clock = tree->clock;
-    rt.period_ns = tree->period_ns;
+    rt.clock = tree_gate->clock;
+    rt.period_ns = tree_gate->period_ns;
     rt.interrupt_ns = TASKCLOCK_INTERRUPT_NS;
     rt.started_by_call = true;
-    rt.gate = &tree->gate;
+    rt.gate = tree_gate;
     if (runtime_map() == 0 && runtime_begin(SINK_TABLE) == 0)
         return;
     atomic_store(&rt.sink, SINK_OFF);
@@ -155,7 +227,7 @@ void tree_shut(void)
     atomic_store(&is_shut, true);
 }
 
-/* The slot stays: the list of modules is in it. */
+/* The slot stays: the list of modules is in it, and the logs. */
 void tree_leave(void)
 {
     if (!rt.gate)
@@ -166,61 +238,141 @@ void tree_leave(void)
     rt.table = NULL; /* the next profile maps its own */
 }
 
+void tree_end(void)
+{
+    if (own && atomic_load(&own->pid) == runtime_pid())
+        atomic_store(&own->state, SLOT_ENDED);
+}
+
+void tree_exec(bool begins)
+{
+    if (own && atomic_load(&own->pid) == runtime_pid())
+        atomic_store(&own->state, begins ? SLOT_EXECS : SLOT_LIVES);
+}
+
+static char *log_of(const struct slot *s, bool of_waits)
+{
+    return (char *)region_of(s) + round_up(sizeof(struct region)) +
+           (of_waits ? tree->heap_bytes : 0);
+}
+
+void *tree_heap_log(uint64_t *bytes)
+{
+    *bytes = own ? tree->heap_bytes : 0;
+    return own ? log_of(own, false) : NULL;
+}
+
+void *tree_waits_log(uint64_t *bytes)
+{
+    *bytes = own ? tree->waits_bytes : 0;
+    return own ? log_of(own, true) : NULL;
+}
+
+struct stacktab *tree_creations(void)
+{
+    return own ? &region_of(own)->creations : NULL;
+}
+
 /* ---- answering ---- */
 
-bool tree_is_asked(void)
+/* proc(5), /proc/PID/stat: (3) state, (22) starttime, in ticks since boot. */
+static bool is_living(const struct slot *s, uint32_t pid)
 {
-    return tree && atomic_load(&tree->gate) && base.is_ours;
+    char path[32], text[1024];
+    if (atomic_load(&s->state) == SLOT_ENDED || is_gone(pid))
+        return false;
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *at = strrchr(text, ')');
+    if (!at)
+        return true; /* without /proc: it is there */
+    if (at[1] == ' ' && (at[2] == 'Z' || at[2] == 'X'))
+        return false;
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+    uint64_t begun_ns = at ? strtoull(at, NULL, 10) * (1000000000 / hz) : 0;
+    return begun_ns <= atomic_load(&s->joined_ns) + NS_A_TICK;
+}
+
+bool tree_at(struct tree_process *p, uint32_t i)
+{
+    if (!tree || i >= TREE_SLOTS)
+        return false;
+    const struct slot *s = &tree->slots[i];
+    struct region *r = region_of(s);
+    uint32_t pid = atomic_load(&s->pid);
+    if (!pid)
+        return false;
+    if (!is_readable[i] && s != own)
+        is_readable[i] = mprotect(r, tree->region_bytes, PROT_READ) == 0;
+    if (!is_readable[i] && s != own)
+        return false;
+    *p = (struct tree_process){
+        .pid = pid,
+        .slot = i,
+        .generation = atomic_load(&s->generation),
+        .modules = r->modules,
+        .heap = (const struct heaptab *)log_of(s, false),
+        .waits = (const struct heaptab *)log_of(s, true),
+        .heap_bytes = tree->heap_bytes,
+        .waits_bytes = tree->waits_bytes,
+        .cpu = &r->cpu,
+        .creations = &r->creations,
+        .answers = &r->answers,
+    };
+    return true;
+}
+
+bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at)
+{
+    for (; tree && *at < TREE_SLOTS; ++*at) {
+        const struct slot *s = &tree->slots[*at];
+        uint32_t pid = atomic_load(&s->pid);
+        if (!pid || pid == rt.pid || (only && pid != only) ||
+            atomic_load(&s->state) != SLOT_LIVES || !is_living(s, pid) || !tree_at(p, *at))
+            continue;
+        ++*at;
+        return true;
+    }
+    return false;
+}
+
+uint32_t tree_count(void)
+{
+    struct tree_process p;
+    uint32_t n = 0;
+    for (uint32_t at = 0; tree_next(&p, 0, &at);)
+        n++;
+    return n;
 }
 
 bool tree_has(uint32_t pid)
 {
-    bool has = pid == rt.pid;
-    for (int i = 0; tree && i < SLOTS; i++)
-        has |= atomic_load(&tree->slots[i].pid) == pid;
-    return has;
+    struct tree_process p;
+    uint32_t at = 0;
+    return pid == rt.pid || (pid && tree_next(&p, pid, &at));
 }
 
-bool tree_wants(uint32_t pid)
+void tree_say_missing(struct profile_build *b)
 {
-    return !base.only_pid || base.only_pid == pid;
-}
-
-static uint64_t *copy_weights(const struct stacktab *t)
-{
-    size_t bytes = STACKTAB_ENTRIES * sizeof(uint64_t);
-    uint64_t *to = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (uint32_t i = 0; to != MAP_FAILED && i < STACKTAB_ENTRIES; i++)
-        if (atomic_load(&t->entries[i].weight))
-            to[i] = atomic_load(&t->entries[i].weight);
-    return to == MAP_FAILED ? NULL : to;
-}
-
-/* Whether a slot's process is one that was there when the gate was opened. */
-static bool is_known(int i)
-{
-    return base.weights[i] && base.generation[i] == atomic_load(&tree->slots[i].generation);
-}
-
-void tree_begin_profile(uint32_t pid)
-{
-    base.only_pid = pid;
-    base.is_ours = true;
-    for (int i = 0; tree && i < SLOTS; i++) {
-        struct slot *s = &tree->slots[i];
-        base.generation[i] = atomic_load(&s->generation);
-        if (atomic_load(&s->pid) && atomic_load(&s->pid) != rt.pid)
-            base.weights[i] = copy_weights(&region_of(s)->table);
-    }
-    if (tree)
-        atomic_store(&tree->gate, 1);
-}
-
-void tree_program(struct profile_build *b)
-{
-    for (int i = 0; tree_is_asked() && i < SLOTS; i++)
-        if (atomic_load(&tree->slots[i].pid))
-            encode_program_in(b, region_of(&tree->slots[i])->modules);
+    uint32_t other = 0;
+    for (int i = 0; tree && i < TREE_SLOTS; i++)
+        other += atomic_load(&tree->slots[i].state) == SLOT_EXECS &&
+                 is_living(&tree->slots[i], atomic_load(&tree->slots[i].pid));
+    if (other)
+        profile_build_comment(b, "%u processes are missing: programs without libstrobe", other);
+    uint32_t overwritten = tree ? atomic_exchange(&tree->overwritten, 0) : 0;
+    if (overwritten)
+        profile_build_comment(
+            b, "%u processes are missing: they ended, and others took their place", overwritten);
+    if (tree && atomic_load(&tree->missed))
+        profile_build_comment(b, "%u processes are missing: more than %d at once",
+                              atomic_load(&tree->missed), TREE_SLOTS);
 }
 
 void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out)
@@ -229,64 +381,4 @@ void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out
     snprintf(text, sizeof text, "%u", pid);
     *out = (struct profile_label){.key = profile_intern_cstr(b->p, "pid"),
                                   .str = profile_intern_cstr(b->p, text)};
-}
-
-/* The points that it has counted since the gate was opened. */
-static uint64_t add_process(struct profile_build *b, int at)
-{
-    const struct region *r = region_of(&tree->slots[at]);
-    uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label label;
-    uint64_t points = 0;
-    tree_label(b, atomic_load(&tree->slots[at].pid), &label);
-    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++) {
-        const struct stacktab_entry *e = &r->table.entries[i];
-        uint64_t weight = atomic_load(&e->weight);
-        uint64_t before = is_known(at) ? base.weights[at][i] : 0;
-        uint32_t depth = e->key.depth, first = e->first;
-        if (!atomic_load_explicit(&e->ready, memory_order_acquire) || weight <= before ||
-            depth > LIMIT_STACK_DEPTH || first > STACKTAB_WORDS - depth)
-            continue;
-        for (uint32_t k = 0; k < depth; k++)
-            locations[k] =
-                encode_location_in(b, r->modules, r->table.words[first + k], e->key.epoch);
-        weight -= before;
-        points += weight;
-        struct profile_build_sample s = {
-            .locations = locations,
-            .location_count = depth,
-            .values = {(int64_t)weight, (int64_t)(weight * tree->period_ns)},
-            .labels = &label,
-            .label_count = 1};
-        profile_build_add(b, &s);
-    }
-    return points;
-}
-
-void tree_end_profile(struct profile_build *b)
-{
-    if (!tree_is_asked())
-        return;
-    atomic_store(&tree->gate, 0);
-    base.is_ours = false;
-    uint64_t points = 0, lost = 0;
-    uint32_t others = 0;
-    for (int i = 0; i < SLOTS; i++) {
-        uint32_t pid = atomic_load(&tree->slots[i].pid);
-        if (pid && pid != rt.pid && tree_wants(pid)) {
-            points += add_process(b, i);
-            lost += stacktab_lost(&region_of(&tree->slots[i])->table);
-            others++;
-        }
-        if (base.weights[i])
-            munmap(base.weights[i], STACKTAB_ENTRIES * sizeof(uint64_t));
-        base.weights[i] = NULL;
-    }
-    base.only_pid = 0;
-    if (others)
-        profile_build_comment(b, "and %llu samples of %u other processes, ever lost %llu",
-                              (unsigned long long)points, others, (unsigned long long)lost);
-    if (atomic_load(&tree->missed))
-        profile_build_comment(b, "%u processes are missing: more than %d at once",
-                              atomic_load(&tree->missed), SLOTS);
 }

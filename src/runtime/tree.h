@@ -1,35 +1,88 @@
 /* SPDX-License-Identifier: MIT
  *
- * The processes behind one STROBE_HTTP: see tree.c. */
+ * The processes behind one STROBE_HTTP: see tree.c for the segment that they share, tree_cpu.c for
+ * the CPU profile of them, tree_threads.c for their threads. */
 #ifndef RUNTIME_TREE_H
 #define RUNTIME_TREE_H
 
+#include "base/heaptab.h"
 #include "profile/build.h"
 #include "runtime/runtime.h"
+#include "runtime/tree_gate.h"
+
+/* Of one tree, at once. */
+enum { TREE_SLOTS = 128 };
+
+/* ---- tree.c: members ---- */
 
 /* The process that serves makes it; what cannot be made is not there, and nothing else changes. */
 void tree_create(const struct strobe_config *c);
-/* In a forked child that takes no CPU profile of its own: it joins. */
+/* In a forked child, before its tables are made anew: it takes a slot, if there is one. */
+void tree_enter(void);
+/* And then, where it takes no CPU profile of its own: it counts CPU time there. */
 void tree_join(void);
+/* Whether this process has a slot. */
+bool tree_is_member(void);
+/* Whether something lies in the segment: in a forked child it is its parent's. */
+bool tree_is_shared(const void *p);
 /* A sandbox begins, which children inherit: what joining needs may be forbidden there. */
 void tree_shut(void);
 /* A child's program starts a CPU profile of its own, or the child serves from now on. */
 void tree_leave(void);
+/* The process ends, or is about to become another program (`exec`; false again: it did not). */
+void tree_end(void);
+void tree_exec(bool begins);
+/* Memory of this process's slot, zeroed when it was taken: for its logs of the heap and of waits
+ * and the stacks that made threads; NULL: it has no slot. */
+void *tree_heap_log(uint64_t *bytes);
+void *tree_waits_log(uint64_t *bytes);
+struct stacktab *tree_creations(void);
 
-/* ---- the side that answers ---- */
+/* ---- tree.c: the side that answers ---- */
+
+/* Another process, as its slot has it. Nothing in that memory can be trusted: indexes and lengths
+ * are to be checked. */
+struct tree_process {
+    uint32_t pid, slot, generation;
+    const struct module *modules; /* RUNTIME_MODULES */
+    const struct heaptab *heap, *waits;
+    uint64_t heap_bytes, waits_bytes;
+    const struct stacktab *cpu, *creations;
+    struct tree_answers *answers;
+};
+
+/* The next of the other processes that live: those of one tree, or, `only` not 0, that one. `*at`
+ * begins with 0. */
+bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at);
+/* The process in a slot, living or not; false: there never was one. */
+bool tree_at(struct tree_process *p, uint32_t slot);
+/* How many other processes live. */
+uint32_t tree_count(void);
+/* Whether a process is in the tree and lives, or is this one. */
+bool tree_has(uint32_t pid);
+/* Whether this process's own samples are wanted of those of `only`. */
+static inline bool tree_wants_self(uint32_t only)
+{
+    return !only || only == rt.pid;
+}
+/* Says in a profile which processes are not in it. */
+void tree_say_missing(struct profile_build *b);
+/* The label `pid`; `out` has room for one. */
+void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out);
+
+/* ---- tree_cpu.c ---- */
 
 /* Opens the gate: from now on the others count. `pid` 0: all, else only that process. */
 void tree_begin_profile(uint32_t pid);
-/* Whether it is open. */
+/* Whether it is open, because this process is asked. */
 bool tree_is_asked(void);
-/* Whether a process is in the tree, or is the one that serves. */
-bool tree_has(uint32_t pid);
 bool tree_wants(uint32_t pid);
 /* The program's own mapping, where only a child has met it. */
 void tree_program(struct profile_build *b);
 /* Closes the gate, and adds what the others have counted since, each sample with its label. */
 void tree_end_profile(struct profile_build *b);
-/* The label `pid`; `out` has room for one. */
-void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out);
+
+/* Of this tree, or NULL. */
+extern struct tree_gate *tree_gate;
 
 #endif

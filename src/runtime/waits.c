@@ -12,6 +12,7 @@
 #include "base/sigsafe.h"
 #include "runtime/file.h"
 #include "runtime/heap.h"
+#include "runtime/tree.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -454,10 +455,15 @@ static int make_log(void)
     uint64_t at = rt.shm && rt.kinds & (SHM_KIND_BLOCK | SHM_KIND_MUTEX)
                       ? shm_wait_offset(shm_process_index(rt.shm, rt.process))
                       : 0;
+    uint64_t lent_bytes;
+    void *lent = tree_waits_log(&lent_bytes);
     int r = waits.sites.tab ? 0 : runtime_map();
     if (r == 0 && !waits.sites.tab) {
         waits.start_mono_ns = waits_now_ns();
-        r = sites_map(&waits.sites, WAITTAB_BYTES, at);
+        if (lent)
+            sites_use(&waits.sites, lent, lent_bytes);
+        else
+            r = sites_map(&waits.sites, WAITTAB_BYTES, at);
     }
     return r;
 }

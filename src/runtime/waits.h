@@ -341,6 +341,8 @@ void contention_forget(void);
 struct contention_base {
     const struct heaptab_site *site;
     uint64_t contentions, delay_ns;
+    const struct module *modules; /* of its process */
+    uint32_t pid;                 /* as a label; 0: none */
 };
 
 /* ---- waits_open.c: those that have not ended ---- */
@@ -364,10 +366,15 @@ void waits_open_add(const struct open_waits *open, uint32_t *at, struct contenti
 /* At the end of all counting: what goes on counts up to now. */
 void waits_open_count(void);
 
+struct contention_tree_base;
+
 struct contention_view {
     enum waittab_profile which;
     const struct contention_base *base; /* taken off; NULL: nothing */
     uint64_t base_count, base_mono_ns;
+    bool tree;                           /* of all processes of the tree, or, … */
+    uint32_t pid;                        /* … not 0, of that one */
+    struct contention_tree_base *others; /* what is taken off of theirs: TREE_SLOTS, or NULL */
 };
 
 int contention_begin_delta(struct contention_view *view, struct arena *arena);

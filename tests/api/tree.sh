@@ -95,6 +95,81 @@ check "after 300 children the next is seen" [ "$(ms_of "$last" "$tmp/last.gz")" 
 kill $server
 wait $server 2>/dev/null
 
+# Every kind, of all processes, by the label pid; one of them by ?pid=.
+forks=$build/tests/api/forks
+STROBE_HEAP_RATE=1 STROBE_MUTEX_FRACTION=1 STROBE_BLOCK_RATE=1
+export STROBE_HEAP_RATE STROBE_MUTEX_FRACTION STROBE_BLOCK_RATE
+serve "$forks" 2
+first=$(sed -n 1p "$tmp/out") second=$(sed -n 2p "$tmp/out")
+
+# get FILE QUERY
+get()
+{
+    code=$(curl -s -m 30 -o "$1" -w '%{http_code}' "http://$at/debug/pprof/$2")
+}
+
+# value KIND TYPE PID FUNCTION: what its stacks with that function in them have, as raw prints it.
+value()
+{
+    "$strobe" top -cum -unit=b "-sample_index=$2" "-tagfocus=pid=^$3\$" \
+        "$tmp/$1.gz" 2>/dev/null | awk -v f="$4" '$NF == f { sub("[bB]$", "", $4); print $4; exit }'
+}
+
+# until KIND TYPE PID FUNCTION WANT: asks again until it is so, for ten seconds.
+until_is()
+{
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        get "$tmp/$1.gz" "$1"
+        [ "$(value "$1" "$2" "$3" "$4")" = "$5" ] && break
+        sleep 0.5
+    done
+    same "$1: $4 of a child" "$5" "$(value "$1" "$2" "$3" "$4")"
+}
+
+until_is heap inuse_space "$second" allocate_known 2000000
+same "heap: of the other" 1000000 "$(value heap inuse_space "$first" allocate_known)"
+until_is allocs alloc_objects "$first" allocate_known 100
+until_is threadcreate threadcreate "$first" child 3
+until_is goroutine goroutine "$second" contend 2
+until_is goroutine goroutine "$first" compute 1
+for kind in block mutex; do
+    get "$tmp/$kind.gz" "$kind?seconds=1"
+    same "$kind over a second: answered" 200 "$code"
+    for pid in $first $second; do
+        "$strobe" folded "-tagfocus=pid=^$pid\$" "$tmp/$kind.gz" >"$tmp/folded" 2>/dev/null
+        check "$kind: a child's waits" grep -q contend "$tmp/folded"
+    done
+done
+for kind in heap allocs block mutex goroutine threadcreate; do
+    get "$tmp/one" "$kind?pid=$second"
+    same "$kind?pid=N: answered" 200 "$code"
+    same "$kind?pid=N: only that one" "$second" "$("$strobe" traces "$tmp/one" 2>/dev/null |
+        sed -n 's/^ *pid: *//p' | sort -u | tr '\n' ' ' | sed 's/ $//')"
+    get "$tmp/none" "$kind?pid=1"
+    same "$kind?pid=N: no such process" 404 "$code"
+    get "$tmp/text" "$kind?debug=1"
+    check "$kind?debug=1 has the children" grep -q "pid[\": ]*$first" "$tmp/text"
+done
+get "$tmp/text" "goroutine?debug=2"
+check "debug=2: the children's threads" grep -q "^goroutine $first .*pid: \"$first\"" "$tmp/text"
+
+# A process that is stopped, and one that was killed and is not waited for: neither keeps anyone
+# waiting.
+kill -STOP "$first"
+get "$tmp/goroutine.gz" "goroutine"
+same "a stopped process: answered" 200 "$code"
+same "and it has its threads" 2 "$(value goroutine goroutine "$first" contend)"
+kill -CONT "$first"
+kill -STOP $server # it waits for its children: one that dies is left as it is
+kill -9 "$second"
+kill -CONT $server
+get "$tmp/heap.gz" heap
+check "a process that was killed is not in the heap" \
+    [ -z "$(value heap inuse_space "$second" allocate_known)" ]
+kill "$first"
+wait $server
+unset STROBE_HEAP_RATE STROBE_MUTEX_FRACTION STROBE_BLOCK_RATE
+
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 if [ -x "$nginx" ]; then
     port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000))
