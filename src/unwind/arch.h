@@ -10,6 +10,12 @@
 
 #include <stdint.h>
 
+/* Registers of __builtin_eh_return, which is how an unwinder leaves for a handler of C++: the first
+ * in which it passes what was thrown, saved by no other function; and the one with how far the
+ * stack goes up, later with the place that it goes to. Source: gcc's EH_RETURN_DATA_REGNO and
+ * EH_RETURN_STACKADJ_RTX (config/i386/i386.h). */
+enum { ARCH_EH_DATA = 0 /* rax */, ARCH_EH_STACK = 2 /* rcx */ };
+
 /* Is `at` (exact, or one less) inside the trampoline to which signal handlers return? */
 int arch_is_trampoline(const struct span *text, uintptr_t at);
 

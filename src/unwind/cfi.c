@@ -4,6 +4,7 @@
  * Nothing is built or kept, so that it can run inside a signal handler at any moment; speed comes
  * from the cache in front of it. Runs in handlers. */
 #include "unwind/cfi.h"
+#include "unwind/arch.h"
 #include "unwind/cursor.h"
 #include "unwind/dwarf.h"
 
@@ -30,7 +31,7 @@ static void copy_column(struct cfi_row *to, const struct cfi_row *from, unsigned
 
 static int is_brief_column(uint64_t i)
 {
-    return i == UNWIND_BP || i == UNWIND_SP || i == UNWIND_PC;
+    return i == UNWIND_BP || i == UNWIND_SP || i == UNWIND_PC || i == ARCH_EH_DATA;
 }
 
 static void clear_column(struct cfi_row *row, unsigned i)
@@ -44,6 +45,7 @@ static void clear_columns(struct cfi_row *row, int brief)
     clear_column(row, UNWIND_BP);
     clear_column(row, UNWIND_SP);
     clear_column(row, UNWIND_PC);
+    clear_column(row, ARCH_EH_DATA);
     for (unsigned i = 0; i < UNWIND_REGS && !brief; i++)
         clear_column(row, i);
 }
@@ -57,6 +59,7 @@ static void copy_row(struct cfi_row *to, const struct cfi_row *from, int brief)
     copy_column(to, from, UNWIND_BP);
     copy_column(to, from, UNWIND_SP);
     copy_column(to, from, UNWIND_PC);
+    copy_column(to, from, ARCH_EH_DATA);
     for (unsigned i = 0; i < UNWIND_REGS && !brief; i++)
         copy_column(to, from, i);
 }

@@ -19,9 +19,13 @@
  * that led there. Others may have got there by a tail call, or be left over from another frame. */
 #define LEAF_BYTES 4096
 /* Words from the top of the stack that may hold the return address of such a function. */
-#define SLOTS    4
-#define MIN_CODE 4096
-#define MAX_CODE (1ull << 56)
+#define SLOTS 4
+/* Words above an unwinder's frame that may be the return address to the frame that it leaves to. */
+#define THROWN_WORDS 4096
+/* Words above it of which every one is tried that follows a call. */
+#define SEARCHED_WORDS 256
+#define MIN_CODE       4096
+#define MAX_CODE       (1ull << 56)
 
 /* The FDE is in our copy of the module, entry points are where they run. */
 static int is_entry(const struct unwind_cache *cache, const struct unwind_module *module,
@@ -128,7 +132,7 @@ static uint64_t compact(const struct cfi_fde *fde, const struct cfi_row *row, ui
     if (row->kind[fde->cie.ra_column] == CFI_UNDEFINED)
         return rule_make(RULE_ROOT, 0, 0);
     if (row->kind[UNWIND_PC] != CFI_OFFSET || row->value[UNWIND_PC] != -8 ||
-        row->kind[UNWIND_SP] != CFI_UNSPECIFIED)
+        row->kind[UNWIND_SP] != CFI_UNSPECIFIED || row->kind[ARCH_EH_DATA] == CFI_OFFSET)
         return full;
     if (row->cfa_reg == CFI_CFA_EXPR) {
         if (cfi_expression(fde, row->cfa_expr, &expr) == 0)
@@ -492,6 +496,60 @@ static int step_by_evidence(struct frame *f, int reason)
     return step_by_frame_pointer(f) ? FRAME_STEPPED : reason;
 }
 
+/* Tries to go on above `slot`, by the word in it; only if it is `ra`, unless that is 0. */
+static int leave_by_slot(struct frame *f, uint64_t slot, uint64_t ra)
+{
+    const uint64_t pc = f->regs.r[UNWIND_PC], sp = f->regs.r[UNWIND_SP];
+    uint64_t word;
+    if (slot < sp || bounds_load(&f->bounds, slot, &word) < 0 || (ra && word != ra))
+        return 0;
+    f->regs.r[UNWIND_PC] = word;
+    f->regs.r[UNWIND_SP] = slot + 8;
+    if (leads_on(f)) {
+        f->flags |= UNWIND_APPROXIMATE;
+        return 1;
+    }
+    f->regs.r[UNWIND_PC] = pc;
+    f->regs.r[UNWIND_SP] = sp;
+    return 0;
+}
+
+/* The next frame above, whichever it is. */
+static int leave_by_any_slot(struct frame *f)
+{
+    const uint64_t sp = f->regs.r[UNWIND_SP];
+    uint64_t word;
+    uintptr_t target;
+    for (uint64_t slot = sp; slot < sp + 8 * SEARCHED_WORDS; slot += 8)
+        if (bounds_load(&f->bounds, slot, &word) == 0 &&
+            call_before(f, word, &target) != ARCH_NO_CALL && leave_by_slot(f, slot, word))
+            return 1;
+    return 0;
+}
+
+/* Before it goes on in a handler, an unwinder writes what the handler's frame shall find over what
+ * it had saved itself, one register after the other and the return address at last, while its own
+ * frame is where it was. That does not lead on: where the same return address was read, above the
+ * frames that are thrown away, it does. The last instructions have the handler's address there, and
+ * a register with the place. */
+static int step_out_of_unwinder(struct frame *f, const struct cfi_fde *fde,
+                                const struct cfi_row *row)
+{
+    const int exact = f->exact;
+    const uint64_t up = f->regs.r[ARCH_EH_STACK];
+    int ret = step_by_row(f, fde, row);
+    if (ret != FRAME_STEPPED || leads_on(f))
+        return ret;
+    const uint64_t pc = f->regs.r[UNWIND_PC], cfa = f->regs.r[UNWIND_SP];
+    for (uint64_t slot = cfa; slot < cfa + 8 * THROWN_WORDS; slot += 8)
+        if (leave_by_slot(f, slot, pc))
+            return ret;
+    if (exact && (leave_by_slot(f, up, 0) || leave_by_slot(f, cfa - 8 + up, 0)))
+        return ret;
+    leave_by_any_slot(f);
+    return ret;
+}
+
 /* Leaves a frame as the owner's hint says. */
 static int step_by_hint(struct frame *f, int leave, const struct unwind_hint *hint)
 {
@@ -538,5 +596,7 @@ int frame_step(struct frame *f)
     ret = find_row(&module, at, f->exact, &fde, &row);
     if (ret < 0)
         return step_by_evidence(f, ret);
+    if (row.kind[ARCH_EH_DATA] == CFI_OFFSET && !f->guessing)
+        return step_out_of_unwinder(f, &fde, &row);
     return step_by_row(f, &fde, &row);
 }

@@ -6,6 +6,7 @@
  * give exactly the shadow stack and end at a root. Prints the places where it did not; exits 1 if
  * there was one, 77 if tracing is not permitted. */
 #include "mirror.h"
+#include "unwind/arch.h"
 #include "unwind/cfi.h"
 
 #include <errno.h>
@@ -54,7 +55,7 @@ static struct unwind_cache *cache;
 static struct thread *threads[MAX_THREADS];
 static struct place places[MAX_PLACES];
 static size_t place_count;
-static unsigned long steps, wrong, approximate, skipped;
+static unsigned long steps, wrong, approximate, thrown_away, skipped;
 static unsigned long max_steps = ~0ul;
 static int verbose, maps_changed = 1;
 static unsigned char stack_copy[MAX_STACK + 16];
@@ -172,16 +173,47 @@ static void follow(struct thread *t, const struct user_regs_struct *now,
         push_call(t, now->rsp, top, 0);
 }
 
+static int find_row(uint64_t pc, struct cfi_fde *fde, struct cfi_row *row)
+{
+    for (size_t i = 0; i < mirror.modules.count; i++)
+        if (pc >= mirror.list[i].start && pc < mirror.list[i].end)
+            return cfi_find(&mirror.list[i], pc, fde) == 0 && cfi_row_at(fde, pc, row) == 0;
+    return 0;
+}
+
 /* glibc's longjmp says that its caller is the place it is going to. */
 static int caller_is_in_a_register(uint64_t pc)
 {
     struct cfi_fde fde;
     struct cfi_row row;
-    for (size_t i = 0; i < mirror.modules.count; i++)
-        if (pc >= mirror.list[i].start && pc < mirror.list[i].end)
-            return cfi_find(&mirror.list[i], pc, &fde) == 0 && cfi_row_at(&fde, pc, &row) == 0 &&
-                   row.kind[UNWIND_PC] == CFI_REGISTER;
-    return 0;
+    return find_row(pc, &fde, &row) && row.kind[UNWIND_PC] == CFI_REGISTER;
+}
+
+/* Does it leave to handlers of exceptions? */
+static int is_unwinder(uint64_t pc)
+{
+    struct cfi_fde fde;
+    struct cfi_row row;
+    return find_row(pc, &fde, &row) && row.kind[ARCH_EH_DATA] == CFI_OFFSET;
+}
+
+static int same_function(uint64_t pc, uint64_t other)
+{
+    struct cfi_fde fde;
+    struct cfi_row row;
+    return find_row(pc, &fde, &row) && other >= fde.start && other < fde.end;
+}
+
+/* The call after `i`, from the top, that a walk may have gone on with as frame `pc`: an unwinder
+ * that is about to leave has its registers from there. */
+static uint32_t catching_call(const struct thread *t, uint32_t i, uint64_t pc)
+{
+    for (; i < t->depth; i++) {
+        const struct call *c = &t->calls[t->depth - 1 - i];
+        if (pc == c->pc - !c->exact || same_function(pc, c->pc))
+            break;
+    }
+    return i;
 }
 
 static void check(struct thread *t, const struct user_regs_struct *now,
@@ -196,22 +228,29 @@ static void check(struct thread *t, const struct user_regs_struct *now,
     unwind_walk(cache, &regs, b, &trace);
     steps++;
     approximate += trace.flags & UNWIND_APPROXIMATE;
-    uint32_t i = 0;
     if (pcs[0] != now->rip)
         complain(now->rip, "another leaf", "");
-    for (; i < t->depth && i + 1 < trace.depth; i++) {
-        const struct call *c = &t->calls[t->depth - 1 - i];
-        if (pcs[i + 1] != c->pc - !c->exact) {
-            snprintf(text, sizeof text, "frame %u is 0x%lx, not 0x%lx", i + 1,
-                     (unsigned long)pcs[i + 1], (unsigned long)c->pc);
+    uint32_t i = 0, left_out = 0;
+    int leaves = is_unwinder(pcs[0]);
+    for (; i + left_out < t->depth && i + 1 < trace.depth; i++) {
+        const struct call *c = &t->calls[t->depth - 1 - i - left_out];
+        uint64_t pc = pcs[i + 1];
+        if (pc != c->pc - !c->exact && leaves && trace.flags & UNWIND_APPROXIMATE && !left_out)
+            left_out = catching_call(t, i, pc) - i;
+        else if (pc != c->pc - !c->exact) {
+            snprintf(text, sizeof text, "frame %u is 0x%lx, not 0x%lx", i + 1, (unsigned long)pc,
+                     (unsigned long)c->pc);
             complain(now->rip, "another caller", text);
             return;
         }
+        leaves |= is_unwinder(pc);
     }
+    thrown_away += left_out > 0;
     snprintf(text, sizeof text, "%u frames of %u: %s", trace.depth, t->depth + 1,
              unwind_reason_text(trace.reason));
-    if (trace.depth != t->depth + 1)
-        complain(now->rip, trace.depth > t->depth ? "too deep" : "not deep enough", text);
+    uint32_t depth = t->depth - left_out + 1;
+    if (trace.depth != depth)
+        complain(now->rip, trace.depth > depth ? "too deep" : "not deep enough", text);
     else if (trace.end != UNWIND_ROOT)
         complain(now->rip, "not rooted", text);
 }
