@@ -10,6 +10,7 @@
 #include "cli/refuse.h"
 #include "profile/profile.h"
 #include "record/record.h"
+#include "record/target.h"
 #include "server/client.h"
 
 #include <errno.h>
@@ -51,8 +52,8 @@ static const char usage[] =
     "   --block WHAT  waits that block has: sync (default $STROBE_BLOCK or sync), io (system\n"
     "                calls), or both with a comma\n"
     "   --peak       what is in use in the heap's profile is that of the peak, not of the end\n"
-    "   -p PID,...   sample these processes, their threads and children, until they end, or\n"
-    "                Ctrl-C, which ends the sampling only\n"
+    "   -p PID,...   sample these processes, their threads and descendants, until they end,\n"
+    "                or Ctrl-C, which ends the sampling only\n"
     "   -d SECONDS   with -p: for so long (also --seconds)\n"
     "   --debug-dir DIR[:DIR...]\n"
     "                look for debug files there before /usr/lib/debug (default\n"
@@ -717,6 +718,9 @@ int cmd_record(int argc, char **argv)
     int status = parse_args(&a, argc, argv);
     if (status)
         return status - 1;
+    uint32_t asked = a.pid_count;
+    if (asked)
+        a.pid_count = target_add_descendants(a.pids, asked, LIMIT_TARGETS_ATTACHED);
     struct record_options o = {.argv = a.argv,
                                .heap_rate = a.heap_rate,
                                .block_rate = a.block_rate,
@@ -728,6 +732,7 @@ int cmd_record(int argc, char **argv)
                                .max_cost_ppm = (uint32_t)a.max_cost_ppm,
                                .pids = a.pids,
                                .pid_count = a.pid_count,
+                               .pids_asked = asked,
                                .seconds = a.seconds,
                                .no_kernel = a.no_kernel,
                                .debug_dirs = a.debug_dirs};

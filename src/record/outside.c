@@ -260,8 +260,11 @@ int outside_attach(struct recorder *r, struct err *e)
         return err_set(e, -ENOMEM, "out of memory");
     for (uint32_t i = 0; i < r->options.pid_count; i++)
         r->outside->pidfds[i] = -1;
-    for (uint32_t i = 0; i < r->options.pid_count && err == 0; i++)
+    for (uint32_t i = 0; i < r->options.pid_count && err == 0; i++) {
         err = attach_process(r, i, e);
+        if (err == -ESRCH && i >= r->options.pids_asked)
+            err = 0; /* a child that has ended */
+    }
     if (err == 0)
         perf_usage_look(&o->usage, &o->rings);
     return err;

@@ -31,6 +31,7 @@ struct record_options {
     char *const *argv; /* the program and its arguments, NULL at the end; borrowed */
     const pid_t *pids; /* instead of a program: these processes, which run already; borrowed */
     uint32_t pid_count;
+    uint32_t pids_asked; /* so many of them must be there; the others are their descendants */
     double seconds; /* how long those are sampled; 0: until they end, or SIGINT, SIGTERM, SIGHUP */
     bool no_kernel; /* from outside: no kernel frames even where they are allowed */
     uint32_t kinds; /* enum shm_kind; 0: SHM_KIND_CPU */

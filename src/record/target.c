@@ -7,6 +7,7 @@
 
 #include "symbol/elf_file.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -210,4 +211,71 @@ int target_library(char *out, size_t size, struct err *e)
         "libstrobe.so was not found beside %s/strobe or in its ../lib: set STROBE_LIB to "
         "its path",
         self);
+}
+
+/* ---- descendants ---- */
+
+struct parentage {
+    pid_t pid, parent;
+};
+
+/* The fourth field of its stat; the second, the name, may hold anything. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    int parent = 0;
+    if (f)
+        fclose(f);
+    text[n] = 0;
+    const char *name_end = strrchr(text, ')');
+    if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+static struct parentage *list_processes(size_t *count)
+{
+    struct parentage *list = NULL;
+    size_t room = 0;
+    DIR *d = opendir("/proc");
+    *count = 0;
+    for (struct dirent *x; d && (x = readdir(d));) {
+        pid_t pid = (pid_t)strtol(x->d_name, NULL, 10);
+        if (pid <= 0 || pid == getpid())
+            continue;
+        if (*count == room) {
+            room = room ? room * 2 : 256;
+            struct parentage *grown = realloc(list, room * sizeof *list);
+            if (!grown)
+                break;
+            list = grown;
+        }
+        list[(*count)++] = (struct parentage){pid, parent_of(pid)};
+    }
+    if (d)
+        closedir(d);
+    return list;
+}
+
+static bool is_among(const pid_t *pids, uint32_t count, pid_t pid)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (pids[i] == pid)
+            return true;
+    return false;
+}
+
+uint32_t target_add_descendants(pid_t *pids, uint32_t count, uint32_t max)
+{
+    size_t all;
+    struct parentage *list = list_processes(&all);
+    for (uint32_t i = 0; i < count; i++)
+        for (size_t k = 0; k < all && count < max; k++)
+            if (list[k].parent == pids[i] && !is_among(pids, count, list[k].pid))
+                pids[count++] = list[k].pid;
+    free(list);
+    return count;
 }

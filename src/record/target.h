@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /* Finds the program as execvp would. -ENOENT, -EACCES, each with a sentence. */
 int target_find(char *out, size_t size, const char *name, struct err *e);
@@ -23,6 +25,10 @@ struct target_kind {
 int target_check(const char *path, struct target_kind *kind, struct err *e);
 /* Whether the program at `path` was made by Go. */
 bool target_is_go(const char *path);
+/* Adds the descendants, as far as they run now, of the processes in `pids`, which has room for
+ * `max`; not those that are there, nor ourselves and what we started. The new count. Where /proc
+ * does not show them, there are none. */
+uint32_t target_add_descendants(pid_t *pids, uint32_t count, uint32_t max);
 /* Finds libstrobe.so: $STROBE_LIB, beside this executable, ../lib/<triplet>, ../lib. */
 int target_library(char *out, size_t size, struct err *e);
 
