@@ -7,6 +7,7 @@
 #include "analyze/source.h"
 
 #include "base/gotext.h"
+#include "base/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,18 +125,12 @@ static int open_file(struct source_reader *r, struct profile_str file, const cha
 
 /* ---- reading ---- */
 
+/* What cannot be read ends the file, as it ends Go's scanner. */
 static struct profile_str read_all(int fd, struct arena *a)
 {
     struct buf text;
     buf_init(&text, a);
-    for (;;) {
-        ssize_t n = read(fd, buf_reserve(&text, 1 << 16), 1 << 16);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0 || text.len + (size_t)n > UINT32_MAX / 2)
-            break;
-        text.len += (size_t)n;
-    }
+    whole_read(&text, fd, UINT32_MAX / 2);
     return (struct profile_str){text.data, (uint32_t)text.len};
 }
 

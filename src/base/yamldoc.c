@@ -6,13 +6,13 @@
 #include "base/yamldoc.h"
 
 #include "base/limits.h"
+#include "base/whole.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <yaml.h>
 
 struct reader {
@@ -175,24 +175,19 @@ int yamldoc_read(struct yamldoc *doc, const char *text, size_t size, struct err 
 
 int yamldoc_read_file(struct yamldoc *doc, const char *path, struct arena *a, struct err *e)
 {
-    struct stat st;
+    struct arena scratch;
+    struct buf text;
     yamldoc_init(doc, path, a);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return err_set(e, -errno, "cannot read %s: %s", path, strerror(errno));
-    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)) {
-        fclose(f);
-        return err_set(e, -EISDIR, "cannot read %s: it is a directory", path);
-    }
-    char *text = malloc(LIMIT_YAML_BYTES + 1);
-    size_t size = text ? fread(text, 1, LIMIT_YAML_BYTES + 1, f) : 0;
-    int err = !text ? -ENOMEM : ferror(f) ? -EIO : 0;
-    fclose(f);
-    if (err == 0)
-        err = yamldoc_read(doc, text, size, e);
-    else
+    arena_init(&scratch);
+    buf_init(&text, &scratch);
+    int err = whole_read_file(&text, path, LIMIT_YAML_BYTES + 1);
+    if (err == -EISDIR)
+        err_set(e, err, "cannot read %s: it is a directory", path);
+    else if (err && err != -EFBIG)
         err_set(e, err, "cannot read %s: %s", path, strerror(-err));
-    free(text);
+    else /* what is too large is refused where it is read */
+        err = yamldoc_read(doc, text.data ? text.data : "", text.len, e);
+    arena_free(&scratch);
     return err;
 }
 

@@ -3,6 +3,7 @@
  * `strobe push`: sends profiles to a server. Files are decoded here first, so that what is wrong
  * with one is said without the server, and its program is known when no service is named. */
 #include "base/limits.h"
+#include "base/whole.h"
 #include "cli/cmd.h"
 #include "cli/refuse.h"
 #include "server/client.h"
@@ -112,25 +113,13 @@ static int parse_args(struct push_args *a, int argc, char **argv)
     return 0;
 }
 
-/* The whole file, in malloc'ed memory. */
-static int read_all(const char *path, char **bytes, size_t *size, struct err *e)
+static int read_all(const char *path, struct buf *bytes, struct err *e)
 {
-    FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
-    if (!f)
-        return err_set(e, -errno, "cannot read it: %s", strerror(errno));
-    *bytes = malloc(LIMIT_INGEST_BYTES + 1);
-    *size = *bytes ? fread(*bytes, 1, LIMIT_INGEST_BYTES + 1, f) : 0;
-    int rc = 0;
-    if (!*bytes)
-        rc = err_set(e, -ENOMEM, "out of memory");
-    else if (ferror(f))
-        rc = err_set(e, -EIO, "cannot read it: %s", strerror(errno));
-    else if (*size > LIMIT_INGEST_BYTES)
-        rc = err_set(e, -EFBIG, "it is larger than %u MiB, which a server does not take",
-                     LIMIT_INGEST_BYTES >> 20);
-    if (f != stdin)
-        fclose(f);
-    return rc;
+    int rc = whole_read_file(bytes, path, LIMIT_INGEST_BYTES);
+    if (rc == -EFBIG)
+        return err_set(e, rc, "it is larger than %u MiB, which a server does not take",
+                       LIMIT_INGEST_BYTES >> 20);
+    return rc ? err_set(e, rc, "cannot read it: %s", strerror(-rc)) : 0;
 }
 
 /* Block and mutex profiles have the same sample types; their files' names tell which it is. */
@@ -152,18 +141,14 @@ static bool find_program(const struct profile *p, char *name, size_t size)
     return !labels_check("service_name", name, NULL);
 }
 
-static int push_file(const struct push_args *a, const char *path, struct err *e)
+static int push_bytes(const struct push_args *a, const char *path, const struct buf *bytes,
+                      struct err *e)
 {
     struct profile p;
-    char *bytes = NULL, kind[64], program[256];
-    size_t size = 0;
-    int rc = read_all(path, &bytes, &size, e);
-    if (!rc)
-        rc = ingest_decode(&p, bytes, size, e);
-    if (rc) {
-        free(bytes);
+    char kind[64], program[256];
+    int rc = ingest_decode(&p, bytes->data, bytes->len, e);
+    if (rc)
         return rc;
-    }
     labels_kind(&p, kind, sizeof kind);
     if (!strcmp(kind, "block") && says_mutex(path))
         snprintf(kind, sizeof kind, "mutex");
@@ -172,8 +157,8 @@ static int push_file(const struct push_args *a, const char *path, struct err *e)
                                .kind = a->kind ? a->kind : kind,
                                .labels = a->labels,
                                .label_count = a->label_count,
-                               .bytes = bytes,
-                               .size = size};
+                               .bytes = bytes->data,
+                               .size = bytes->len};
     if (!a->service && !find_program(&p, program, sizeof program))
         rc = err_set(e, -EINVAL, "whose profile is it? Its program is not in it: give -s SERVICE");
     if (!rc)
@@ -183,8 +168,20 @@ static int push_file(const struct push_args *a, const char *path, struct err *e)
                rc ? "is already in" : "stored in", push.kind, push.service_name,
                client_server(a->server), p.sample_count);
     profile_free(&p);
-    free(bytes);
     return rc < 0 ? rc : 0;
+}
+
+static int push_file(const struct push_args *a, const char *path, struct err *e)
+{
+    struct arena arena;
+    struct buf bytes;
+    arena_init(&arena);
+    buf_init(&bytes, &arena);
+    int rc = read_all(path, &bytes, e);
+    if (!rc)
+        rc = push_bytes(a, path, &bytes, e);
+    arena_free(&arena);
+    return rc;
 }
 
 int cmd_push(int argc, char **argv)

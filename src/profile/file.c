@@ -4,6 +4,7 @@
  * bytes are released before the inflated ones are decoded, and those when decoding is done: what
  * stays is the profile. */
 #include "base/gzip.h"
+#include "base/whole.h"
 #include "profile/import/import.h"
 #include "profile/profile_internal.h"
 
@@ -75,39 +76,6 @@ const char *profile_stage(int code)
 
 /* ---- reading ---- */
 
-/* Reads all of `fd` into the arena. 0 or -errno. */
-static int read_all(int fd, struct arena *arena, char **data, size_t *size)
-{
-    struct stat st;
-    size_t cap = 1 << 16, len = 0;
-    if (fstat(fd, &st) != 0)
-        return -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
-    if (S_ISREG(st.st_mode) && st.st_size > 0)
-        cap = (size_t)st.st_size + 1; /* the byte more sees the end without another round */
-    char *buffer = arena_alloc(arena, cap);
-    for (;;) {
-        if (len == cap) {
-            buffer = arena_grow(arena, buffer, cap, cap * 2);
-            cap *= 2;
-        }
-        ssize_t n = read(fd, buffer + len, cap - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        len += (size_t)n;
-        if (len > LIMIT_PROFILE_BYTES)
-            return -EFBIG;
-    }
-    *data = buffer;
-    *size = len;
-    return 0;
-}
-
 /* Inflates `file` if it is compressed, and decodes. The file's memory becomes the profile's. */
 static int decode_file(struct profile *p, struct arena *file, char *data, size_t size,
                        struct err *e)
@@ -141,8 +109,7 @@ int profile_read_file(struct profile *p, const char *path, struct err *e)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     struct arena file;
-    char *data = NULL;
-    size_t size = 0;
+    struct buf data;
     profile_init(p);
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -151,13 +118,14 @@ int profile_read_file(struct profile *p, const char *path, struct err *e)
         return code;
     }
     arena_init(&file);
-    int rc = read_all(fd, &file, &data, &size);
+    buf_init(&data, &file);
+    int rc = whole_read(&data, fd, LIMIT_PROFILE_BYTES);
     if (!is_stdin)
         close(fd);
     if (rc != 0) {
         system_error(e, rc, "read", path);
     } else {
-        rc = decode_file(p, &file, data, size, e);
+        rc = decode_file(p, &file, data.data, data.len, e);
         if (rc != 0)
             err_prefix(e, "%s", profile_stage(rc));
     }

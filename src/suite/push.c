@@ -3,6 +3,8 @@
  * The suite as a client of the server's API (docs/api.md). Where none runs the store is the place;
  * see push_store.c. */
 #include "suite/push.h"
+#include "base/limits.h"
+#include "base/whole.h"
 
 #include "server/client.h"
 #include "server/state.h"
@@ -54,23 +56,6 @@ int suite_push_open(struct suite_push *p, bool wanted, struct err *e)
                       : err_set(e, -EPROTO, "STROBE_SERVER=%s: no strobe serve answers there", set);
 }
 
-static char *read_all(const char *path, size_t *size)
-{
-    FILE *f = fopen(path, "re");
-    char *bytes = NULL;
-    if (f && fseek(f, 0, SEEK_END) == 0 && (bytes = malloc((size_t)ftell(f) + 1))) {
-        *size = (size_t)ftell(f);
-        rewind(f);
-        if (fread(bytes, 1, *size, f) != *size) {
-            free(bytes);
-            bytes = NULL;
-        }
-    }
-    if (f)
-        fclose(f);
-    return bytes;
-}
-
 /* ---- to a server ---- */
 
 static int post(struct suite_push *p, const char *url, const struct suite_request *body, char *said,
@@ -89,18 +74,23 @@ static int post_profile(struct suite_push *p, const struct suite_push_run *run, 
 {
     const struct suite_run_name *n = run->name;
     char url[5000], said[SAID_MAX];
-    size_t size = 0;
-    char *bytes = read_all(run->profile_path, &size);
-    if (!bytes)
-        return err_set(e, -EIO, "cannot read %s", run->profile_path);
+    struct arena arena;
+    struct buf bytes;
+    arena_init(&arena);
+    buf_init(&bytes, &arena);
+    int rc = whole_read_file(&bytes, run->profile_path, LIMIT_INGEST_BYTES);
+    if (rc) {
+        arena_free(&arena);
+        return err_set(e, rc, "cannot read %s: %s", run->profile_path, strerror(-rc));
+    }
     snprintf(url, sizeof url,
              "%s/api/v1/profiles?service_name=%s&kind=%s&label=suite=strobe&label=input=%s&"
              "label=run=%s",
              p->where, n->program, n->kind, n->input, n->batch);
     struct suite_request body = {
-        .body = bytes, .body_size = size, .media_type = "application/octet-stream"};
+        .body = bytes.data, .body_size = bytes.len, .media_type = "application/octet-stream"};
     int status = post(p, url, &body, said, e);
-    free(bytes);
+    arena_free(&arena);
     if (status < 0)
         return status;
     if (status != 200)
