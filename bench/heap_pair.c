@@ -3,83 +3,42 @@
  * heap_pair: what one malloc and its free cost in this process, whoever stands before them, in
  * nanoseconds: one object at a time, 1024 at a time, and by four threads; best of several rounds.
  */
-#include <pthread.h>
+#include "pair.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { BATCH = 1024, ROUNDS = 7, PAIRS = 1 << 20, THREADS = 4 };
-
-static double now_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
+enum { BATCH = 1024 };
 
 static void *volatile sink;
 
-static void single(size_t size, long pairs)
+static void single(void *size, long pairs)
 {
+    size_t n = *(const size_t *)size;
     for (long i = 0; i < pairs; i++) {
-        sink = malloc(size);
+        sink = malloc(n);
         free(sink);
     }
 }
 
-static void batches(size_t size, long pairs)
+static void batches(void *size, long pairs)
 {
     static __thread void *kept[BATCH];
+    size_t n = *(const size_t *)size;
     for (long i = 0; i < pairs; i += BATCH) {
         for (int k = 0; k < BATCH; k++)
-            kept[k] = malloc(size);
+            kept[k] = malloc(n);
         for (int k = 0; k < BATCH; k++)
             free(kept[k]);
     }
 }
 
-static double best(void (*run)(size_t, long), size_t size, long pairs)
-{
-    double least = 1e18;
-    for (int i = 0; i < ROUNDS; i++) {
-        double began = now_ns(CLOCK_THREAD_CPUTIME_ID);
-        run(size, pairs);
-        double took = (now_ns(CLOCK_THREAD_CPUTIME_ID) - began) / (double)pairs;
-        least = took < least ? took : least;
-    }
-    return least;
-}
-
-static long thread_pairs;
-
-static void *thread(void *unused)
-{
-    batches(16, thread_pairs);
-    return unused;
-}
-
-/* CPU time of all threads for one pair. */
-static double threads(long pairs)
-{
-    pthread_t t[THREADS];
-    double least = 1e18;
-    thread_pairs = pairs;
-    for (int round = 0; round < 3; round++) {
-        double began = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-        for (int i = 0; i < THREADS; i++)
-            pthread_create(&t[i], NULL, thread, NULL);
-        for (int i = 0; i < THREADS; i++)
-            pthread_join(t[i], NULL);
-        double took = (now_ns(CLOCK_PROCESS_CPUTIME_ID) - began) / (double)pairs / THREADS;
-        least = took < least ? took : least;
-    }
-    return least;
-}
-
 int main(int argc, char **argv)
 {
-    long pairs = argc > 1 ? atol(argv[1]) : PAIRS;
-    printf("%.1f %.1f %.1f %.1f\n", best(single, 16, pairs), best(batches, 16, pairs),
-           best(batches, 1024, pairs), threads(pairs));
+    long pairs = argc > 1 ? atol(argv[1]) : PAIR_DEFAULT;
+    size_t small = 16, large = 1024;
+    printf("%.1f %.1f %.1f %.1f\n", pair_alone_ns(single, &small, pairs),
+           pair_alone_ns(batches, &small, pairs), pair_alone_ns(batches, &large, pairs),
+           pair_together_ns(batches, &small, pairs));
     return 0;
 }

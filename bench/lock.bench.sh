@@ -5,7 +5,7 @@
 # native programs has the waits of pthread's locks.
 set -u
 build=$(cd "$1" && pwd)
-pairs=1048576 rounds=5
+pairs=1048576 rounds=9
 [ "${2:-}" != --short ] || { pairs=131072 rounds=3; }
 work=$build/bench-lock
 mkdir -p "$work"

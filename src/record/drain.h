@@ -131,6 +131,13 @@ uint32_t drain_end(struct drain *d);
 uint32_t drain_image_of(struct drain *d, uint32_t slot, uint32_t image);
 /* Takes the heap profile of the process that had this slot, and empties its region. */
 void drain_heap(struct drain *d, uint32_t slot);
+/* Maps a slot's region of the segment, calls `read` if there is a log in it, and gives its memory
+ * back. What cannot be mapped is left as it is. */
+struct drain_region {
+    uint64_t at, bytes;
+};
+void drain_log(struct drain *d, uint32_t slot, const struct drain_region *where,
+               void (*read)(struct drain *d, uint32_t slot, const struct heaptab *t));
 /* The same for its profiles of waits. */
 void drain_waits(struct drain *d, uint32_t slot);
 /* The image's index, or DRAIN_NONE. */

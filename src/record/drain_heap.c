@@ -42,6 +42,22 @@ static void keep_site(struct drain *d, uint32_t slot, const struct heaptab *t,
     d->heap_sites[d->heap_count++] = site;
 }
 
+void drain_log(struct drain *d, uint32_t slot, const struct drain_region *where,
+               void (*read)(struct drain *d, uint32_t slot, const struct heaptab *t))
+{
+    if (d->segment_fd < 0)
+        return;
+    struct heaptab *t =
+        mmap(NULL, where->bytes, PROT_READ, MAP_SHARED, d->segment_fd, (off_t)where->at);
+    if (t == MAP_FAILED)
+        return;
+    if (t->magic == HEAPTAB_MAGIC)
+        read(d, slot, t);
+    munmap(t, where->bytes);
+    fallocate(d->segment_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)where->at,
+              (off_t)where->bytes);
+}
+
 static void add_memory(struct drain *d, struct shm_process *p, uint64_t peak)
 {
     struct drain_memory *m = &d->memory;
@@ -54,21 +70,17 @@ static void add_memory(struct drain *d, struct shm_process *p, uint64_t peak)
     m->processes += rss != 0;
 }
 
+static void read_log(struct drain *d, uint32_t slot, const struct heaptab *t)
+{
+    for (const struct heaptab_site *s = NULL; (s = heaptab_next(t, HEAPTAB_BYTES, s));)
+        keep_site(d, slot, t, s);
+    d->heap_lost += atomic_load(&t->lost);
+    d->heap_truncated += atomic_load(&t->truncated);
+    add_memory(d, &d->shm->processes[slot], atomic_load(&t->peak_bytes));
+}
+
 void drain_heap(struct drain *d, uint32_t slot)
 {
-    off_t at = (off_t)shm_heap_offset(slot);
-    if (!(d->shm->kinds & SHM_KIND_HEAP) || d->segment_fd < 0)
-        return;
-    const struct heaptab *t = mmap(NULL, HEAPTAB_BYTES, PROT_READ, MAP_SHARED, d->segment_fd, at);
-    if (t == MAP_FAILED)
-        return;
-    if (t->magic == HEAPTAB_MAGIC) {
-        for (const struct heaptab_site *s = NULL; (s = heaptab_next(t, HEAPTAB_BYTES, s));)
-            keep_site(d, slot, t, s);
-        d->heap_lost += atomic_load(&t->lost);
-        d->heap_truncated += atomic_load(&t->truncated);
-        add_memory(d, &d->shm->processes[slot], atomic_load(&t->peak_bytes));
-    }
-    munmap((void *)t, HEAPTAB_BYTES);
-    fallocate(d->segment_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)HEAPTAB_BYTES);
+    if (d->shm->kinds & SHM_KIND_HEAP)
+        drain_log(d, slot, &(struct drain_region){shm_heap_offset(slot), HEAPTAB_BYTES}, read_log);
 }

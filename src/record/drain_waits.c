@@ -5,9 +5,7 @@
  * everything copied. */
 #include "record/drain.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static void keep_site(struct drain *d, uint32_t slot, const struct heaptab_site *s)
 {
@@ -39,20 +37,16 @@ static void keep_site(struct drain *d, uint32_t slot, const struct heaptab_site 
     d->waits[d->wait_count++] = wait;
 }
 
+static void read_log(struct drain *d, uint32_t slot, const struct heaptab *t)
+{
+    for (const struct heaptab_site *s = NULL; (s = heaptab_next(t, WAITTAB_BYTES, s));)
+        keep_site(d, slot, s);
+    d->waits_lost += atomic_load(&t->lost);
+    d->waits_truncated += atomic_load(&t->truncated);
+}
+
 void drain_waits(struct drain *d, uint32_t slot)
 {
-    off_t at = (off_t)shm_wait_offset(slot);
-    if (!(d->shm->kinds & (SHM_KIND_BLOCK | SHM_KIND_MUTEX)) || d->segment_fd < 0)
-        return;
-    const struct heaptab *t = mmap(NULL, WAITTAB_BYTES, PROT_READ, MAP_SHARED, d->segment_fd, at);
-    if (t == MAP_FAILED)
-        return;
-    if (t->magic == HEAPTAB_MAGIC) {
-        for (const struct heaptab_site *s = NULL; (s = heaptab_next(t, WAITTAB_BYTES, s));)
-            keep_site(d, slot, s);
-        d->waits_lost += atomic_load(&t->lost);
-        d->waits_truncated += atomic_load(&t->truncated);
-    }
-    munmap((void *)t, WAITTAB_BYTES);
-    fallocate(d->segment_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)WAITTAB_BYTES);
+    if (d->shm->kinds & (SHM_KIND_BLOCK | SHM_KIND_MUTEX))
+        drain_log(d, slot, &(struct drain_region){shm_wait_offset(slot), WAITTAB_BYTES}, read_log);
 }

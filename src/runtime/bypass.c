@@ -51,8 +51,9 @@ struct linked {
 struct pass {
     const struct bypass *rows;
     size_t count;
-    bool open;
-    int modules; /* so far */
+    enum { COUNT, OPEN, CLOSE } task;
+    int modules;    /* so far */
+    size_t callers; /* so far */
     uintptr_t page_mask;
 };
 
@@ -129,14 +130,16 @@ static bool read_module(struct linked *m, const struct dl_phdr_info *info, uintp
 
 /* ---- slots ---- */
 
-/* The row of a relocation, or NULL: it is for another function, or for the module's own. */
+/* The row of a relocation, or NULL: it is for another function. `own`: the module has one of that
+ * name, which its calls need not lead to, because others stand before it. */
 static const struct bypass *row_of(const struct pass *pass, const struct linked *m,
-                                   const ElfW(Rela) * r)
+                                   const ElfW(Rela) * r, bool *own)
 {
     const ElfW(Sym) *s = &m->symbols[ELF64_R_SYM(r->r_info)];
     if (ELF64_R_TYPE(r->r_info) != JUMP_SLOT || !is_in(&m->mapped, (uintptr_t)s, sizeof *s) ||
-        s->st_shndx != SHN_UNDEF || s->st_name >= m->name_bytes)
+        s->st_name >= m->name_bytes)
         return NULL;
+    *own = s->st_shndx != SHN_UNDEF;
     const char *name = m->names + s->st_name;
     for (size_t i = 0; i < pass->count; i++)
         if (*name == *pass->rows[i].name && !strcmp(name, pass->rows[i].name))
@@ -149,7 +152,7 @@ static void *wanted(const struct pass *pass, const struct linked *m, const struc
                     void *now)
 {
     bool unbound = !m->symbolic && is_in(&m->code, (uintptr_t)now, 1);
-    if (!pass->open)
+    if (pass->task == CLOSE)
         return now == row->behind ? row->ours : now;
     return now == row->ours || unbound ? row->behind : now;
 }
@@ -167,19 +170,20 @@ static bool write_slot(const struct linked *m, _Atomic(void *) *slot, void *to, 
     return true;
 }
 
-static void change_slots(const struct pass *pass, const struct linked *m)
+static void change_slots(struct pass *pass, const struct linked *m)
 {
-    bool unlocked = false;
+    bool unlocked = false, own;
     size_t n = m->relocation_bytes / sizeof *m->relocations;
     for (size_t i = 0; i < n; i++) {
         const ElfW(Rela) *r = &m->relocations[i];
-        const struct bypass *row = row_of(pass, m, r);
+        const struct bypass *row = row_of(pass, m, r, &own);
         _Atomic(void *) *slot = (_Atomic(void *) *)(m->bias + r->r_offset);
         if (!row || (uintptr_t)slot % sizeof *slot ||
             !is_in(&m->mapped, (uintptr_t)slot, sizeof *slot))
             continue;
         void *now = atomic_load(slot), *to = wanted(pass, m, row, now);
-        if (to != now && !write_slot(m, slot, to, &unlocked))
+        pass->callers += to != now && !own;
+        if (to != now && pass->task != COUNT && !write_slot(m, slot, to, &unlocked))
             break;
     }
     if (unlocked)
@@ -223,20 +227,26 @@ void bypass_note_start(void)
     atomic_store(&first_modules, n);
 }
 
-static void pass_all(const struct bypass *rows, size_t count, bool open)
+static size_t pass_all(const struct bypass *rows, size_t count, int task)
 {
     unsigned long page = getauxval(AT_PAGESZ);
-    struct pass pass = {.rows = rows, .count = count, .open = open, .page_mask = ~(page - 1)};
+    struct pass pass = {.rows = rows, .count = count, .task = task, .page_mask = ~(page - 1)};
     if (page)
         for_modules(pass_module, &pass);
+    return pass.callers;
+}
+
+size_t bypass_callers(const struct bypass *rows, size_t count)
+{
+    return pass_all(rows, count, COUNT);
 }
 
 void bypass_open(const struct bypass *rows, size_t count)
 {
-    pass_all(rows, count, true);
+    pass_all(rows, count, OPEN);
 }
 
 void bypass_close(const struct bypass *rows, size_t count)
 {
-    pass_all(rows, count, false);
+    pass_all(rows, count, CLOSE);
 }

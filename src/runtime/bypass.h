@@ -19,6 +19,8 @@ void bypass_note_start(void);
 /* From now on calls go past us, as far as they can: those of modules that were loaded with the
  * program. Each row's name, looked up in the global scope, must be ours. Not for handlers. */
 void bypass_open(const struct bypass *rows, size_t count);
+/* How many places there are in modules of the start that call them, without the functions' own. */
+size_t bypass_callers(const struct bypass *rows, size_t count);
 /* All calls come through us, but those of threads that are just about to jump. Not for handlers. */
 void bypass_close(const struct bypass *rows, size_t count);
 

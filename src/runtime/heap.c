@@ -72,7 +72,7 @@ static void turn_on(void)
 {
     heap_self.left = heap_self.random = heap_self.rate = heap_self.rest = 0;
     heap.start_mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
-    bool all = atomic_load(&heap.rate) < HEAP_RATE_LOOK_ALL || heap_always_look();
+    bool all = atomic_load(&heap.rate) < HEAP_RATE_LOOK_ALL || heap_always_look() || heap.hooks_new;
     atomic_store(&heap.mask, all ? 0 : HEAP_MARK);
     atomic_store(&heap.on, 1);
 }
@@ -99,6 +99,7 @@ int heap_start(uint64_t rate)
     seed = rt.seed;
     if (!seed && sigsafe_syscall3(SYS_getrandom, &seed, sizeof seed, 1 /* GRND_NONBLOCK */) < 0)
         seed = sigsafe_ticks();
+    heap.hooks_new = heap.hooks_new || heap_hook_new();
     turn_on();
     return 0;
 }

@@ -69,6 +69,7 @@ struct heap_state {
     bool rate_changed;       /* since it is on: sites differ in it */
     bool is_glibc;           /* the allocator behind us is glibc's */
     bool is_debugged;        /* `real` are those of debug_malloc.c */
+    bool hooks_new;          /* objects of operator new are sampled that have no mark */
     bool write_peak;         /* files have what was in use at the peak */
     _Atomic uint64_t *alive; /* a word that is 0 in every child process */
     struct heaptab *tab;     /* that of `sites` */
@@ -133,6 +134,12 @@ bool heap_always_look(void);
 void heap_bypass(void);
 /* They come to us again: before sampling begins. */
 void heap_end_bypass(void);
+
+/* ---- heap_new.c ---- */
+
+/* If the allocator has operators new and delete of its own, and the program calls them, its calls
+ * come to us from now on; then true, and every free must be looked at. Once. */
+bool heap_hook_new(void);
 
 /* ---- heap_live.c ---- */
 

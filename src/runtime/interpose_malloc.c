@@ -19,6 +19,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -30,7 +31,6 @@ void free_aligned_sized(void *p, size_t alignment, size_t n);
 void sdallocx(void *p, size_t n, int flags);
 void dallocx(void *p, int flags);
 void *rallocx(void *p, size_t n, int flags);
-extern void *__libc_malloc(size_t);
 
 #define CALLER __builtin_return_address(0)
 #define SLOW   __attribute__((noinline, cold))
@@ -82,6 +82,14 @@ static void find_optional(const char *name, void *to)
     memcpy(to, &f, sizeof f);
 }
 
+/* By where it is: others define glibc's inner names as well. */
+static bool is_libcs(void *f)
+{
+    Dl_info its, libcs;
+    return dladdr(f, &its) && dladdr((void *)gnu_get_libc_version, &libcs) &&
+           its.dli_fbase == libcs.dli_fbase;
+}
+
 /* False: somebody is at it (perhaps this very thread, in dlsym), and early memory must do. */
 static bool resolve(void)
 {
@@ -98,7 +106,7 @@ static bool resolve(void)
     find("posix_memalign", &r->posix_memalign);
     find("aligned_alloc", &r->aligned_alloc);
     find("memalign", &r->memalign);
-    heap.is_glibc = r->malloc == __libc_malloc;
+    heap.is_glibc = is_libcs((void *)r->malloc);
     atomic_store_explicit(&resolved, RESOLVE_DONE, memory_order_release);
     if (!heap_is_on())
         atomic_store(&heap.mask, heap_always_look() ? 0 : ~(uintptr_t)0);

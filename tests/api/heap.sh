@@ -123,4 +123,22 @@ for other in libjemalloc.so.2 libtcmalloc.so.4; do
         done
     done
 done
+
+# Operators new and delete: libstdc++'s, and those that other allocators bring, each counted once.
+if command -v g++ >/dev/null; then
+    g++ -std=c++17 -O1 -o "$tmp/new" "$here/use_new.cc" 2>"$tmp/err" || bad "use_new compiles"
+    for other in libc.so.6 libjemalloc.so.2 libtcmalloc.so.4; do
+        path=$(ldconfig -p | awk -v n=$other '$1 == n { print $NF; exit }')
+        [ -n "$path" ] || { echo "skipped: $other is not installed"; continue; }
+        for rate in 1 4096 524288; do
+            timeout 60 env "LD_PRELOAD=$library $path" STROBE=heap STROBE_HEAP_RATE=$rate \
+                STROBE_SEED=1 "STROBE_OUT=$tmp/new.pb.gz" "$tmp/new" >"$tmp/truth"
+            same "operator new, $other, rate $rate: status" 0 $?
+            [ $rate -gt 4096 ] || check "operator new, $other, rate $rate" \
+                near $rate 1 "$tmp/new.pb.gz"
+        done
+    done
+else
+    echo "skipped: g++ is not installed"
+fi
 finish
