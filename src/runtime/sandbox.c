@@ -218,16 +218,12 @@ void sandbox_begins(bool strict, const struct sock_fprog *p, bool all_threads)
         thread_record_end();
     }
     wall_sandboxed(denied);
-    if (!runtime_is_sampling()) {
-        atomic_fetch_or(&rt.denied, denied);
-        errno = saved;
-        return;
-    }
     /* A profile that can neither be sampled further nor written later is written now. */
     bool unwritable = !rt.shm && (denied & (NEED_FILE | NEED_CLOCK));
     /* The process's timer does not say whose time it counted. */
     bool unweighed = rt.clock.backend == SHM_BACKEND_ITIMER && (denied & NEED_CLOCK);
-    if ((denied & NEED_RETURN) || strict || unwritable || unweighed)
+    bool cannot_go_on = (denied & NEED_RETURN) || strict || unwritable || unweighed;
+    if (cannot_go_on && runtime_is_sampling())
         runtime_give_up();
     atomic_fetch_or(&rt.denied, denied);
     errno = saved;

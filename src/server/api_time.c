@@ -90,7 +90,6 @@ static void write_ints(struct json *j, const char *key, const int64_t *values, u
 
 static void write_top(struct json *j, const struct store_top *t, bool over_time)
 {
-    json_object(j, NULL);
     json_cstr(j, "unit", t->unit ? t->unit : "");
     api_json_ms(j, "from_ms", t->from_ns);
     api_json_ms(j, "step_ms", t->step_ns);
@@ -113,7 +112,6 @@ static void write_top(struct json *j, const struct store_top *t, bool over_time)
     }
     json_array_end(j);
     json_int(j, "damaged", (int64_t)t->damaged);
-    json_object_end(j);
 }
 
 /* Functions named by the query, each in a `function` of its own. */
@@ -143,7 +141,7 @@ void api_top(struct http_exchange *x)
     struct asked asked = {.arena = x->arena};
     struct store_query q;
     struct store_top t;
-    struct err e = {0};
+    struct api_object a = {0};
     const char *by = http_query(x, "by");
     struct store_top_options o = {.limit = 20, .by_cum = by && !strcmp(by, "cum")};
     if (by && *by && !o.by_cum && strcmp(by, "flat")) {
@@ -160,17 +158,12 @@ void api_top(struct http_exchange *x)
     }
     o.only = asked.names;
     o.only_count = asked.count;
-    int rc = store_top(s->store, &q, &o, x->arena, &t, &e);
-    if (rc) {
-        api_reply_error(x, rc, &e);
+    int rc = store_top(s->store, &q, &o, x->arena, &t, &a.e);
+    struct json *j = api_begin(x, &a, rc);
+    if (!j)
         return;
-    }
-    struct buf b;
-    struct json j;
-    buf_init(&b, x->arena);
-    json_init(&j, &b);
-    write_top(&j, &t, o.step_ns > 0);
-    api_reply_json(x, &b);
+    write_top(j, &t, o.step_ns > 0);
+    api_end(x, &a);
 }
 
 void api_trend(struct http_exchange *x)
