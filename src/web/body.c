@@ -8,6 +8,7 @@
 #include "web/labels.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Gives strings numbers in order of first use. Equal strings from different places of a profile may
  * be sent twice; the frames' tables are small beside the tree. */
@@ -26,6 +27,15 @@ static int32_t list_string(struct string_list *l, struct profile_str s)
     l->last = s;
     l->last_number = l->count;
     return l->count++;
+}
+
+/* Where the profile's kind is explained, if that is a link to elsewhere; else "". */
+static struct profile_str doc_url(const struct profile *p)
+{
+    struct profile_str url = profile_string(p, p->doc_url);
+    bool absolute = (url.len > 7 && !strncasecmp(url.ptr, "http://", 7)) ||
+                    (url.len > 8 && !strncasecmp(url.ptr, "https://", 8));
+    return absolute ? url : (struct profile_str){"", 0};
 }
 
 static void write_facts(struct json *j, const struct profile *p, const struct body_options *o,
@@ -51,6 +61,7 @@ static void write_facts(struct json *j, const struct profile *p, const struct bo
     for (uint32_t i = 0; i < p->comment_count; i++)
         json_str(j, NULL, profile_string(p, p->comments[i]));
     json_array_end(j);
+    json_str(j, "doc_url", doc_url(p));
     json_int(j, "sample_count", o->sample_count);
     json_int(j, "total", o->total);
     if (o->flame.mean)

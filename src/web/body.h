@@ -5,6 +5,7 @@
  *   "title"         names of the files
  *   "sample_types"  [{"type", "unit"}],  "type": the index of the one this body is about
  *   "period_type", "period", "time_nanos", "duration_nanos", "comments", "sample_count"
+ *   "doc_url"       of the profile's kind; "" unless it is http or https
  *   "total"         what percentages are of: of the profile before it was refined,  "left": of what
  *                   is left of it
  *   "mean_total"    the same of means: only where these are asked for

@@ -2,13 +2,15 @@
 //
 // The menu: groups by label, settings saved under a name, the plain reports.
 
-import { mkdtempSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "./page.ts";
+import { expect, golden, root, test } from "./page.ts";
 import { axeFinds } from "./serve_page.ts";
 
 const CPU = "orders_labels.pb.gz";
+const strobe = process.env.STROBE ?? join(root, "build/strobe");
 
 test.use({ env: { XDG_CONFIG_HOME: mkdtempSync(join(tmpdir(), "strobe-config-")) } });
 
@@ -131,4 +133,94 @@ test("nothing is kept free for pills where there are none", async ({ open, page 
   await page.keyboard.press("/");
   await page.keyboard.type("a");
   await expect(pills).toContainText("matches");
+});
+
+/** A field of a protocol buffer message: of a number, or of bytes. */
+function field(number: number, value: number | string | Buffer): Buffer {
+  if (typeof value === "number") return Buffer.from([number * 8, value]);
+  const bytes = Buffer.from(value);
+  return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
+}
+
+/** One sample of one function, and where its kind is explained. */
+function profileWithDoc(url: string): string {
+  const type = Buffer.concat([field(1, 1), field(2, 2)]);
+  const sample = Buffer.concat([field(1, 1), field(2, 5)]);
+  const location = Buffer.concat([field(1, 1), field(4, Buffer.concat([field(1, 1)]))]);
+  const fn = Buffer.concat([field(1, 1), field(2, 3)]);
+  const strings = ["", "samples", "count", "main", url].map((s) => field(6, s));
+  const file = join(mkdtempSync(join(tmpdir(), "strobe-doc-")), "doc.pb");
+  const parts = [field(1, type), field(2, sample), field(4, location), field(5, fn)];
+  writeFileSync(file, Buffer.concat([...parts, ...strings, field(15, 4)]));
+  return file;
+}
+
+test("a profile's documentation is a link to elsewhere, or none", async ({ open, page }) => {
+  const items = page.getByRole("menuitem", { name: "Documentation of the profile" });
+  await open(profileWithDoc("https://example.com/kinds"));
+  await page.getByRole("button", { name: "More" }).click();
+  await expect(items).toBeVisible();
+  await open(profileWithDoc("javascript:alert(1)"));
+  await page.getByRole("button", { name: "More" }).click();
+  await expect(page.getByRole("menuitem", { name: "Peek" })).toBeVisible();
+  await expect(items).toHaveCount(0);
+});
+
+const viewItems: [string, RegExp, string][] = [
+  ["Flame", /\/ui\/flamegraph\?/, ".flame-area"],
+  ["Top", /\/ui\/top\?/, "table[aria-label='Functions by cost']"],
+  ["Graph", /\/ui\/graph\?/, ".graph-node"],
+  ["Source", /\/ui\/source\?/, "tr.source-head"],
+  ["Peek", /\/ui\/peek\?/, "pre.report"],
+  ["Disassembly", /\/ui\/disasm\?/, "main.text-view"],
+];
+
+test.describe("a profile without its binary", () => {
+  test.use({ allowed: /status of 400/ }); // there is no disassembly of it
+  test("each of pprof's views is one step away, at pprof's address", async ({ open, page }) => {
+    await open(CPU, "ui/top?si=samples");
+    for (const [name, address, shown] of viewItems) {
+      if (name === "Peek" || name === "Disassembly") {
+        await page.getByRole("button", { name: "More" }).click();
+        await page.getByRole("menuitem", { name, exact: true }).click();
+      } else await page.getByRole("button", { name, exact: true }).click();
+      await expect(page).toHaveURL(address);
+      await expect(page).toHaveURL(/si=samples/);
+      await expect(page.locator(shown).first()).toBeVisible();
+    }
+  });
+});
+
+test("Sample, Ignore, Show and Download do what pprof's menus do", async ({ open, page }) => {
+  const flame = await open(CPU, "ui/top?i=runtime.memmove");
+  await page.getByRole("combobox", { name: "Sample type" }).selectOption({ label: "samples" });
+  expect(flame.param("si")).toBe("samples");
+  await expect(page.getByRole("columnheader", { name: "Flat", exact: true })).toBeVisible();
+  const all = (name: string): string[] => new URL(page.url()).searchParams.getAll(name);
+  await flame.search.fill("Malloc");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("menuitem", { name: "Ignore" }).click();
+  expect(all("i")).toEqual(["runtime.memmove", "Malloc"]);
+  for (const search of ["Tree", "Insert"]) {
+    await flame.search.fill(search);
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Show", exact: true }).click();
+    expect(all("s")).toEqual([search]);
+  }
+  await page.getByRole("button", { name: "More" }).click();
+  const coming = page.waitForEvent("download");
+  await page.getByRole("menuitem", { name: "Download the profile" }).click();
+  const file = await (await coming).path();
+  const raw = (path: string): string =>
+    execFileSync(strobe, ["pprof", "-raw", path], { encoding: "utf8" });
+  expect(raw(file)).toBe(raw(join(golden, CPU)));
+});
+
+test.describe("settings that are none", () => {
+  test.use({ allowed: /status of 400/ });
+  for (const query of ["n=abc", "nf=x", "trim=maybe", "calltree=2"])
+    test(`${query}: the page says what pprof says`, async ({ open, page }) => {
+      await open(CPU, `ui/top?${query}`);
+      await expect(page.getByText("error setting config field")).toBeVisible();
+    });
 });

@@ -174,6 +174,7 @@ function show(profiles: (Profile | undefined)[], urls: readonly string[]): void 
     showWarnings("profile", urls);
     loaded.value = profiles;
     hovered.value = undefined;
+    hoveredFunction.value = -1; // it was a number of what was shown before
     failure.value = "";
     loading.value = false;
   });

@@ -96,6 +96,8 @@ export function profileOf(
     time_nanos: 0,
     duration_nanos: 0,
     comments: [],
+    doc_url: "",
+    lineless: 0,
     sample_count: values.length,
     total: values.reduce((a, b) => a + Math.abs(b), 0),
     left: values.reduce((a, b) => a + Math.abs(b), 0),

@@ -23,6 +23,7 @@ export interface Facts {
   time_nanos: number;
   duration_nanos: number;
   comments: string[];
+  doc_url: string; // "", or http or https
   sample_count: number;
   total: number; // of the profile before it was refined
   mean_total?: number; // the same of means, where these are asked for

@@ -46,6 +46,14 @@ const ofReports: ReadonlySet<OptionName> = new Set([
   "intel",
 ]);
 
+/** Whether the server has to say what is wrong with it, though no view needs it. */
+function isMalformed(name: OptionName, value: string): boolean {
+  if (name === "unit") return false;
+  if (name === "n") return !/^-?\d{1,15}$/.test(value);
+  if (name === "nf" || name === "ef") return !/^-?\d+(\.\d+)?$/.test(value);
+  return !/^([tfyn10]|true|false|yes|no)$/i.test(value);
+}
+
 function commonParams(params: Params, r: Route, all: boolean): URLSearchParams {
   const q = new URLSearchParams();
   for (const [name, value] of params) q.append(name, value);
@@ -53,7 +61,7 @@ function commonParams(params: Params, r: Route, all: boolean): URLSearchParams {
   for (const { kind, value } of r.refine) q.append(kind, value);
   for (const name of optionNames) {
     const value = r.options[name];
-    if (value && (all || !ofReports.has(name))) q.set(name, value);
+    if (value && (all || !ofReports.has(name) || isMalformed(name, value))) q.set(name, value);
   }
   return q;
 }

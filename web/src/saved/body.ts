@@ -166,6 +166,7 @@ export function makeBody(p: Stored, o: BodyOptions): ArrayBuffer {
     time_nanos: p.timeNanos,
     duration_nanos: p.durationNanos,
     comments: p.comments,
+    doc_url: /^https?:\/\/./i.test(p.docUrl) ? p.docUrl : "",
     sample_count: o.sampleCount,
     total: o.total,
     left: totalOf(p.samples, type),

@@ -37,6 +37,7 @@ export interface Stored {
   durationNanos: number;
   defaultType: string;
   comments: string[];
+  docUrl: string;
   mappings: string[]; // files
   functions: { name: string; file: string; start: number }[];
   locations: Location[];
@@ -210,6 +211,7 @@ export function readProfile(bytes: Uint8Array): Stored {
     durationNanos: number(10),
     defaultType: strings[number(14)] ?? "",
     comments: raw.comments.map((c) => strings[c]),
+    docUrl: strings[number(15)] ?? "",
     mappings,
     functions,
     locations,

@@ -73,6 +73,14 @@ function configItems(list: readonly Config[]): MenuItem[] {
   return [save, ...apply, ...deletes];
 }
 
+/** What the profile says of where its kind is explained; pprof's Help. */
+function helpItems(p: Profile): MenuItem[] {
+  const url = p.facts.doc_url;
+  if (!url) return [];
+  const act = (): void => void window.open(url, "_blank", "noopener,noreferrer");
+  return [{ label: "Documentation of the profile", section: "Help", act }];
+}
+
 /** The profile, and the page itself with what it shows. */
 function saveItems(): MenuItem[] {
   const section = "Save";
@@ -119,7 +127,7 @@ export function More() {
     if (!isSaved()) items.push(viewItem("disasm", "Disassembly"));
     if (p) items.push(...refineItems(p), ...groupItems(p));
     items.push(...configItems(await configs().catch(() => [])));
-    items.push(...saveItems());
+    items.push(...saveItems(), ...(p ? helpItems(p) : []));
     openMenuBelow({ title: "View", items }, button);
   }
   return (
