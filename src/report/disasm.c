@@ -149,7 +149,8 @@ static void find_routines(struct printer *w)
         struct object *o;
         struct err e = {0};
         if (object_open(&o, path, &mapping, &e)) {
-            printf("%s\n", e.msg); /* pprof writes it there, before its report */
+            if (!w->r->o.quiet)
+                printf("%s\n", e.msg); /* pprof writes it there, before its report */
             continue;
         }
         w->objects[w->object_count++] = o;

@@ -347,6 +347,7 @@ static int make_options(const struct preparing *c, struct report_options *o, str
         .drop_negative = s->drop_negative,
         .escape_all = c->q->escape_all,
         .max_listed = c->q->max_listed,
+        .quiet = c->q->quiet,
         .call_tree = s->call_tree,
         .node_count = s->nodecount,
         .node_fraction = s->nodefraction,

@@ -28,6 +28,7 @@ struct prepare_request {
     const char *symbolize; /* likewise, as -symbolize: "fastlocal" holds for listings too */
     bool escape_all;       /* see report_options */
     int64_t max_listed;    /* likewise */
+    bool quiet;            /* likewise */
     struct refine_say say; /* gets warnings: filters that match nothing, units that differ */
 };
 

@@ -33,6 +33,7 @@ struct report_options {
     struct object_tools *tools;          /* of those that disassemble */
     bool intel_syntax;                   /* theirs */
     int64_t max_listed; /* > 0: at most so many functions of -disasm, those with the most first */
+    bool quiet;         /* -disasm does not say which binaries it cannot read */
     bool code_within;   /* of weblist: unlike pprof, see weblist_data.c */
 };
 

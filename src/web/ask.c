@@ -156,6 +156,7 @@ int ask_report(struct http_exchange *x, const struct ask *from, const struct ask
         .symbolize = from->symbolize,
         .escape_all = o->escape_all,
         .max_listed = o->max_listed,
+        .quiet = x->params != NULL, /* standard output may be where a saved page goes */
         .say = ask_say(x),
     };
     profile_copy(&copy, from->profile);

@@ -35,17 +35,10 @@ struct saving {
 
 /* ---- the profile ---- */
 
-static int refuse(const char *flag, struct err *e)
-{
-    return err_set(e, -EINVAL, "a saved page is by functions and sums: leave out -%s", flag);
-}
-
 /* What the page would have to count otherwise than it does. */
 static int check_settings(const struct settings *s, struct err *e)
 {
-    if (*s->granularity && strcmp(s->granularity, "functions"))
-        return refuse(s->granularity, e);
-    return s->mean ? refuse("mean", e) : 0;
+    return s->mean ? err_set(e, -EINVAL, "a saved page has sums: leave out -mean") : 0;
 }
 
 /* -divide_by: of the values and of the totals. */
@@ -78,7 +71,8 @@ static int encode_profile(struct saving *s, struct buf *out, struct err *e)
     struct prepared r;
     struct settings settings = s->settings;
     struct prepare_request q = {.settings = &settings, .say = s->o->say};
-    settings.granularity = "addresses"; /* the tree needs files and modules */
+    settings.granularity = "addresses"; /* filters see all of a frame; what is then shown of */
+    settings.noinlines = false;         /* it the page decides */
     write_totals(s, s->o->ask.profile);
     profile_copy(&refined, s->o->ask.profile);
     int rc = 0;
@@ -133,12 +127,14 @@ static void write_graphs(struct saving *s)
     json_array_end(&s->j);
 }
 
-static void write_peek(struct saving *s)
+/* Of each sample type what the report prints of all functions, or null: it is too long, or there is
+ * nothing. */
+static void write_texts(struct saving *s, const char *report)
 {
-    json_array(&s->j, "peek");
+    json_array(&s->j, report);
     for (uint32_t i = 0; i < s->o->ask.profile->sample_type_count; i++) {
         struct http_param params[] = {{"si", arena_printf(&s->arena, "%u", i)},
-                                      {"report", "peek"},
+                                      {"report", report},
                                       {"re", "."},
                                       {NULL, NULL}};
         struct http_exchange x = question(s, params);
@@ -179,7 +175,8 @@ static int write_extra(struct saving *s, struct buf *profile, struct err *e)
     if (rc)
         return rc;
     write_graphs(s);
-    write_peek(s);
+    write_texts(s, "peek");
+    write_texts(s, "disasm");
     struct http_exchange x = question(s, NULL);
     rc = source_data_save(&x, &s->o->ask, j, e);
     json_object_end(j);

@@ -111,14 +111,17 @@ function spell(bytes) {
   };
 }
 
-const warnings = (answer) => {
+/** Filters of the command line have been gone through when the page was saved. */
+const warnings = (answer, given) => {
   const text = answer.headers.get("X-Strobe-Warnings");
-  return text ? [...new Set(JSON.parse(decodeURIComponent(text)))].sort() : [];
+  const silent = { f: /^Focus/, h: /^Hide/ };
+  const told = (line) => !given.some((kind) => silent[kind]?.test(line));
+  return text ? [...new Set(JSON.parse(decodeURIComponent(text)))].filter(told).sort() : [];
 };
 
-async function compare(a, b, path, read) {
+async function compare({ a, b, given }, path, read) {
   const [got, want] = await Promise.all([a(path), fetch(b + path)]);
-  same(`${path}: warnings`, warnings(got), warnings(want));
+  same(`${path}: warnings`, warnings(got, given), warnings(want, given));
   if (got.status !== 200 || want.status !== 200) {
     same(`${path}: refused`, (await got.text()).trim(), (await want.text()).trim());
     return;
@@ -155,30 +158,36 @@ function question(expression, facts, given) {
     q.append(pick(["tf", "ti"]), `${label.key}=${pick(label.values).value}`);
   if (label && random(4) === 0 && !given.includes("tagroot")) q.set("tagroot", label.key);
   if (random(4) === 0) q.set("rel", "t");
+  if (random(2)) q.set("g", pick(["functions", "filefunctions", "files", "lines", "addresses"]));
+  if (random(4) === 0) q.set("noinlines", "t");
+  if (random(4) === 0) q.set("showcolumns", "t");
   return q;
 }
 
 async function compareAll(name, args, given = []) {
   console.log(`# ${name}`);
-  const [a, b] = [saved(args), await live(args)];
+  const both = { a: saved(args), b: await live(args), given };
+  const { b } = both;
   const bytes = async (answer) => spell(await answer.arrayBuffer());
   const json = (answer) => answer.json();
-  await compare(a, b, "/api/profile", bytes);
+  await compare(both, "/api/profile", bytes);
   const { facts, functions } = await bytes(await fetch(`${b}/api/profile`));
   if (functions.length === 0) return;
   const expression = expressions(functions);
   for (let i = 0; i < Number(rounds); i++) {
     const q = question(expression, facts, given);
-    await compare(a, b, `/api/source?${q}&fn=${encodeURIComponent(pick(functions)[0])}`, json);
+    const fn = encodeURIComponent(pick(functions)[0]);
+    await compare(both, `/api/source?${q}&fn=${fn}`, json);
     if (random(2)) {
+      const rows = await bytes(await fetch(`${b}/api/profile?${q}`));
       q.set("walk", pick(["leaf", "callers", "callees"]));
-      q.set("fn", pick(functions)[0]);
+      q.set("fn", pick(rows.functions.length > 0 ? rows.functions : functions)[0]);
     }
-    await compare(a, b, `/api/profile?${q}`, bytes);
+    await compare(both, `/api/profile?${q}`, bytes);
     const re = encodeURIComponent(expression());
     const si = pick(facts.sample_types).type;
-    await compare(a, b, `/api/text?report=peek&si=${si}&re=${re}`, (answer) => answer.text());
-    await compare(a, b, `/api/graph?si=${si}&svg=1`, json);
+    await compare(both, `/api/text?report=peek&si=${si}&re=${re}`, (answer) => answer.text());
+    await compare(both, `/api/graph?si=${si}&svg=1`, json);
   }
 }
 
@@ -187,6 +196,8 @@ for (const name of all) await compareAll(name, [golden(name)]);
 await compareAll("a difference", [`-diff_base=${golden(all[1])}`, golden(all[0])]);
 await compareAll("less a base", [`-base=${golden(all[1])}`, golden(all[0])]);
 const flags = ["-focus=main", "-hide=runtime", "-tagroot=stage", "-relative_percentages"];
+for (const g of ["-lines", "-addresses", "-files"])
+  await compareAll(g, [g, "-noinlines", golden(all[0])]);
 await compareAll("flags", [...flags, golden(all[0])], ["f", "h", "tagroot"]);
 for (const file of further) await compareAll(file, [file]);
 console.log(`${checks} compared; ${failures} differ`);

@@ -67,7 +67,7 @@ test("has all views, without a network", async ({ saved, page }) => {
   await show(page, "Source");
   await expect(page.locator("tr.source-head").first()).toContainText("runtime.asyncPreempt");
   await page.getByRole("button", { name: "More" }).click();
-  await expect(page.getByRole("menuitem", { name: "Disassembly" })).toHaveCount(0);
+  await expect(page.getByRole("menuitem", { name: "Disassembly" })).toBeVisible();
   await page.getByRole("menuitem", { name: "Peek" }).click();
   await expect(page.locator("pre.report")).toContainText("| runtime.asyncPreempt runtime/preempt");
 });
@@ -89,6 +89,27 @@ test("searches, refines, groups and goes back", async ({ saved, page }) => {
   await page.getByRole("menuitem", { name: "Group by stage" }).click();
   await show(page, "Flame");
   await expect(flame.callees.first()).toContainText("index");
+});
+
+test("has all granularities, with the numbers of strobe top", async ({ saved, page }) => {
+  const flame = await saved(["-lines", CPU], "?view=top&trim=t");
+  const rows = (...flags: string[]): string[] =>
+    spawnSync(strobe, ["top", ...flags, CPU], { encoding: "utf8" })
+      .stdout.split("\n")
+      .filter((line) => /^ +\S+ +[\d.e-]+% /.test(line))
+      .map((line) => line.trim().split(/\s+/).slice(5).join(" ").replace(/ \(.*inline\)$/, ""));
+  for (const [choice, flag] of [
+    ["lines", "-lines"],
+    ["files", "-files"],
+    ["addresses", "-addresses"],
+  ]) {
+    await page.goto(page.url().replace(/&g=\w+|$/, `&g=${choice}`));
+    await expect(page.locator("[data-pill=g]")).toContainText(choice);
+    const names = await flame.rows.evaluateAll((list) => list.map((r) => r.dataset.function));
+    const want = rows(flag);
+    expect(want.length).toBeGreaterThan(10);
+    expect(names.slice(0, 10)).toEqual(want.slice(0, 10));
+  }
 });
 
 test("has both sides of a difference", async ({ saved, page }) => {
@@ -152,8 +173,8 @@ base("what cannot be saved is said", () => {
   expect([onto.status, onto.stderr]).toEqual([2, expect.stringContaining("is a directory")]);
   const served = run("-export=x.html", "-http=localhost:0", CPU);
   expect([served.status, served.stderr]).toEqual([2, expect.stringContaining("leave out -http")]);
-  const lines = run("-export=x.html", "-lines", CPU);
-  expect([lines.status, lines.stderr]).toEqual([2, expect.stringContaining("leave out -lines")]);
+  const means = run("-export=x.html", "-mean", CPU);
+  expect([means.status, means.stderr]).toEqual([2, expect.stringContaining("leave out -mean")]);
   expect(existsSync("x.html")).toBe(false);
 });
 

@@ -155,3 +155,18 @@ test.describe("a function that is not there", () => {
     await expect(page.locator(".notice")).toContainText("no sample has a function that matches");
   });
 });
+
+test("a saved page has the disassembly, also without the binary", async ({ page, context }) => {
+  const file = join(dir, "page.html");
+  const { stdout } = spawnSync(strobe, ["web", `-export=${file}`, profile], { encoding: "utf8" });
+  expect(stdout).toBe("");
+  const text = run(strobe, "pprof", "-disasm=(^|\\s)spin(\\s|$)", profile);
+  await context.setOffline(true);
+  await page.goto(`file://${file}?view=disasm&sel=spin`);
+  await expect(page.locator("pre.report")).toContainText("ROUTINE");
+  expect((await page.locator("pre.report").textContent())?.trim()).toBe(text.trim());
+  await page.goto(`file://${file}?view=disasm&sel=spin&f=spin`);
+  await expect(page.getByText("of the whole profile only")).toBeVisible();
+  await page.goto(`file://${file}?view=disasm&sel=nosuch`);
+  await expect(page.getByText("was not saved with the page")).toBeVisible();
+});

@@ -40,7 +40,6 @@ const ofReports: ReadonlySet<OptionName> = new Set([
   "ef",
   "trim",
   "calltree",
-  "showcolumns",
   "unit",
   "compact",
   "intel",

@@ -6,9 +6,9 @@
 // would change them: never a number that is not that of `strobe top`.
 
 import { formatPercent } from "../data/format.ts";
-import { optionNames } from "../route.ts";
+import { isOn, optionNames } from "../route.ts";
 import { makeBody, totalOf } from "./body.ts";
-import type { Walk } from "./flame.ts";
+import { functionCosts, makeFrames, type Walk } from "./flame.ts";
 import type { Stored } from "./proto.ts";
 import {
   compile,
@@ -18,7 +18,8 @@ import {
   refineShowFrom,
   Refusal,
 } from "./refine.ts";
-import { flatOfPlaces, listSource, type SavedSource } from "./source.ts";
+import { aggregate, isByRows, isGranularity, type Granularity } from "./rows.ts";
+import { listSource, type SavedSource } from "./source.ts";
 
 const FLAME_NODES = 1 << 20;
 
@@ -34,6 +35,7 @@ export interface Extra {
   facts: object; // further ones of every profile
   graphs: (object | null)[]; // by sample type
   peek: (string | null)[];
+  disasm: (string | null)[]; // of the functions that cost most by themselves
   source: SavedSource;
 }
 
@@ -70,8 +72,7 @@ interface Asked {
 }
 
 function truth(text: string | null): boolean | undefined {
-  if (!text) return undefined;
-  return /^(t|true|y|yes|1)$/i.test(text);
+  return text ? isOn(text) : undefined;
 }
 
 function refine(p: Stored, extra: Extra, q: URLSearchParams, say: (line: string) => void): Asked {
@@ -107,12 +108,36 @@ function filter(p: Stored, q: URLSearchParams, say: (line: string) => void): Sto
   return p;
 }
 
+/** What the address says, else the command line. */
+function granularityOf(extra: Extra, q: URLSearchParams): Granularity {
+  const text = (name: string): string =>
+    q.get(name) || (extra.given.find(([given]) => given === name)?.[1] ?? "");
+  const name = text("g");
+  if (!isGranularity(name))
+    throw new Refusal(
+      `error setting config field granularity: invalid "granularity" value ${JSON.stringify(name)}`,
+    );
+  return { name, noinlines: isOn(text("noinlines")), columns: isOn(text("showcolumns")) };
+}
+
+/** What rows of lines cost by themselves, by their names: the rows of peek. */
+function flatOfLines(p: Stored, extra: Extra, q: URLSearchParams, type: number) {
+  const g = { ...granularityOf(extra, q), name: "lines" };
+  const frames = makeFrames(aggregate(p, g), true);
+  const { flat } = functionCosts(frames, p.samples, (s) => s.values[type]);
+  const sums = new Map<string, number>();
+  frames.names.forEach((name, i) => sums.set(name, (sums.get(name) ?? 0) + flat[i]));
+  return sums;
+}
+
 function profileAnswer(p: Stored, extra: Extra, q: URLSearchParams, say: (l: string) => void) {
-  refuseOptions(q, ["rel", "tagroot", "dropneg"]);
+  refuseOptions(q, ["rel", "tagroot", "dropneg", "g", "noinlines", "showcolumns"]);
   const asked = refine(p, extra, q, say);
+  const g = granularityOf(extra, q);
   const walk = (q.get("walk") ?? "root") as Walk;
-  const bytes = makeBody(asked.p, {
+  const bytes = makeBody(aggregate(asked.p, g), {
     title: extra.title,
+    byRows: isByRows(g.name),
     walk: { walk, fn: q.get("fn") ?? "", type: asked.type, limit: FLAME_NODES },
     total: asked.total,
     sampleCount: extra.sample_count,
@@ -157,28 +182,58 @@ function peekBlocks(text: string, re: RegExp, flat: Map<string, number>, total: 
   return [head, columns, ...kept].join(`${RULE}\n`) + end;
 }
 
+const ROUTINE = "ROUTINE ======================== ";
+
+/** The blocks of functions that match by one of their names. */
+function disasmBlocks(text: string, re: RegExp): string {
+  const [head, ...blocks] = text.split(new RegExp(`^(?=${ROUTINE})`, "m"));
+  const names = (block: string): string[] =>
+    block.split("\n").flatMap((line, i) => {
+      if (i === 0) return [line.slice(ROUTINE.length)];
+      return line.startsWith("    AKA ") ? [line.slice(line.indexOf("= ") + 2)] : [];
+    });
+  const kept = blocks.filter((block) => names(block).some((name) => re.test(name)));
+  return kept.length > 0 ? head + kept.join("") : "";
+}
+
+function disasmAnswer(p: Stored, extra: Extra, q: URLSearchParams): Response {
+  refuseFilters(q, "the disassembly");
+  refuseOptions(q, ["n", "nf", "ef", "trim", "calltree", "g", "compact", "dropneg"]);
+  const text = extra.disasm[findType(p, q.get("si") ?? "", extra.type)];
+  const re = q.get("re") ?? "";
+  const found = text && disasmBlocks(text, compile(re, "argument"));
+  if (!found) throw new Refusal(`The code of what matches ${re} was not saved with the page.`);
+  return new Response(found);
+}
+
 function textAnswer(p: Stored, extra: Extra, q: URLSearchParams): Response {
   const report = q.get("report");
+  if (report === "disasm") return disasmAnswer(p, extra, q);
   if (report !== "peek") throw new Refusal(`A saved page has no ${report}: ${reading}.`);
   refuseFilters(q, "peek");
-  refuseOptions(q, ["n", "nf", "ef", "trim", "calltree", "showcolumns", "compact", "intel"]);
+  refuseOptions(q, ["n", "nf", "ef", "trim", "calltree", "g", "compact", "intel", "dropneg"]);
   const type = findType(p, q.get("si") ?? "", extra.type);
   const text = extra.peek[type];
   if (!text) throw new Refusal(`Peek was too large to be saved: ${reading}.`);
   const re = q.get("re") ?? "";
   const total = extra.relative ? totalOf(p.samples, type) : extra.totals[type];
-  const found = peekBlocks(text, compile(re, "argument"), flatOfPlaces(p, type), total);
+  const found = peekBlocks(text, compile(re, "argument"), flatOfLines(p, extra, q, type), total);
   if (!found) throw new Refusal(`no matches found for regexp: ${re}`);
   return new Response(found);
 }
 
 function sourceAnswer(p: Stored, extra: Extra, q: URLSearchParams, say: (l: string) => void) {
   if (q.get("asm") === "1") throw new Refusal(`A saved page has no instructions: ${reading}.`);
-  refuseOptions(q, ["rel", "tagroot", ...["n", "nf", "ef", "trim", "compact", "intel", "unit"]]);
+  refuseOptions(q, [
+    ...["rel", "tagroot", "g", "noinlines", "showcolumns", "dropneg"],
+    ...["n", "nf", "ef", "trim", "compact", "intel", "unit"],
+  ]);
   const asked = refine(p, extra, q, say);
   const fn = q.get("fn");
   const re = fn ? undefined : compile(q.get("re") ?? "", "argument");
-  const data = listSource(asked.p, extra.source, {
+  const { noinlines } = granularityOf(extra, q);
+  const lines = aggregate(asked.p, { name: "addresses", noinlines, columns: true });
+  const data = listSource(lines, extra.source, {
     matches: (name) => (re ? re.test(name) : name === fn),
     type: asked.type,
     total: asked.total,

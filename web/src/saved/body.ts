@@ -129,11 +129,12 @@ export interface BodyOptions {
   sampleCount: number; // likewise
   given: [string, string][];
   more: object; // further facts
+  byRows: boolean; // see makeFrames
 }
 
 export function makeBody(p: Stored, o: BodyOptions): ArrayBuffer {
   const { type } = o.walk;
-  const f = makeFrames(p);
+  const f = makeFrames(p, o.byRows);
   const costs = functionCosts(f, p.samples, (s) => s.values[type]);
   const tree = makeTree(f, p.samples, o.walk);
   const numbers = new Map<string, number>();

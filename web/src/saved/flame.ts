@@ -4,6 +4,7 @@
 // src/analyze/flame.c and flame_frames.c make on the server, with the same names, order and limit.
 
 import type { Location, Sample, Stored } from "./proto.ts";
+import { baseName, rowOf } from "./rows.ts";
 
 export interface Frame {
   fn: number;
@@ -25,30 +26,34 @@ export interface Frames {
 
 /** "[libfoo.so]" of "/usr/lib/libfoo.so". */
 function binaryName(file: string): string {
-  const trimmed = file.replace(/\/+$/, "") || file.slice(0, 1);
-  const name = trimmed.slice(trimmed.lastIndexOf("/") + 1);
-  return file ? `[${name || "/"}]` : "<unknown>";
+  return file ? `[${baseName(file)}]` : "<unknown>";
 }
 
-export function makeFrames(p: Stored): Frames {
+/** By rows: a function is what is one row of a table. */
+export function makeFrames(p: Stored, byRows = false): Frames {
   const functionIds = new Map<string, number>();
   const frameIds = new Map<string, number>();
   const lineless = Uint8Array.from(p.locations, (l) => Number(l.lines.length === 0));
   const made: Frames = { names: [], frames: [], of: [], lineless };
-  const functionNumber = (name: string, binary: string): number => {
-    const key = name ? `f${name}` : `b${binary}`;
+  const numberOf = (key: string, name: () => string): number => {
     let id = functionIds.get(key);
     if (id === undefined) {
       functionIds.set(key, (id = made.names.length));
-      made.names.push(name || binaryName(binary));
+      made.names.push(name());
     }
     return id;
+  };
+  const functionNumber = (name: string, binary: string): number =>
+    numberOf(name ? `f${name}` : `b${binary}`, () => name || binaryName(binary));
+  const rowNumber = (l: Location, at: number): number => {
+    const { id, name } = rowOf(p, l, at);
+    return numberOf(id, () => name);
   };
   const frameNumber = (l: Location, at: number): number => {
     const module = l.mapping >= 0 ? p.mappings[l.mapping] : "";
     const line = l.lines[at];
     const f = line && p.functions[line.fn];
-    const fn = functionNumber(f?.name ?? "", f ? "" : module);
+    const fn = byRows ? rowNumber(l, at) : functionNumber(f?.name ?? "", f ? "" : module);
     const file = f?.file ?? "";
     const inlined = at + 1 < l.lines.length;
     const key = JSON.stringify([fn, file, module, inlined]);

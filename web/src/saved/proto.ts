@@ -6,9 +6,11 @@
 export interface Line {
   fn: number; // of functions
   line: number;
+  column: number;
 }
 
 export interface Location {
+  address: string; // sixteen hexadecimal digits, or ""
   mapping: number; // of mappings, or -1
   lines: readonly Line[]; // the innermost inlined first
 }
@@ -44,12 +46,14 @@ export interface Stored {
   samples: Sample[];
 }
 
-type Field = (number: number, value: number, bytes: Uint8Array) => void;
+/** `halves`: the number's upper and lower 32 bits. */
+type Field = (number: number, value: number, bytes: Uint8Array, halves: [number, number]) => void;
 
 /** Calls `field` for all fields of a message: with a number, or with bytes. */
 function readMessage(bytes: Uint8Array, field: Field): void {
   const none = new Uint8Array(0);
   let at = 0;
+  const halves: [number, number] = [0, 0];
   const varint = (): number => {
     let low = 0;
     let high = 0;
@@ -64,15 +68,16 @@ function readMessage(bytes: Uint8Array, field: Field): void {
       else high |= (b & 1) << 31;
       if (b < 128) break;
     }
+    [halves[0], halves[1]] = [high >>> 0, low >>> 0];
     return (high | 0) * 2 ** 32 + (low >>> 0);
   };
   while (at < bytes.length) {
     const tag = varint();
     const [number, wire] = [Math.floor(tag / 8), tag % 8];
-    if (wire === 0) field(number, varint(), none);
+    if (wire === 0) field(number, varint(), none, halves);
     else if (wire === 2) {
       const size = varint();
-      field(number, 0, bytes.subarray(at, at + size));
+      field(number, 0, bytes.subarray(at, at + size), halves);
       at += size;
     } else if (wire === 1 || wire === 5) at += wire === 1 ? 8 : 4;
     else throw new Error("The saved profile is damaged.");
@@ -151,6 +156,10 @@ function readLabel(strings: readonly string[], bytes: Uint8Array): Label {
   return label;
 }
 
+function hex(half: number): string {
+  return half.toString(16).padStart(8, "0");
+}
+
 export function readProfile(bytes: Uint8Array): Stored {
   const raw = readRaw(bytes);
   const { strings, numbers } = raw;
@@ -179,19 +188,22 @@ export function readProfile(bytes: Uint8Array): Stored {
   });
   const locations = raw.locations.map((l, i): Location => {
     let mapping = -1;
+    let address = "";
     const lines: Line[] = [];
-    readMessage(l, (n, v, inside) => {
+    readMessage(l, (n, v, inside, halves) => {
       if (n === 1) locationIds.set(v, i);
       if (n === 2 && v !== 0) mapping = numberOf(mappingIds, v);
+      if (n === 3 && v !== 0) address = halves.map(hex).join("");
       if (n !== 4) return;
-      const line: Line = { fn: -1, line: 0 };
+      const line: Line = { fn: -1, line: 0, column: 0 };
       readMessage(inside, (k, w) => {
         if (k === 1) line.fn = numberOf(functionIds, w);
         if (k === 2) line.line = w;
+        if (k === 3) line.column = w;
       });
       lines.push(line);
     });
-    return { mapping, lines };
+    return { address, mapping, lines };
   });
   const samples = raw.samples.map((s): Sample => {
     const [refs, values]: number[][] = [[], []];

@@ -193,7 +193,8 @@ export function labelAtRoot(p: Stored, key: string, say: (line: string) => void)
     if (at === undefined) {
       at = locations.length;
       known.set(name, at);
-      locations.push({ mapping: -1, lines: [{ fn: functions.length, line: 0 }] });
+      const line = { fn: functions.length, line: 0, column: 0 };
+      locations.push({ address: "", mapping: -1, lines: [line] });
       functions.push({ name, file: key, start: 0 });
     }
     return { ...s, refs: [...s.refs, at] };

@@ -5,6 +5,7 @@
 
 import type { SourceData } from "../source/data.ts";
 import type { Sample, Stored } from "./proto.ts";
+import { cleanPath } from "./rows.ts";
 
 const MARGIN = 5; // lines before the first and behind the last that cost something
 const LISTED = 50;
@@ -35,9 +36,10 @@ function weigh(p: Stored, samples: readonly Sample[], type: number): Weights[] {
   const placeOf = p.locations.map((l) =>
     l.lines.map(({ fn, line }) => {
       const f = p.functions[fn];
-      const key = JSON.stringify([f.name, f.file]);
+      const file = cleanPath(f.file);
+      const key = JSON.stringify([f.name, file]);
       let w = known.get(key);
-      if (!w) known.set(key, (w = { name: f.name, file: f.file, start: 0, lines: new Map() }));
+      if (!w) known.set(key, (w = { name: f.name, file, start: 0, lines: new Map() }));
       if (f.start && (w.start === 0 || f.start < w.start)) w.start = f.start;
       return { w, line, id: `${key} ${line}` };
     }),
@@ -59,22 +61,14 @@ function weigh(p: Stored, samples: readonly Sample[], type: number): Weights[] {
   return [...known.values()].filter((w) => w.lines.size > 0);
 }
 
-/** Flat of "NAME FILE:LINE", as peek names its rows. */
-export function flatOfPlaces(p: Stored, type: number): Map<string, number> {
-  const flat = new Map<string, number>();
-  for (const w of weigh(p, p.samples, type))
-    for (const [line, { f }] of w.lines)
-      flat.set(`${w.name}${w.file ? ` ${w.file}` : ""}${line ? `:${line}` : ""}`, f);
-  return flat;
-}
-
 function textOf(file: SavedFile | undefined, line: number): string | undefined {
   const run = file?.runs.find(([first, texts]) => line >= first && line < first + texts.length);
   return run?.[1][line - run[0]];
 }
 
 function linesOf(w: Weights, file: SavedFile | undefined) {
-  const numbers = [...w.lines.keys()].sort((a, b) => a - b);
+  const numbers = [...w.lines.keys()].filter((n) => n > 0).sort((a, b) => a - b);
+  if (numbers.length === 0) return [];
   const first = Math.max(1, w.start ? Math.min(w.start, numbers[0]) : numbers[0] - MARGIN);
   const last = numbers[numbers.length - 1] + MARGIN;
   const lines: { n: number; s: string | null; f: number; c: number }[] = [];

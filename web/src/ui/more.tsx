@@ -123,8 +123,7 @@ function viewItem(view: View, label: string): MenuItem {
 export function More() {
   async function open(button: HTMLElement): Promise<void> {
     const p = profile.peek();
-    const items: MenuItem[] = [viewItem("peek", "Peek")];
-    if (!isSaved()) items.push(viewItem("disasm", "Disassembly"));
+    const items: MenuItem[] = [viewItem("peek", "Peek"), viewItem("disasm", "Disassembly")];
     if (p) items.push(...refineItems(p), ...groupItems(p));
     items.push(...configItems(await configs().catch(() => [])));
     items.push(...saveItems(), ...(p ? helpItems(p) : []));
