@@ -76,8 +76,8 @@ STROBE_API int strobe_cpu_set_rate(int hz);
  *         fprintf(stderr, "%s\n", strobe_last_error());
  */
 struct strobe_options {
-    /* What is taken, with commas: cpu, heap (also mem), allocs, and as far as this libstrobe has
-     * them mutex, block, threadcreate, goroutine (also threads), wall (also clock). "cpu". */
+    /* What is taken, with commas: cpu, heap (also mem), allocs, mutex, block, threadcreate,
+     * goroutine (also threads), wall (also clock). "cpu". */
     const char *kinds;
     /* The folder of the files; it is made if it is not there. NULL: a new one in $TMPDIR. The files
      * are cpu.pprof, mem.pprof, mutex.pprof, block.pprof, threadcreation.pprof, goroutine.pprof and
@@ -91,25 +91,34 @@ struct strobe_options {
      * stopping profiles", writes cpu, heap and allocs, and ends the program with status 0. 1: it
      * ends the program as ever; those three are written all the same. */
     int no_shutdown_hook;
-    int hz;                       /* samples a second of each thread's CPU time, 1 to 10000; 100 */
-    unsigned long long heap_rate; /* bytes allocated to a sample, 1 is every allocation; 4096 */
-    int heap_peak;                /* 1: what is in use is that of the program's peak */
-    const char *http;             /* serves /debug/pprof/ at HOST:PORT or unix:PATH; NULL: not */
-    const char *max_cost;         /* percent of CPU time that sampling may cost; 0: any; "1" */
-    const char *backend;          /* auto, sigtrap, signal, timer, itimer */
-    unsigned long long seed;      /* fixes every random choice, for tests; 0: random */
-    void *reserved[8];            /* NULL */
+    int hz; /* samples a second of each thread's CPU time, and of wall, 1 to 10000; 100 */
+    unsigned long long heap_rate;  /* bytes allocated to a sample, 1 is every allocation; 4096 */
+    int heap_peak;                 /* 1: what is in use is that of the program's peak */
+    const char *http;              /* serves /debug/pprof/ at HOST:PORT or unix:PATH; NULL: not */
+    const char *max_cost;          /* percent of CPU time that sampling may cost; 0: any; "1" */
+    const char *backend;           /* auto, sigtrap, signal, timer, itimer */
+    unsigned long long seed;       /* fixes every random choice, for tests; 0: random */
+    unsigned long long block_rate; /* ns of waiting to a sample of block; 1 (and 0) is every wait */
+    int mutex_fraction;            /* contentions to a sample of mutex; 1 (and 0) is every one */
+    /* The waits that block has: "sync", "io" (system calls), or "sync,io". NULL: "sync". */
+    const char *block;
+    /* Switches of STROBE_DEBUG that can begin while a program runs, which are schedtrace=MS and
+     * scheddetail=1, until strobe_stop(); NULL: none. Those that look at allocations have to be
+     * there before the first of them: only in the environment. */
+    const char *debug;
+    void *reserved[4]; /* NULL */
 };
 
 /* Fills it with what holds if nothing is changed: the environment's STROBE_HZ, STROBE_HEAP_RATE,
- * STROBE_HEAP_PEAK, STROBE_MAX_COST, STROBE_BACKEND and STROBE_SEED, else the defaults above. */
+ * STROBE_HEAP_PEAK, STROBE_MAX_COST, STROBE_BACKEND, STROBE_SEED, STROBE_BLOCK_RATE,
+ * STROBE_MUTEX_FRACTION and STROBE_BLOCK, else the defaults above. */
 STROBE_API void strobe_options_default(struct strobe_options *options);
 
 /* Starts a session; NULL: the defaults. The files are created at once. One session at a time,
  * others may follow. Of several kinds each has the others' cost in it, which is said once. The heap
  * is sampled until the program ends, at the rate of the first session. A session that is not
  * stopped is at exit; by _exit or a fatal signal only cpu, heap and allocs are written. -EALREADY:
- * a session, or a CPU profile, is running. -ENOTSUP: this libstrobe has no such kind, or the
+ * a session, or a CPU profile, is running. -ENOTSUP: a debug switch cannot begin now, or the
  * program has an allocator of its own. -EINVAL: an option. Else the error of a file. */
 STROBE_API int strobe_start(const struct strobe_options *options);
 
@@ -126,8 +135,8 @@ STROBE_API const char *strobe_path(const char *kind);
  */
 struct strobe_profile;
 
-/* heap, allocs, goroutine (also threads), threadcreate …, or one of the program's own; the list is
- * what /debug/pprof/ shows. NULL: there is none of that name. Never freed. */
+/* heap, allocs, block, mutex, goroutine (also threads), threadcreate, wall, or one of the program's
+ * own; the list is what /debug/pprof/ shows. NULL: there is none of that name. Never freed. */
 STROBE_API const struct strobe_profile *strobe_lookup(const char *name);
 STROBE_API const char *strobe_profile_name(const struct strobe_profile *profile);
 /* How many stacks are in it now: the number in the index. */
@@ -135,8 +144,9 @@ STROBE_API unsigned long long strobe_profile_count(const struct strobe_profile *
 
 /* Writes a profile as it is now: `debug` 0 is profile.proto, gzip'ed; 1 the text with names; 2, of
  * goroutine, a block a thread. As GET /debug/pprof/NAME?debug=N answers. `write` is called in this
- * thread. -EIO: it gave up. -ENOTSUP: the profile is not taken in this program, see
- * strobe_last_error(). -EINVAL: profile or write is NULL. */
+ * thread. wall is what there is since it was begun, by a session or by STROBE=wall. -EIO: `write`
+ * gave up. -ENOTSUP: the profile is not taken in this program, see strobe_last_error(). -EINVAL:
+ * profile or write is NULL. */
 STROBE_API int strobe_write(const struct strobe_profile *profile, strobe_write_fn write, void *ctx,
                             int debug);
 

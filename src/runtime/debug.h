@@ -136,6 +136,10 @@ void debug_trace_begin(void);
 void debug_trace_end(void);
 /* The program is about to become another by execve, or could not. */
 void debug_trace_exec(bool begins);
+/* A session's: of `switches` those that can begin now, unless the environment's are there; and
+ * their end. */
+void debug_trace_start(const struct debug_switches *switches);
+void debug_trace_stop(void);
 /* In a forked child, which has counters of its own and nobody who prints them. */
 void debug_trace_forked(void);
 bool debug_trace_is_alive(void);

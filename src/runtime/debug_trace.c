@@ -308,6 +308,28 @@ void debug_trace_end(void)
     printer = 0;
 }
 
+static bool is_sessions;
+
+void debug_trace_start(const struct debug_switches *switches)
+{
+    if (printer || !switches->schedtrace_ms)
+        return;
+    debug.schedtrace_ms = switches->schedtrace_ms;
+    debug.scheddetail = switches->scheddetail;
+    debug_trace_map();
+    debug_trace_begin();
+    is_sessions = true;
+}
+
+void debug_trace_stop(void)
+{
+    if (!is_sessions)
+        return;
+    is_sessions = false;
+    debug_trace_end();
+    debug.schedtrace_ms = debug.scheddetail = 0;
+}
+
 /* execvp tries many files, and most are not there: who prints waits for what comes of it. */
 void debug_trace_exec(bool begins)
 {

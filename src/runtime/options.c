@@ -98,20 +98,24 @@ static int set_mutex_fraction(struct strobe_config *c, const char *v)
     return 0;
 }
 
-/* "sync", "io", or both. */
-static int set_block_what(struct strobe_config *c, const char *v)
+int options_parse_block(const char *v, uint32_t *what)
 {
-    c->block_what = 0;
+    *what = 0;
     for (size_t n; *v; v += n + (v[n] == ',')) {
         n = strcspn(v, ",");
         if (n == 4 && !strncmp(v, "sync", n))
-            c->block_what |= WAITTAB_SYNC;
+            *what |= WAITTAB_SYNC;
         else if (n == 2 && !strncmp(v, "io", n))
-            c->block_what |= WAITTAB_IO;
+            *what |= WAITTAB_IO;
         else
             return -EINVAL;
     }
-    return c->block_what ? 0 : -EINVAL;
+    return *what ? 0 : -EINVAL;
+}
+
+static int set_block_what(struct strobe_config *c, const char *v)
+{
+    return options_parse_block(v, &c->block_what);
 }
 
 static int set_path(char *to, const char *v)

@@ -376,6 +376,8 @@ struct strobe_config {
 };
 /* Reads the environment. 0, or -EINVAL after saying why on stderr. 1: help was printed. */
 int options_read(struct strobe_config *c);
+/* "sync", "io", or both; enum waittab_what. -EINVAL. */
+int options_parse_block(const char *text, uint32_t *what);
 /* Replaces %p, %e, and %k by `kind`. -ENAMETOOLONG. */
 int options_expand(char *out, size_t size, const char *pattern, const char *kind);
 

@@ -8,10 +8,12 @@
 #include "runtime/session.h"
 
 #include "base/sigsafe.h"
+#include "runtime/debug.h"
 #include "runtime/file.h"
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +52,8 @@ enum {
     MODE_CPU = 0,
     MODE_HEAP = 1,
     MODE_ALLOCS = 2,
+    MODE_MUTEX = 3,
+    MODE_BLOCK = 4,
     MODE_WALL = 7
 };
 
@@ -125,6 +129,9 @@ void strobe_options_default(struct strobe_options *o)
     o->max_cost = cost ? cost : "1";
     o->backend = backend ? backend : "auto";
     o->seed = valid ? c.seed : 0;
+    o->block_rate = valid && environ_get("STROBE_BLOCK_RATE") ? c.block_rate : 1;
+    o->mutex_fraction = valid && environ_get("STROBE_MUTEX_FRACTION") ? (int)c.mutex_fraction : 1;
+    o->block = environ_get("STROBE_BLOCK");
 }
 
 static int parse_kinds(const char *v, uint32_t *kinds)
@@ -144,6 +151,40 @@ static int parse_kinds(const char *v, uint32_t *kinds)
         *kinds |= 1u << i;
     }
     return *kinds ? 0 : api_fail(-EINVAL, "strobe_start: no kind of profile was given");
+}
+
+/* Of waits. What is 0 or NULL was not known to who filled the options. */
+static int read_wait_options(const struct strobe_options *o, struct strobe_config *c)
+{
+    if (o->block_rate > 1ull << 40)
+        return api_fail(-EINVAL, "strobe_start: block_rate is not between 1 and 2^40");
+    if (o->mutex_fraction < 0 || o->mutex_fraction > 1 << 30)
+        return api_fail(-EINVAL, "strobe_start: mutex_fraction is not between 1 and 2^30");
+    if (options_parse_block(o->block ? o->block : "sync", &c->block_what) < 0)
+        return api_fail(-EINVAL, "strobe_start: block \"%s\" is not sync, io, or both with a comma",
+                        o->block);
+    c->block_rate = o->block_rate ? o->block_rate : 1;
+    c->mutex_fraction = o->mutex_fraction ? (uint32_t)o->mutex_fraction : 1;
+    return 0;
+}
+
+/* Only what a process of its own prints can begin now; the rest replaces malloc. */
+static int read_debug(const struct strobe_options *o, struct debug_switches *d)
+{
+    char bad[128];
+    *d = (struct debug_switches){0};
+    if (!o->debug || !*o->debug)
+        return 0;
+    if (debug_parse(o->debug, d, bad, sizeof bad) < 0)
+        return api_fail(-EINVAL, "strobe_start: debug has no switch %s", bad);
+    struct debug_switches later = {.schedtrace_ms = d->schedtrace_ms,
+                                   .scheddetail = d->scheddetail};
+    if (memcmp(&later, d, sizeof later) != 0)
+        return api_fail(-ENOTSUP,
+                        "strobe_start: debug \"%s\" begins with the program, in "
+                        "STROBE_DEBUG; only schedtrace and scheddetail can begin later",
+                        o->debug);
+    return 0;
 }
 
 static int read_options(const struct strobe_options *o, struct strobe_config *c)
@@ -167,7 +208,8 @@ static int read_options(const struct strobe_options *o, struct strobe_config *c)
     c->heap_rate = o->heap_rate;
     c->heap_peak = o->heap_peak;
     c->seed = o->seed;
-    return parse_kinds(o->kinds ? o->kinds : "cpu", &session.kinds);
+    int r = read_wait_options(o, c);
+    return r < 0 ? r : parse_kinds(o->kinds ? o->kinds : "cpu", &session.kinds);
 }
 
 /* ---- files ---- */
@@ -286,7 +328,12 @@ static int begin_mode(int i, const struct strobe_config *c)
         int r = api_wall_start(c);
         return r < 0 ? r : touch(i, false);
     }
-    int r = p->set_rate && modes[i].rate ? p->set_rate(modes[i].rate) : 0;
+    uint64_t rate = i == MODE_BLOCK   ? c->block_rate
+                    : i == MODE_MUTEX ? c->mutex_fraction
+                                      : modes[i].rate;
+    if (i == MODE_BLOCK)
+        waits_set_what(c->block_what);
+    int r = p->set_rate && rate ? p->set_rate(rate) : 0;
     if (r < 0)
         return api_fail(r, "%s profiles cannot be taken: %s", modes[i].name, strerror(-r));
     return touch(i, false);
@@ -319,9 +366,14 @@ static void warn_of_several(void)
 static int begin_all(const struct strobe_options *o)
 {
     struct strobe_config c;
+    struct debug_switches switches;
     int r = read_options(o, &c), i = 0;
     if (r == 0)
+        r = read_debug(o, &switches);
+    if (r == 0)
         r = name_files(o);
+    if (r == 0)
+        rt.seed = c.seed;
     for (; r == 0 && i < MODES; i++)
         if (has(i))
             r = begin_mode(i, &c);
@@ -330,6 +382,8 @@ static int begin_all(const struct strobe_options *o)
         if (r < 0)
             api_fail(r, "/debug/pprof/ cannot be served at %s: %s", o->http, strerror(-r));
     }
+    if (r == 0)
+        debug_trace_start(&switches);
     if (r == 0)
         return 0;
     for (i--; i-- > 0;) /* those that had begun */
@@ -387,6 +441,7 @@ int strobe_stop(void)
     int r = 0;
     if (!atomic_compare_exchange_strong(&session.pid, &pid, 0))
         return 0;
+    debug_trace_stop();
     for (int i = 0; i < MODES; i++) {
         int one = has(i) ? end_mode(i) : 0;
         if (has(i) && one == 0)

@@ -44,12 +44,12 @@ enum {
     STRIDE_MAX = 4096,
     TRIES = 2,
     LAST_MS = 1000,
-    LISTING_MAX_MS = 1000
+    LISTING_MAX_MS = 1000,
+    TAKEN_WEIGHT = 8
 };
 static const uint64_t MS = 1000000;
-/* A thread that runs for so long at a time, on average, waits for a processor because another took
- * it from it, in the middle of something; else because it was woken. */
-static const uint64_t BURST_NS = 500000;
+/* So much waiting for a processor is worth asking what it came from. */
+static const uint64_t WAITED_NS = 1000000;
 
 /* A thread. */
 struct seen {
@@ -58,6 +58,8 @@ struct seen {
     uint64_t next;                   /* the period of its next look */
     uint64_t looked_ns;              /* of the last, 0: it is new */
     uint64_t cpu_ns, ready_ns, runs; /* schedstat's, then */
+    uint64_t waited_ns;              /* for processors, since split_waited looked at these: */
+    uint64_t woken, taken;           /* its switches of either kind */
     int64_t owed_ns;                 /* it was blocked, and no sample has it yet */
     struct stacktab_entry *at;       /* where it was at the last look, if it was blocked */
     struct stacktab_entry *last;     /* where it was found blocked last */
@@ -146,6 +148,8 @@ static uint32_t labels_with_state(struct seen *t, const char *waiting)
 /* It was not seen where it was blocked, and is not looked at any more. */
 static void settle(struct seen *t)
 {
+    t->owed_ns += (int64_t)t->waited_ns;
+    t->waited_ns = 0;
     if (t->owed_ns > 0 && !t->last)
         atomic_fetch_add_explicit(&wall->unseen_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
     book_owed(t,
@@ -195,17 +199,45 @@ static bool read_schedstat(const struct sampler *s, struct seen *t, struct sched
     return true;
 }
 
+static uint64_t find_number(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    at = at ? at + strlen(name) : "";
+    return thread_look_parse(&at, 10);
+}
+
+/* A thread waits for a processor when it is woken, which is still its wait, and when another took
+ * it the processor in the middle of something. Each of its switches is
+ * one or the other; who is woken mostly runs at once, and who was interrupted waits for a slice of
+ * each of the others. */
+static void split_waited(const struct sampler *s, struct seen *t)
+{
+    char text[3072];
+    uint64_t woken = 0, taken = 0;
+    if (thread_look_read(s->dir, t->tid, "status", text, sizeof text)) {
+        woken = find_number(text, "\nvoluntary_ctxt_switches:\t");
+        taken = find_number(text, "nonvoluntary_ctxt_switches:\t");
+    }
+    uint64_t new_woken = woken - t->woken, new_taken = (taken - t->taken) * TAKEN_WEIGHT;
+    uint64_t all = new_woken + new_taken;
+    uint64_t taken_ns = all ? t->waited_ns * new_taken / all : 0;
+    t->woken = woken;
+    t->taken = taken;
+    t->owed_ns += (int64_t)(t->waited_ns - taken_ns);
+    t->waited_ns = 0;
+    book_ready(t, taken_ns);
+}
+
 /* What of the time up to now it was blocked. `as_it_was`: it is no news that it waited before. */
-static void account(struct seen *t, const struct schedstat *now, uint64_t at_ns, bool as_it_was)
+static void account(const struct sampler *s, struct seen *t, const struct schedstat *now,
+                    uint64_t at_ns, bool as_it_was)
 {
     uint64_t ran_ns = now->cpu_ns - t->cpu_ns, ready_ns = now->ready_ns - t->ready_ns;
-    bool was_preempted = ran_ns >= (now->runs - t->runs) * BURST_NS;
-    if (!was_preempted)
-        ready_ns = 0; /* it was woken, and not yet out of its wait */
     if (t->looked_ns)
         t->owed_ns += (int64_t)(at_ns - t->looked_ns) - (int64_t)(ran_ns + ready_ns);
-    if (!as_it_was)
-        book_ready(t, ready_ns);
+    t->waited_ns += as_it_was ? 0 : ready_ns;
+    if (t->waited_ns >= WAITED_NS)
+        split_waited(s, t);
     t->cpu_ns = now->cpu_ns;
     t->ready_ns = now->ready_ns;
     t->runs = now->runs;
@@ -261,7 +293,7 @@ static bool look(struct sampler *s, struct seen *t, bool at_start)
         if (!read_schedstat(s, t, &now))
             return false;
         bool stayed = t->at && now.runs == t->runs;
-        account(t, &now, at_ns, is_new && at_start);
+        account(s, t, &now, at_ns, is_new && at_start);
         if (t->tid == atomic_load(&wall->ender)) { /* it waits for us */
             settle(t);
             return true;

@@ -5,6 +5,7 @@
 #include <strobe/strobe.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -331,6 +332,187 @@ static void use_mounted(const char *path)
     strobe_http_free(&r);
 }
 
+/* ---- one option each ---- */
+
+static void run_with(const struct strobe_options *o, void (*work)(void))
+{
+    CHECK(strobe_start(o) == 0);
+    work();
+    CHECK(strobe_stop() == 0);
+}
+
+static void burn_some(void)
+{
+    burn(300);
+}
+
+static void use_backend(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.backend = "timer";
+    run_with(&o, burn_some);
+}
+
+/* Also hz: at 10,000 Hz no machine samples for less than a thousandth of a percent. */
+static void use_max_cost(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.hz = 10000;
+    o.max_cost = "0.001";
+    run_with(&o, burn_some);
+}
+
+/* What is in use at the end is none of it. */
+static void keep_and_free(void)
+{
+    for (int i = 0; i < 100; i++) {
+        keep(100000);
+        free(kept);
+    }
+}
+
+static void use_heap_peak(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.kinds = "heap";
+    o.heap_rate = 1;
+    o.heap_peak = 1;
+    run_with(&o, keep_and_free);
+}
+
+static void keep_many(void)
+{
+    for (int i = 0; i < 20000; i++)
+        keep(100);
+}
+
+/* Without a number: $STROBE_SEED's, which is the default. */
+static void use_seed(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.kinds = "heap";
+    o.seed = o.seed ? o.seed : 5;
+    run_with(&o, keep_many);
+}
+
+static void use_http(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    char address[512];
+    snprintf(address, sizeof address, "unix:%s/socket", path);
+    o.http = address;
+    CHECK(strobe_start(&o) == 0);
+    printf("ready\n");
+    fflush(stdout);
+    CHECK(getchar() != 'x');
+    CHECK(strobe_stop() == 0);
+}
+
+static pthread_mutex_t contended = PTHREAD_MUTEX_INITIALIZER;
+static int inside[2];
+
+static void *want_it(void *unused)
+{
+    CHECK(write(inside[1], "", 1) == 1);
+    pthread_mutex_lock(&contended);
+    pthread_mutex_unlock(&contended);
+    return unused;
+}
+
+/* One wait for a lock, and one of poll. */
+static void wait_in_two_ways(void)
+{
+    pthread_t t;
+    char c;
+    CHECK(pipe(inside) == 0);
+    pthread_mutex_lock(&contended);
+    CHECK(pthread_create(&t, NULL, want_it, NULL) == 0);
+    CHECK(read(inside[0], &c, 1) == 1);
+    CHECK(poll(NULL, 0, 200) == 0);
+    pthread_mutex_unlock(&contended);
+    pthread_join(t, NULL);
+}
+
+static void use_waits(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.kinds = "block,mutex";
+    CHECK(o.block_rate == 1 && o.mutex_fraction == 1 && !o.block && !o.debug);
+    run_with(&o, wait_in_two_ways);
+}
+
+static void use_block(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.kinds = "block";
+    o.block = "io";
+    run_with(&o, wait_in_two_ways);
+}
+
+/* A wait of some 0.2 s is one in ten million, and one contention one in a billion. */
+static void use_rates(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.kinds = "block,mutex";
+    o.block_rate = 1ull << 40;
+    o.mutex_fraction = 1 << 30;
+    run_with(&o, wait_in_two_ways);
+}
+
+/* As who was compiled before these options were there. */
+static void use_older(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.kinds = "block,mutex";
+    o.block_rate = 0;
+    o.mutex_fraction = 0;
+    o.block = NULL;
+    run_with(&o, wait_in_two_ways);
+}
+
+static void use_debug(const char *path)
+{
+    struct strobe_options o = defaults(path);
+    o.quiet = 1;
+    o.debug = "efence=1";
+    CHECK(strobe_start(&o) == -ENOTSUP && strstr(strobe_last_error(), "STROBE_DEBUG"));
+    o.debug = "nosuch=1";
+    CHECK(strobe_start(&o) == -EINVAL && strstr(strobe_last_error(), "nosuch"));
+    o.debug = "schedtrace=20";
+    run_with(&o, burn_some);
+    fprintf(stderr, "stopped\n");
+    burn(100);
+}
+
+static void sleep_here(void)
+{
+    CHECK(poll(NULL, 0, 300) == 0);
+    __asm__ volatile("");
+}
+
+/* Alone, and beside the CPU time that it has as well; what it was when it is over is no profile. */
+static void use_wall(const char *path)
+{
+    static struct text t;
+    struct strobe_options o = defaults(path);
+    const struct strobe_profile *wall = strobe_lookup("wall");
+    CHECK(strobe_write(wall, collect, &t, 0) == -ENOTSUP && strlen(strobe_last_error()) > 20);
+    o.kinds = "wall";
+    CHECK(strobe_start(&o) == 0);
+    sleep_here();
+    CHECK(strobe_write(wall, collect, &t, 0) == 0 && !memcmp(t.bytes, "\x1f\x8b", 2));
+    CHECK(strobe_profile_count(wall) > 0);
+    burn(300);
+    CHECK(strobe_stop() == 0);
+    CHECK(strobe_write(wall, collect, &t, 0) == -ENOTSUP);
+    o.kinds = "clock,cpu";
+    o.out = strcat(strcpy(t.bytes, path), "/both.%k");
+    CHECK(strobe_start(&o) == 0);
+    burn(300);
+    sleep_here();
+    CHECK(strobe_stop() == 0);
+}
+
 static const struct {
     const char *name;
     void (*use)(const char *);
@@ -339,7 +521,10 @@ static const struct {
     {"out", use_out},         {"quiet", use_quiet},         {"badly", use_badly},
     {"end", use_end},         {"interrupt", use_interrupt}, {"no_hook", use_no_hook},
     {"fork", use_fork},       {"lookup", use_lookup},       {"vars", use_vars},
-    {"mounted", use_mounted},
+    {"mounted", use_mounted}, {"backend", use_backend},     {"max_cost", use_max_cost},
+    {"seed", use_seed},       {"heap_peak", use_heap_peak}, {"http", use_http},
+    {"waits", use_waits},     {"block", use_block},         {"rates", use_rates},
+    {"older", use_older},     {"debug", use_debug},         {"wall", use_wall},
 };
 
 int main(int argc, char **argv)

@@ -79,6 +79,74 @@ STROBE_HZ=250 use path "$tmp/h"
 check "the environment's rate is the default" \
     sh -c '"$1" comments "$2" | grep -q "250 Hz"' - "$strobe" "$tmp/h/cpu.pprof"
 
+# Each option has its effect.
+comments()
+{
+    "$strobe" comments "$1" 2>&1 | tr '\n' ' '
+}
+# sums PROFILE SAMPLE_TYPE: all of it.
+sums()
+{
+    "$strobe" folded -sample_index="$2" "$1" | awk '{ n += $NF } END { print n + 0 }'
+}
+use backend "$tmp/backend"
+check "backend" sh -c 'case $1 in *timer*) ;; *) false ;; esac' - \
+    "$(comments "$tmp/backend/cpu.pprof")"
+if case $(comments "$tmp/a/b/cpu.pprof") in *perf_event*) ;; *) false ;; esac; then
+    use max_cost "$tmp/cost"
+    check "max_cost" sh -c 'case $1 in *"rate lowered"*) ;; *) false ;; esac' - \
+        "$(comments "$tmp/cost/cpu.pprof")"
+fi
+use heap_peak "$tmp/peak"
+same "heap_peak: one of a hundred was in use" 100000 "$(sums "$tmp/peak/mem.pprof" inuse_space)"
+for seed in 5 5 6; do
+    STROBE_SEED=$seed use seed "$tmp/seed" >/dev/null
+    sums "$tmp/seed/mem.pprof" alloc_space >>"$tmp/seeds"
+done
+same "seed: the same twice, and another" 2 "$(sort -u "$tmp/seeds" | wc -l)"
+for way in waits older; do # older: 0, which is their default
+    use $way "$tmp/$way"
+    check "$way: block_rate: every wait" sh -c '"$1" folded "$2" | grep -q "want_it;.*_lock"' - \
+        "$strobe" "$tmp/$way/block.pprof"
+    same "$way: mutex_fraction: every contention" 1 "$(sums "$tmp/$way/mutex.pprof" contentions)"
+done
+check "block: locks, unless it is said" sh -c '! "$1" folded "$2" | grep -q "poll"' - \
+    "$strobe" "$tmp/waits/block.pprof"
+use block "$tmp/block"
+check "block: system calls" sh -c '"$1" folded "$2" | grep -q "poll"' - \
+    "$strobe" "$tmp/block/block.pprof"
+check "block: and no locks" sh -c '! "$1" folded "$2" | grep -q "mutex_lock"' - \
+    "$strobe" "$tmp/block/block.pprof"
+use rates "$tmp/rates"
+same "block_rate and mutex_fraction: next to none" "0 0" \
+    "$(sums "$tmp/rates/block.pprof" contentions) $(sums "$tmp/rates/mutex.pprof" contentions)"
+"$session" debug "$tmp/debug" 2>"$tmp/err"
+same "debug: status" 0 $?
+check "debug: lines" grep -q '^SCHED [0-9]*ms: gomaxprocs=' "$tmp/err"
+same "debug: none after the end" stopped "$(tail -1 "$tmp/err")"
+if command -v curl >/dev/null; then
+    mkfifo "$tmp/in"
+    : >"$tmp/out"
+    mkdir "$tmp/http"
+    "$session" http "$tmp/http" <"$tmp/in" >"$tmp/out" 2>/dev/null &
+    exec 3>"$tmp/in"
+    while ! grep -q ready "$tmp/out" && kill -0 $!; do sleep 0.1; done
+    check "http" curl -sf --unix-socket "$tmp/http/socket" http://x/debug/pprof/cmdline \
+        -o "$tmp/body"
+    exec 3>&-
+    wait $!
+    same "http: status" 0 $?
+fi
+mkdir "$tmp/wall"
+use wall "$tmp/wall"
+for file in clock.pprof both.wall; do
+    check "wall: $file: it slept" sh -c '"$1" folded "$2" | grep -q sleep_here' - "$strobe" \
+        "$tmp/wall/$file"
+    burns "wall: $file: and burned" "$tmp/wall/$file"
+done
+check "wall: cpu beside it" sh -c '! "$1" folded "$2" | grep -q sleep_here' - "$strobe" \
+    "$tmp/wall/both.cpu"
+
 use lookup
 use mounted
 use vars
