@@ -338,6 +338,8 @@ static int start_wall(const struct strobe_config *given)
     if (atomic_load(&rt.sink) == SINK_SHM)
         return api_fail(-EALREADY, "the program is being recorded by `strobe record`");
     tree_leave();
+    if (!wall_is_on()) /* also in a child of fork */
+        wall_users = 0;
     if (!given)
         r = read_config(&c);
     if (r == 0 && atomic_load(&rt.sink) == SINK_OFF) {

@@ -54,8 +54,9 @@ NOINLINE static void open_all(void (*open_one)(int), int from, int n)
 
 static void names(void)
 {
-    static const char *const bad[] = {"",    "heap", "goroutine", "threads", "cmdline", "profile",
-                                      "a b", "a/b",  "files",     "trace",   "<x>",     NULL};
+    static const char *const bad[] = {"",        "heap", "goroutine", "threads", "cmdline",
+                                      "profile", "a b",  "a/b",       "files",   "trace",
+                                      "<x>",     "wall", NULL};
     char text[65];
     files = strobe_profile_new("files");
     CHECK(files && !strcmp(strobe_profile_name(files), "files"));
@@ -87,6 +88,57 @@ static void add_and_remove(void)
     STROBE_LABEL("kind", "special");
     open_all(open_special, 10, 2);
     CHECK(strobe_profile_count(files) == 7);
+}
+
+/* ---- by name, and as a whole ---- */
+
+struct text {
+    char bytes[1 << 16];
+    size_t size;
+    size_t most; /* gives up beyond it */
+};
+
+static int collect(void *to, const void *bytes, size_t size)
+{
+    struct text *t = to;
+    if (size > t->most - t->size)
+        return 1;
+    memcpy(t->bytes + t->size, bytes, size);
+    t->size += size;
+    t->bytes[t->size] = 0;
+    return 0;
+}
+
+/* -1: it failed. */
+static int written(const char *name, int debug, struct text *t)
+{
+    t->size = 0;
+    t->most = sizeof t->bytes - 1;
+    return strobe_write(strobe_lookup(name), collect, t, debug) == 0 ? (int)t->size : -1;
+}
+
+/* What stands behind the name is what was made, and what is written is what is in it just now. */
+static void look_up_and_write(void)
+{
+    static struct text t;
+    const struct strobe_profile *p = strobe_lookup("files");
+    CHECK(p == files && !strcmp(strobe_profile_name(p), "files"));
+    CHECK(strobe_profile_count(p) == 7 && !strobe_lookup("File") && !strobe_lookup(""));
+    CHECK(written("files", 1, &t) > 0 && !strncmp(t.bytes, "files profile: total 7\n3 @ ", 27));
+    CHECK(strstr(t.bytes, "\topen_file+") && strstr(t.bytes, "# labels: {\"kind\":\"special\"}"));
+    CHECK(written("files", 0, &t) > 0 && !memcmp(t.bytes, "\x1f\x8b", 2));
+    strobe_profile_remove(files, &values[10]);
+    CHECK(written("files", 1, &t) > 0 && !strncmp(t.bytes, "files profile: total 6\n", 23));
+    STROBE_LABEL("kind", "special");
+    open_all(open_special, 10, 1);
+    CHECK(written("files", 1, &t) > 0 && !strncmp(t.bytes, "files profile: total 7\n", 23));
+    t.most = t.size = 0;
+    CHECK(strobe_write(p, collect, &t, 1) == -EIO && strlen(strobe_last_error()) > 10);
+    CHECK(strobe_write(p, NULL, NULL, 1) == -EINVAL);
+    strobe_profile_new("empty");
+    CHECK(strobe_lookup("empty") && strobe_profile_count(strobe_lookup("empty")) == 0);
+    CHECK(written("empty", 1, &t) > 0 && !strcmp(t.bytes, "empty profile: total 0\n"));
+    CHECK(written("empty", 0, &t) > 0 && !memcmp(t.bytes, "\x1f\x8b", 2));
 }
 
 static void *work(void *from)
@@ -128,6 +180,7 @@ int main(void)
 {
     names();
     add_and_remove();
+    look_up_and_write();
     many_at_once();
     puts("ready");
     fflush(stdout);
