@@ -2,10 +2,10 @@
  *
  * Lines for the shell. On a terminal libedit edits them: history, Tab for completion, Ctrl-C for a
  * fresh line. Elsewhere they are read as they come and nothing is echoed. */
+#include "pprof/libedit.h"
 #include "pprof/shell.h"
 
 #include <errno.h>
-#include <histedit.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,18 +113,23 @@ static void on_interrupt(int signal)
 
 static void open_editor(struct shell_input *in)
 {
+    struct err e = {0};
     HistEvent event;
+    if (libedit_load(&e)) { /* lines are read as they come */
+        ui_error(e.msg);
+        return;
+    }
     in->screen = isatty(STDOUT_FILENO) ? stdout : stderr;
     in->el = el_init("strobe", stdin, in->screen, stderr);
     if (!in->el)
         return;
     in->history = history_init();
-    history(in->history, &event, H_SETSIZE, HISTORY_MAX);
-    history(in->history, &event, H_SETUNIQUE, 1);
+    libedit.history(in->history, &event, H_SETSIZE, HISTORY_MAX);
+    libedit.history(in->history, &event, H_SETUNIQUE, 1);
     el_set(in->el, EL_CLIENTDATA, in);
     el_set(in->el, EL_PROMPT, prompt);
     el_set(in->el, EL_EDITOR, "emacs");
-    el_set(in->el, EL_HIST, history, in->history);
+    el_set(in->el, EL_HIST, libedit.history, in->history);
     el_set(in->el, EL_ADDFN, "pprof-complete", "complete a word", complete);
     el_set(in->el, EL_ADDFN, "pprof-give-up", "begin a new line", give_up);
     el_set(in->el, EL_BIND, "^I", "pprof-complete", NULL);
@@ -173,7 +178,7 @@ static const char *read_edited(struct shell_input *in)
         return NULL;
     }
     if (line[strspn(line, " \t\r\n")])
-        history(in->history, &event, H_ENTER, line);
+        libedit.history(in->history, &event, H_ENTER, line);
     return line;
 }
 

@@ -269,6 +269,9 @@ static void sqlite_close(struct store *base)
 static int sqlite_open(struct store **out, const char *path, const struct store_options *o,
                        struct err *e)
 {
+    int rc = libsqlite3_load(e);
+    if (rc != 0)
+        return rc;
     struct sqlite_store *s = calloc(1, sizeof *s);
     pthread_condattr_t monotonic;
     if (!s || !(s->path = strdup(path)))
@@ -287,7 +290,7 @@ static int sqlite_open(struct store **out, const char *path, const struct store_
     pthread_cond_init(&s->settled, NULL);
     pthread_cond_init(&s->reader_free, NULL);
     pthread_condattr_destroy(&monotonic);
-    int rc = *path ? take_lock(s, e) : err_set(e, -EINVAL, "a store needs a path: sqlite:PATH");
+    rc = *path ? take_lock(s, e) : err_set(e, -EINVAL, "a store needs a path: sqlite:PATH");
     if (rc == 0)
         rc = open_writer(s, e);
     if (rc == 0 && pthread_create(&s->committer, NULL, sqlite_committer, s) != 0)

@@ -14,11 +14,11 @@
 #include "base/map.h"
 #include "store/block.h"
 #include "store/content.h"
+#include "store/libsqlite3.h"
 #include "store/query.h"
 #include "store/store_engine.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 
 enum {
     SQLITE_SCHEMA_VERSION = 2,
