@@ -12,6 +12,7 @@
 #include "runtime/thread_ask.h"
 #include "runtime/thread_look.h"
 #include "runtime/tree.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,8 +69,16 @@ static uint64_t read_age_ms(int dir, uint32_t pid)
     return now_ms > begun_ms ? now_ms - begun_ms : 0;
 }
 
+/* To the nanosecond where the thread says itself since when it waits (waits.h): where it was woken
+ * in between, and waited on, the kernel only knows the last of it. */
 static void note_wait(const struct work *w, struct thread_dump *t)
 {
+    struct waits_copy own;
+    uint64_t now_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    if (w->dir < 0 && waits_read(t->tid, &own, NULL) && own.since_ns < now_ns) {
+        t->waited_ns = now_ns - own.since_ns;
+        return;
+    }
     uint64_t ran_ms = w->now_ms ? read_last_run_ms(w->dir, t->tid) : 0;
     uint64_t waited_ms = ran_ms && ran_ms < w->now_ms ? w->now_ms - ran_ms : 0;
     t->waited_ns = (waited_ms < w->age_ms ? waited_ms : w->age_ms) * 1000000;
