@@ -7,8 +7,8 @@
 set -u
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
-pairs=1048576 rounds=5 scale=20
-[ "${2:-}" != --short ] || { pairs=131072 rounds=3 scale=10; }
+pairs=524288 pair_rounds=9 rounds=5 scale=20
+[ "${2:-}" != --short ] || { pairs=131072 pair_rounds=3 rounds=3 scale=10; }
 . "$here/workloads.sh"
 work=$build/bench-heap
 mkdir -p "$work"
@@ -22,46 +22,75 @@ find_library()
 }
 jemalloc=$(find_library libjemalloc.so.2) tcmalloc=$(find_library libtcmalloc.so.4)
 
-row() # NAME PAIRS SETTING…
+# pairs ROW COUNT SETTING…: a round of heap_pair, kept in a file of the row's.
+pairs()
 {
-    name=$1 count=$2
+    file=$work/pairs.$1 count=$2
     shift 2
-    # shellcheck disable=SC2046 # four numbers
-    printf '%-44s %8s %8s %8s %8s\n' "$name" \
-        $(cd "$work" && env "$@" "$pair" "$count" 2>/dev/null | tail -1)
+    (cd "$work" && env "$@" "$pair" "$count" 2>/dev/null | tail -1) >>"$file"
 }
 
+strobe="LD_PRELOAD=$library STROBE_OUT=$work/p.%k.pb.gz"
+one_round()
+{
+    pairs glibc $pairs A=1
+    pairs loaded $pairs "LD_PRELOAD=$library"
+    # shellcheck disable=SC2086 # settings are words
+    pairs 512K $pairs $strobe STROBE=heap
+    # shellcheck disable=SC2086
+    pairs 4K $pairs $strobe STROBE=heap STROBE_HEAP_RATE=4096
+    # shellcheck disable=SC2086
+    pairs every $((pairs / 8)) $strobe STROBE=heap STROBE_HEAP_RATE=1
+    if command -v heaptrack >/dev/null; then
+        (cd "$work" && heaptrack -r -o "$work/h" "$pair" $((pairs / 64)) 2>/dev/null |
+            grep -E '^[0-9.]+ [0-9.]+ [0-9.]+ [0-9.]+$') >>"$work/pairs.heaptrack"
+    fi
+    if [ -n "$jemalloc" ]; then
+        pairs je $pairs "LD_PRELOAD=$jemalloc"
+        pairs je-prof $pairs "LD_PRELOAD=$jemalloc" \
+            "MALLOC_CONF=prof:true,lg_prof_sample:19,prof_prefix:$work/je"
+        pairs je-512K $pairs STROBE=heap "STROBE_OUT=$work/p.pb.gz" "LD_PRELOAD=$library $jemalloc"
+    fi
+    if [ -n "$tcmalloc" ]; then
+        pairs tc $pairs "LD_PRELOAD=$tcmalloc"
+        pairs tc-sampler $pairs "LD_PRELOAD=$tcmalloc" TCMALLOC_SAMPLE_PARAMETER=524288
+        pairs tc-512K $pairs STROBE=heap "STROBE_OUT=$work/p.pb.gz" "LD_PRELOAD=$library $tcmalloc"
+    fi
+}
+
+round=0
+while [ $round -lt $pair_rounds ]; do
+    one_round
+    round=$((round + 1))
+done
+[ -z "$tcmalloc" ] || # slow: once
+    pairs tc-every $((pairs / 64)) "LD_PRELOAD=$tcmalloc" "HEAPPROFILE=$work/tc"
+
 echo "Nanoseconds of CPU for a malloc and its free: one at a time (16 B), 1024 at a time (16 B and"
-echo "1 KiB), and 1024 at a time (16 B) by four threads. Least of several rounds."
+echo "1 KiB), and 1024 at a time (16 B) by four threads. Least of $pair_rounds interleaved rounds."
 echo
 printf '%-44s %8s %8s %8s %8s\n' "" "16 B" "batch" "1 KiB" "4 thr."
-strobe="LD_PRELOAD=$library STROBE_OUT=$work/p.%k.pb.gz"
-row "glibc" $pairs A=1
-row "glibc, libstrobe loaded, nothing on" $pairs "LD_PRELOAD=$library"
-row "glibc, strobe, a sample in 512 KiB" $pairs $strobe STROBE=heap
-row "glibc, strobe, a sample in 4 KiB" $pairs $strobe STROBE=heap STROBE_HEAP_RATE=4096
-row "glibc, strobe, every allocation" $((pairs / 8)) $strobe STROBE=heap STROBE_HEAP_RATE=1
-if command -v heaptrack >/dev/null; then
-    printf '%-44s %8s %8s %8s %8s\n' "glibc, heaptrack (every allocation)" \
-        $(cd "$work" && heaptrack -r -o "$work/h" "$pair" $((pairs / 64)) 2>/dev/null |
-            grep -E '^[0-9.]+ [0-9.]+ [0-9.]+ [0-9.]+$')
-fi
-if [ -n "$jemalloc" ]; then
-    row "jemalloc" $pairs "LD_PRELOAD=$jemalloc"
-    row "jemalloc prof, a sample in 512 KiB" $pairs "LD_PRELOAD=$jemalloc" \
-        "MALLOC_CONF=prof:true,lg_prof_sample:19,prof_prefix:$work/je"
-    row "jemalloc, strobe, a sample in 512 KiB" $pairs STROBE=heap "STROBE_OUT=$work/p.pb.gz" \
-        "LD_PRELOAD=$library $jemalloc"
-fi
-if [ -n "$tcmalloc" ]; then
-    row "tcmalloc" $pairs "LD_PRELOAD=$tcmalloc"
-    row "tcmalloc sampler, a sample in 512 KiB" $pairs "LD_PRELOAD=$tcmalloc" \
-        TCMALLOC_SAMPLE_PARAMETER=524288
-    row "tcmalloc HEAPPROFILE (every allocation)" $((pairs / 64)) "LD_PRELOAD=$tcmalloc" \
-        "HEAPPROFILE=$work/tc"
-    row "tcmalloc, strobe, a sample in 512 KiB" $pairs STROBE=heap "STROBE_OUT=$work/p.pb.gz" \
-        "LD_PRELOAD=$library $tcmalloc"
-fi
+while IFS=: read -r row text; do
+    [ -s "$work/pairs.$row" ] || continue
+    # shellcheck disable=SC2046 # four numbers
+    printf '%-44s %8s %8s %8s %8s\n' "$text" $(awk '
+        { for (i = 1; i <= 4; i++) if (NR == 1 || $i < least[i]) least[i] = $i }
+        END { print least[1], least[2], least[3], least[4] }' "$work/pairs.$row")
+done <<ROWS
+glibc:glibc
+loaded:glibc, libstrobe loaded, nothing on
+512K:glibc, strobe, a sample in 512 KiB
+4K:glibc, strobe, a sample in 4 KiB
+every:glibc, strobe, every allocation
+heaptrack:glibc, heaptrack (every allocation)
+je:jemalloc
+je-prof:jemalloc prof, a sample in 512 KiB
+je-512K:jemalloc, strobe, a sample in 512 KiB
+tc:tcmalloc
+tc-sampler:tcmalloc sampler, a sample in 512 KiB
+tc-512K:tcmalloc, strobe, a sample in 512 KiB
+tc-every:tcmalloc HEAPPROFILE (every allocation)
+ROWS
 
 # cpu CMD…: user and system time of a command, in milliseconds.
 cpu()

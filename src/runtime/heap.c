@@ -390,7 +390,7 @@ void heap_sampled(void *p, size_t n, const void *caller)
 bool heap_take_out(void *p, struct heap_object *was)
 {
     struct heap_thread *t = &heap_self;
-    if (!p || t->busy || !heap_is_on() || !is_alive())
+    if (!p || !live_may_have((uintptr_t)p) || t->busy || !heap_is_on() || !is_alive())
         return false;
     t->busy = 1;
     bool known = live_take((uintptr_t)p, was);

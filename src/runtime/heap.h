@@ -147,6 +147,8 @@ bool heap_hook_new(void);
  * its free was not seen. */
 int live_put(const struct heap_object *o, struct heap_object *old);
 bool live_take(uint64_t address, struct heap_object *was);
+/* False: it is not there. */
+bool live_may_have(uint64_t address);
 /* The address will be put soon. */
 void live_prefetch(uint64_t address);
 void live_clear(void);

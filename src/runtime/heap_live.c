@@ -3,7 +3,11 @@
  * The sampled objects that are live, by address: linear probing without tombstones, in shards that
  * grow by themselves, each under a lock that is held for a few instructions and never over a call
  * into the program. A thread that is interrupted there by a signal does not come here again (its
- * `busy`), so nobody waits for himself. */
+ * `busy`), so nobody waits for himself.
+ *
+ * Where every free is looked up, nearly none is of a sampled object: a filter of counters by hash
+ * says so without a lock. A counter belongs to one shard, and changes under its lock; one that is
+ * full stays so, and says "perhaps" for ever. */
 #include "runtime/heap.h"
 
 #include "base/limits.h"
@@ -12,7 +16,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-enum { SHARD_BITS = 5, SHARDS = 1 << SHARD_BITS, FIRST_BITS = 7, SPINS = 200 };
+enum { SHARD_BITS = 5, SHARDS = 1 << SHARD_BITS, FIRST_BITS = 7, SPINS = 200, FILTER_BITS = 16 };
 
 /* 16 bytes, because nearly each look-up misses the cache. The weight is the size's at the site's
  * rate. */
@@ -31,9 +35,31 @@ struct shard {
 
 static struct shard shards[SHARDS];
 
+/* How many objects there are whose hash begins with the index. */
+static _Atomic uint16_t filter[1 << FILTER_BITS];
+
 static uint64_t hash_of(uint64_t address)
 {
     return (address >> 4) * 0x9e3779b97f4a7c15ull;
+}
+
+static _Atomic uint16_t *counter_of(uint64_t address)
+{
+    return &filter[hash_of(address) >> (64 - FILTER_BITS)];
+}
+
+/* Under the lock of its shard. */
+static void change_counter(uint64_t address, int by)
+{
+    _Atomic uint16_t *counter = counter_of(address);
+    uint16_t n = atomic_load_explicit(counter, memory_order_relaxed);
+    if (n != UINT16_MAX)
+        atomic_store_explicit(counter, (uint16_t)(n + by), memory_order_relaxed);
+}
+
+bool live_may_have(uint64_t address)
+{
+    return atomic_load_explicit(counter_of(address), memory_order_relaxed) != 0;
 }
 
 static struct shard *lock_shard(uint64_t hash)
@@ -130,8 +156,10 @@ int live_put(const struct heap_object *o, struct heap_object *old)
     } else if (at && s->count < 1u << (s->bits - 1)) { /* half full: a search meets few others */
         *at = x;
         s->count++;
+        change_counter(o->address, 1);
     } else if (grow(s)) {
         insert(s, &x);
+        change_counter(o->address, 1);
     } else {
         r = -ENOMEM;
     }
@@ -162,6 +190,7 @@ bool live_take(uint64_t address, struct heap_object *was)
     if (known) {
         read_slot(x, was);
         close_gap(s, (uint32_t)(x - s->slots));
+        change_counter(address, -1);
     }
     unlock(s);
     return known;
@@ -181,6 +210,9 @@ void live_prefetch(uint64_t address)
 
 void live_clear(void)
 {
+    for (uint32_t i = 0; i < 1 << FILTER_BITS; i++)
+        if (atomic_load_explicit(&filter[i], memory_order_relaxed)) /* touch no other */
+            atomic_store_explicit(&filter[i], 0, memory_order_relaxed);
     for (uint32_t i = 0; i < SHARDS; i++) {
         if (shards[i].slots)
             sigsafe_syscall2(SYS_munmap, shards[i].slots, bytes_of(shards[i].bits));
@@ -192,7 +224,7 @@ void live_clear(void)
 
 uint64_t live_memory(void)
 {
-    uint64_t sum = 0;
+    uint64_t sum = sizeof filter;
     for (uint32_t i = 0; i < SHARDS; i++)
         sum += shards[i].bits ? bytes_of(shards[i].bits) : 0;
     return sum;

@@ -71,6 +71,7 @@ static void live_objects_are_found_until_they_are_taken(void **state)
         struct heap_object *m = &model[x % MODEL];
         uint64_t address = 0x7f0000000000 + (x % MODEL) * 4096;
         if (m->address) {
+            assert_true(live_may_have(address));
             assert_true(live_take(address, &was));
             assert_int_equal(was.size, m->size);
             assert_int_equal(was.site, m->site);
@@ -89,6 +90,25 @@ static void live_objects_are_found_until_they_are_taken(void **state)
         assert_int_equal(live_take(0x7f0000000000 + (uint64_t)i * 4096, &was),
                          model[i].address != 0);
     live_clear();
+}
+
+static void what_never_was_live_is_seldom_suspected(void **state)
+{
+    (void)state;
+    struct heap_object was;
+    int suspected = 0;
+    live_clear();
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct heap_object o = {.address = 0x7f0000000000 + i * 4096, .size = 10, .site = 1};
+        assert_int_equal(live_put(&o, &was), 0);
+    }
+    for (uint64_t i = 0; i < 10000; i++)
+        suspected += live_may_have(0x550000000000 + i * 16);
+    assert_true(suspected < 1000); /* about 1000 of 65536 counters are not zero */
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_true(live_take(0x7f0000000000 + i * 4096, &was));
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_false(live_may_have(0x7f0000000000 + i * 4096));
 }
 
 static void an_address_that_comes_again_says_what_was_there(void **state)
@@ -197,6 +217,7 @@ int main(void)
         cmocka_unit_test(every_byte_is_a_point_at_rate_1),
         cmocka_unit_test(weights_are_one_over_the_probability),
         cmocka_unit_test(live_objects_are_found_until_they_are_taken),
+        cmocka_unit_test(what_never_was_live_is_seldom_suspected),
         cmocka_unit_test(an_address_that_comes_again_says_what_was_there),
         cmocka_unit_test(sites_are_read_in_the_order_they_were_added),
         cmocka_unit_test(what_a_program_scribbled_on_the_log_leads_nowhere),
