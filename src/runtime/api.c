@@ -180,11 +180,23 @@ void runtime_begin_from_environment(const struct strobe_config *c)
 
 void runtime_serve(const struct strobe_config *c)
 {
+    if (c->http[0] && tree_is_member()) {
+        if (!runtime_is_sampling())
+            tree_join();
+        tree_consider_heir(true);
+        return;
+    }
+    if (c->http[0] && !rt.shm)
+        tree_create(c);
     int r = c->http[0] ? http_server_start(c->http) : 0;
-    if (c->http[0] && r == 0) {
-        environ_note_served();
-        if (!rt.shm)
-            tree_create(c);
+    if (c->http[0] && r == 0)
+        environ_note_served("1"); /* until the segment's name is known */
+    if (r < 0)
+        tree_drop();
+    /* A daemon whose first process is on its way out. */
+    if (r == -EADDRINUSE && c->session && (uint32_t)getsid(0) != c->session) {
+        http_server_inherit(c->http);
+        return;
     }
     /* A child has its parent's address: that one answers there, and nothing is to be said. */
     if (r < 0 && !(r == -EADDRINUSE && c->served))

@@ -5,6 +5,7 @@
  * interposers put them back for the programs it starts. The restoring half runs between vfork and
  * exec: it only writes to memory that the caller gives. */
 #include "runtime/runtime.h"
+#include "runtime/tree.h"
 
 #include "base/sigsafe.h"
 
@@ -58,12 +59,15 @@ uint64_t environ_exec_ns(void)
 }
 
 /* Tells children that somebody above them serves at the address that they inherit. */
-static char served_note[] = "STROBE_SERVED=1";
-static bool is_served;
+#define SERVED_NOTE "STROBE_SERVED="
+static char served_note[sizeof SERVED_NOTE + 64];
 
-void environ_note_served(void)
+void environ_note_served(const char *where)
 {
-    is_served = !environ_get("STROBE_SERVED");
+    char *at = stpcpy(served_note, SERVED_NOTE);
+    size_t n = strlen(where) < 64 ? strlen(where) : 0;
+    memcpy(at, where, n);
+    at[n] = 0;
 }
 
 static bool is_ours(const char *entry)
@@ -200,6 +204,7 @@ enum environ_image environ_image_of(const char *file)
 void environ_measure(char *const envp[], size_t *pointers, size_t *bytes)
 {
     *pointers = *bytes = 0;
+    tree_note();
     if (!hidden_preload || access(rt.lib, R_OK) != 0)
         return;
     size_t n = 0;
@@ -221,9 +226,10 @@ void environ_restore(char *const envp[], char **out, char *text)
             out[n++] = envp[i];
     }
     for (size_t i = 0; i < hidden_count; i++)
-        if (strncmp(hidden[i], EXEC_NOTE, sizeof EXEC_NOTE - 1) != 0)
+        if (strncmp(hidden[i], EXEC_NOTE, sizeof EXEC_NOTE - 1) != 0 &&
+            (!served_note[0] || strncmp(hidden[i], SERVED_NOTE, sizeof SERVED_NOTE - 1) != 0))
             out[n++] = hidden[i];
-    if (is_served)
+    if (served_note[0])
         out[n++] = served_note;
     char *at = stpcpy(stpcpy(text, "LD_PRELOAD="), rt.lib);
     if (*theirs)

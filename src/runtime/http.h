@@ -109,6 +109,9 @@ void http_write_head(const struct http_answer *a, bool keep_alive, struct buf *o
 /* Listens on HOST:PORT (no host: loopback), or unix:PATH, and starts the one thread that serves.
  * 0 or negative errno. */
 int http_server_start(const char *address);
+/* A thread that waits until the process that serves `address` for the tree is gone (tree.h), and
+ * then serves there; it ends if that one stays. Nothing where this process serves already. */
+void http_server_inherit(const char *address);
 /* Ends the server, and returns when its thread is gone; clients lose their connections. */
 void http_server_stop(void);
 /* In a forked child: the socket and the thread are the parent's. */

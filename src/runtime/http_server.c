@@ -11,6 +11,7 @@
 #include "runtime/http.h"
 #include "runtime/interpose.h"
 #include "runtime/runtime.h"
+#include "runtime/tree.h"
 #include "runtime/waits.h"
 
 #include <arpa/inet.h>
@@ -19,7 +20,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,7 +32,7 @@
 #include <unistd.h>
 
 enum { CLIENTS = 32, WAITING_MAX = 24, STACK_BYTES = 256 * 1024 };
-enum { IDLE_MS = 30000, STALLED_MS = 10000, ANSWER_MS = 120000, REST_MS = 200 };
+enum { IDLE_MS = 30000, STALLED_MS = 10000, ANSWER_MS = 120000, REST_MS = 200, READY_MS = 200 };
 enum { ANSWERS_BYTES = 64 << 20 }; /* of all clients together */
 
 enum client_state {
@@ -56,9 +59,13 @@ struct client {
 
 static struct {
     int fd;
-    ino_t ino;              /* of the socket behind fd */
-    struct client *clients; /* CLIENTS */
-    uint64_t rest_until_ns; /* no descriptor was to be had: who knocks waits */
+    ino_t ino;               /* of the socket behind fd */
+    struct client *clients;  /* CLIENTS */
+    uint64_t rest_until_ns;  /* no descriptor was to be had: who knocks waits */
+    _Atomic bool is_ready;   /* the thread has begun */
+    _Atomic bool stops;      /* the thread is to end */
+    _Atomic bool is_private; /* the thread's descriptors are not the program's */
+    char address[RUNTIME_PATH];
 } server = {.fd = -1};
 
 static uint64_t now_ns(void)
@@ -356,14 +363,24 @@ static void serve_client(struct client *c, short events)
         drop(c);
 }
 
+static void begin_thread(void)
+{
+    heap_self.busy = 1; /* what this thread allocates is not the program's */
+    atomic_store(&rt.server_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
+    waits_exclude_self();
+}
+
+static void part_descriptors(void);
+
 static void *serve(void *unused)
 {
     (void)unused;
     struct pollfd list[CLIENTS + 1];
     struct client *of[CLIENTS];
-    heap_self.busy = 1; /* what this thread allocates is not the program's */
-    atomic_store(&rt.server_tid, (uint32_t)sigsafe_syscall0(SYS_gettid));
-    waits_exclude_self();
+    begin_thread();
+    part_descriptors();
+    tree_served();
+    atomic_store(&server.is_ready, true);
     for (;;) {
         int timeout_ms, n = list_clients(list, of, &timeout_ms);
         bool rests = now_ns() < server.rest_until_ns;
@@ -373,6 +390,8 @@ static void *serve(void *unused)
             return NULL;
         for (int i = 0; i < n; i++)
             serve_client(of[i], r > 0 ? list[i].revents : 0);
+        if (atomic_load(&server.stops))
+            return NULL;
         if (r > 0 && list[n].revents & (POLLERR | POLLNVAL | POLLHUP))
             return NULL; /* the program has closed our socket, or we are to stop */
         if (r > 0 && list[n].revents & POLLIN)
@@ -457,24 +476,45 @@ static int listen_on(const char *address)
     if (fd < 0)
         return -errno;
     fd = move_high(fd);
-    mode_t mask = 0;
     if (to.ss_family == AF_UNIX) {
         const struct sockaddr_un *local = (const struct sockaddr_un *)&to;
         if (is_stale(&to, size))
             unlink(local->sun_path);
-        mask = umask(0177); /* its user's alone */
+        fchmod(fd, 0600); /* its user's alone: bind makes the file like that */
     } else {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     }
     r = bind(fd, (struct sockaddr *)&to, size) < 0 || listen(fd, 16) < 0 ? -errno : fd;
-    if (to.ss_family == AF_UNIX)
-        umask(mask);
     if (r < 0)
         close(fd);
     return r;
 }
 
-static int start_thread(void)
+/* From here on the thread has a table of descriptors of its own: a program that closes all of its
+ * files, as daemons do, does not meet ours, and clients take none of its numbers. What is the
+ * program's is closed in our copy at once. Where that is forbidden, they share one table. */
+static void part_descriptors(void)
+{
+    unsigned keep[2] = {(unsigned)server.fd, (unsigned)tree_descriptor()}, from = 0;
+    if (unshare(CLONE_FILES) != 0)
+        return;
+    server.is_private = true;
+    if (keep[1] < keep[0]) {
+        unsigned first = keep[1];
+        keep[1] = keep[0];
+        keep[0] = first;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (keep[i] > INT32_MAX)
+            break;
+        if (keep[i] > from)
+            sigsafe_syscall3(SYS_close_range, from, keep[i] - 1, 0);
+        from = keep[i] + 1;
+    }
+    sigsafe_syscall3(SYS_close_range, from, ~0u, 0);
+}
+
+static int start_thread(void *(*run)(void *))
 {
     static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     pthread_attr_t attributes;
@@ -486,7 +526,7 @@ static int start_thread(void)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     memset(&all, 0xff, sizeof all);
     sigsafe_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
-    int r = create(&thread, &attributes, serve, NULL);
+    int r = create(&thread, &attributes, run, NULL);
     sigsafe_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
     pthread_attr_destroy(&attributes);
     return -r;
@@ -500,10 +540,18 @@ int http_server_start(const char *address)
     size_t bytes = CLIENTS * sizeof(struct client);
     void *clients = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct stat st;
+    snprintf(server.address, sizeof server.address, "%s", address);
+    atomic_store(&server.stops, false);
+    atomic_store(&server.is_private, false);
     server.ino = fstat(fd, &st) == 0 ? st.st_ino : 0;
     server.fd = fd;
     server.clients = clients;
-    int r = clients == MAP_FAILED ? -errno : start_thread();
+    atomic_store(&server.is_ready, false);
+    int r = clients == MAP_FAILED ? -errno : start_thread(serve);
+    /* A child that the program starts at once is told where the segment is. */
+    uint64_t until = now_ns() + READY_MS * 1000000ull;
+    while (r == 0 && !atomic_load(&server.is_ready) && now_ns() < until)
+        sigsafe_syscall0(SYS_sched_yield);
     if (r < 0) {
         close(fd);
         server.fd = -1;
@@ -511,29 +559,109 @@ int http_server_start(const char *address)
     return r;
 }
 
+/* The program may have closed our socket, and have another file at that number. */
+static bool is_socket_ours(void)
+{
+    struct stat st;
+    return server.fd >= 0 && fstat(server.fd, &st) == 0 && st.st_ino == server.ino;
+}
+
+/* A thread that has the socket in a table of its own is woken by a client. */
+static void knock(void)
+{
+    struct sockaddr_storage to;
+    socklen_t size;
+    int fd = parse_address(server.address, &to, &size) == 0
+                 ? socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+                 : -1;
+    if (fd >= 0) {
+        connect(fd, (struct sockaddr *)&to, size);
+        close(fd);
+    }
+}
+
 void http_server_stop(void)
 {
     uint32_t tid = atomic_exchange(&rt.server_tid, 0);
-    struct stat st;
-    if (!tid || fstat(server.fd, &st) != 0 || st.st_ino != server.ino)
-        return; /* the program has closed our socket, and has another at that number perhaps */
-    shutdown(server.fd, SHUT_RDWR);
+    bool is_ours = is_socket_ours();
+    if (!tid || (!is_ours && !atomic_load(&server.is_private)))
+        return;
+    atomic_store(&server.stops, true);
+    if (is_ours)
+        shutdown(server.fd, SHUT_RDWR);
+    else
+        knock();
     while (sigsafe_syscall3(SYS_tgkill, runtime_pid(), tid, 0) == 0)
         sigsafe_syscall0(SYS_sched_yield);
-    close(server.fd);
-    for (int i = 0; i < CLIENTS; i++)
-        if (server.clients[i].state != CLIENT_FREE)
+    if (is_ours)
+        close(server.fd);
+    for (int i = 0; server.clients && i < CLIENTS; i++)
+        if (server.clients[i].state != CLIENT_FREE && !atomic_load(&server.is_private))
             drop(&server.clients[i]);
     server.fd = -1;
 }
 
 void http_server_forget(void)
 {
-    if (server.fd >= 0)
+    if (is_socket_ours())
         close(server.fd);
-    for (int i = 0; server.fd >= 0 && i < CLIENTS; i++)
+    for (int i = 0; server.fd >= 0 && !atomic_load(&server.is_private) && i < CLIENTS; i++)
         if (server.clients[i].state != CLIENT_FREE)
             close(server.clients[i].fd);
     server.fd = -1;
     atomic_store(&rt.server_tid, 0);
+}
+
+/* ---- in place of another process ---- */
+
+enum { HEIR_LOOK_MS = 100, HEIR_TRIES = 40, HEIR_TRY_MS = 50 };
+
+/* The address is free as soon as the process is gone, but for its last connections. */
+static bool listen_again(void)
+{
+    struct timespec some = {0, HEIR_TRY_MS * 1000000};
+    for (int i = 0; i < HEIR_TRIES && !atomic_load(&server.stops); i++) {
+        server.fd = listen_on(server.address);
+        if (server.fd >= 0)
+            return true;
+        if (server.fd != -EADDRINUSE)
+            return false;
+        nanosleep(&some, NULL);
+    }
+    return false;
+}
+
+static void *inherit(void *unused)
+{
+    struct stat st;
+    begin_thread();
+    bool serves = tree_wait_for_server(&server.stops) && listen_again();
+    if (!serves) {
+        server.fd = -1;
+        munmap(server.clients, CLIENTS * sizeof(struct client));
+        server.clients = NULL;
+        atomic_store(&rt.server_tid, 0);
+        return NULL;
+    }
+    server.ino = fstat(server.fd, &st) == 0 ? st.st_ino : 0;
+    return serve(unused);
+}
+
+void http_server_inherit(const char *address)
+{
+    size_t bytes = CLIENTS * sizeof(struct client);
+    if (atomic_load(&rt.server_tid) || server.fd >= 0)
+        return;
+    void *clients = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (clients == MAP_FAILED)
+        return;
+    snprintf(server.address, sizeof server.address, "%s", address);
+    atomic_store(&server.stops, false);
+    atomic_store(&server.is_private, false);
+    server.clients = clients;
+    atomic_store(&rt.server_tid, 1); /* until the thread says which it is */
+    if (start_thread(inherit) < 0) {
+        munmap(clients, bytes);
+        atomic_store(&rt.server_tid, 0);
+    }
 }

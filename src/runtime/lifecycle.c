@@ -194,6 +194,7 @@ void runtime_forked(void)
         tree_enter();
         forked_tables();
         tree_join();
+        tree_consider_heir(false);
         return;
     }
     struct thread *old = runtime_self();
@@ -228,6 +229,7 @@ void runtime_forked(void)
         wall_forked(false);
         forked_tables();
         tree_join();
+        tree_consider_heir(false);
         return;
     } else {
         stacktab_clear(rt.table);
@@ -621,6 +623,8 @@ static void begin(void)
     configured = options_read(&config) == 0;
     if (!configured)
         return;
+    if (config.http[0] && config.tree[0] && !config.record[0])
+        tree_attach(&config);
     pthread_atfork(NULL, NULL, runtime_forked);
     threads_init();
     labels_init(); /* keys end in the order in which they were made: labels last */

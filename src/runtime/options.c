@@ -164,8 +164,12 @@ static int set_nothing(struct strobe_config *c, const char *v)
 
 static int set_served(struct strobe_config *c, const char *v)
 {
-    (void)v;
+    const char *colon = strchr(v, ':');
+    size_t n = colon ? (size_t)(colon - v) : strlen(v);
     c->served = true;
+    if (n < sizeof c->tree)
+        memcpy(c->tree, v, n); /* the rest is zero */
+    c->session = colon ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
     return 0;
 }
 

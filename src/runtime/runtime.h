@@ -338,8 +338,9 @@ enum environ_image environ_image_of_fd(int fd);
 /* Without a recorder: the CPU time of this process that is in profiles of its images so far, for
  * the next image; 0: execve failed. */
 void environ_note_exec(uint64_t cpu_ns);
-/* This process serves at the address in its environment: children that inherit it need not. */
-void environ_note_served(void);
+/* The address in the environment is served: children that inherit it need not. `where` is the
+ * segment of the tree (tree.h), or "1": there is none. */
+void environ_note_served(const char *where);
 /* What the image before noted, or 0. */
 uint64_t environ_exec_ns(void);
 /* A hidden variable's value, or NULL. */
@@ -373,6 +374,8 @@ struct strobe_config {
     char out[RUNTIME_PATH];    /* file name pattern */
     char http[RUNTIME_PATH];   /* where /debug/pprof/ is served, or "" */
     char record[RUNTIME_PATH]; /* the recorder's segment, or "" */
+    char tree[64];             /* the segment of who serves `http` already, or "" */
+    uint32_t session;          /* that this began in; 0: not known */
 };
 /* Reads the environment. 0, or -EINVAL after saying why on stderr. 1: help was printed. */
 int options_read(struct strobe_config *c);

@@ -240,6 +240,9 @@ static struct stacktab *creations;
 int threads_count_creations(void)
 {
     int r = runtime_map();
+    creations = tree_creations();
+    if (creations)
+        return r;
     long p = sigsafe_syscall6(SYS_mmap, 0, sizeof *creations, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (r < 0 || (p < 0 && p > -4096))

@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, NS_A_TICK = 10000000 };
@@ -50,6 +51,9 @@ struct slot {
 };
 
 struct tree {
+    char version[32];
+    uint64_t bytes;
+    struct tree_server server;
     struct tree_gate gate;
     _Atomic uint32_t missed;      /* processes that found no slot */
     _Atomic uint32_t overwritten; /* that ended, and whose slot was taken, during a CPU profile */
@@ -63,6 +67,8 @@ struct tree {
 enum { HEAD_BYTES = (sizeof(struct tree) + PAGE - 1) / PAGE * PAGE, TAIL_BYTES = 4 * PAGE };
 
 static struct tree *tree;
+static int descriptor = -1; /* of the segment, and which file that is */
+static ino_t descriptor_ino;
 static struct slot *own;             /* this process's, or NULL */
 static _Atomic bool is_shut;         /* children do not join any more */
 static bool is_readable[TREE_SLOTS]; /* by this process and its children */
@@ -82,25 +88,77 @@ static size_t round_up(size_t bytes)
     return (bytes + PAGE - 1) / PAGE * PAGE;
 }
 
+static bool is_limited(int resource)
+{
+    struct rlimit limit;
+    return getrlimit(resource, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* A file without a name, of which processes that are not forked can get hold; -1: there is none. */
+static int make_file(size_t bytes)
+{
+    int fd = is_limited(RLIMIT_FSIZE) ? -1 : memfd_create("strobe", MFD_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int high = runtime_move_high(fd);
+    fd = high >= 0 ? high : fd;
+    if (ftruncate(fd, (off_t)bytes) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Nothing of it may be read or written yet but what all share. */
+static struct tree *map_file(int fd, size_t bytes)
+{
+    int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
+    char *p = mmap(NULL, bytes, PROT_NONE, flags, fd, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, bytes, MADV_DONTDUMP);
+    if (mprotect(p, HEAD_BYTES, PROT_READ | PROT_WRITE) == 0 &&
+        mprotect(p + bytes - TAIL_BYTES, TAIL_BYTES, PROT_READ) == 0)
+        return (struct tree *)p;
+    munmap(p, bytes);
+    return NULL;
+}
+
+static void note_descriptor(int fd)
+{
+    struct stat st;
+    descriptor = fd >= 0 && fstat(fd, &st) == 0 ? fd : -1;
+    descriptor_ino = descriptor >= 0 ? st.st_ino : 0;
+}
+
+int tree_descriptor(void)
+{
+    struct stat st;
+    return descriptor >= 0 && fstat(descriptor, &st) == 0 && st.st_ino == descriptor_ino
+               ? descriptor
+               : -1;
+}
+
 void tree_create(const struct strobe_config *c)
 {
-    struct rlimit space;
-    if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur != RLIM_INFINITY)
+    if (tree || is_limited(RLIMIT_AS))
         return; /* what little there is, is the program's */
     uint64_t heap_bytes = HEAPTAB_BYTES / (c->heap_rate < HEAP_RATE_LOOK_ALL ? 4 : 16);
     uint64_t waits_bytes = WAITTAB_BYTES / 4;
     uint64_t region_bytes = round_up(sizeof(struct region)) + heap_bytes + waits_bytes;
     size_t bytes = HEAD_BYTES + TREE_SLOTS * region_bytes + TAIL_BYTES;
-    void *p = mmap(NULL, bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        return;
-    madvise(p, bytes, MADV_DONTDUMP);
-    if (mprotect(p, HEAD_BYTES, PROT_READ | PROT_WRITE) != 0 ||
-        mprotect((char *)p + bytes - TAIL_BYTES, TAIL_BYTES, PROT_READ) != 0) {
-        munmap(p, bytes);
+    int fd = make_file(bytes);
+    tree = map_file(fd, bytes);
+    if (!tree) {
+        if (fd >= 0)
+            close(fd);
         return;
     }
-    tree = p;
+    note_descriptor(fd);
+    strcpy(tree->version, STROBE_VERSION);
+    tree->bytes = bytes;
+    strcpy(tree->server.address, c->http);
+    tree->server.session = (uint32_t)getsid(0);
+    atomic_store(&tree->server.pid, rt.pid);
     tree->heap_bytes = heap_bytes;
     tree->waits_bytes = waits_bytes;
     tree->region_bytes = region_bytes;
@@ -108,6 +166,57 @@ void tree_create(const struct strobe_config *c)
     tree_gate->period_ns = 1000000000ull / (uint64_t)c->hz;
     tree_gate->clock = taskclock_probe(c->backend, false);
     labels_share(&tree->labels);
+}
+
+void tree_drop(void)
+{
+    if (!tree || own)
+        return;
+    int fd = tree_descriptor();
+    if (fd >= 0)
+        close(fd);
+    descriptor = -1;
+    is_shut = true; /* the labels stay where they are */
+}
+
+/* Whether a file is such a segment, of this version and for this address. */
+static bool is_segment(const struct tree *t, uint64_t bytes, const struct strobe_config *c)
+{
+    return !memcmp(t->version, STROBE_VERSION, sizeof STROBE_VERSION) && t->bytes == bytes &&
+           t->region_bytes == round_up(sizeof(struct region)) + t->heap_bytes + t->waits_bytes &&
+           bytes == HEAD_BYTES + TREE_SLOTS * t->region_bytes + TAIL_BYTES &&
+           !strncmp(t->server.address, c->http, sizeof t->server.address);
+}
+
+void tree_attach(const struct strobe_config *c)
+{
+    struct stat st;
+    int fd = c->tree[0] == '/' && !is_limited(RLIMIT_AS) ? open(c->tree, O_RDWR | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    int high = runtime_move_high(fd);
+    fd = high >= 0 ? high : fd;
+    size_t bytes = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+    struct tree *t = bytes > HEAD_BYTES + TAIL_BYTES ? map_file(fd, bytes) : NULL;
+    if (!t || !is_segment(t, bytes, c)) {
+        if (t)
+            munmap(t, bytes);
+        close(fd);
+        return;
+    }
+    tree = t;
+    tree_gate = &tree->gate;
+    note_descriptor(fd);
+    labels_share(&tree->labels);
+    for (int i = 0; i < TREE_SLOTS; i++) /* of the program that it was */
+        if (atomic_load(&tree->slots[i].pid) == rt.pid)
+            atomic_store(&tree->slots[i].state, SLOT_ENDED);
+    tree_enter();
+}
+
+struct tree_server *tree_server(void)
+{
+    return tree ? &tree->server : NULL;
 }
 
 /* ---- members ---- */

@@ -17,6 +17,13 @@ enum { TREE_SLOTS = 128 };
 
 /* The process that serves makes it; what cannot be made is not there, and nothing else changes. */
 void tree_create(const struct strobe_config *c);
+/* It cannot serve: the segment goes. */
+void tree_drop(void);
+/* A program that a process of the tree has become, or started, at its start: takes a slot in the
+ * segment c->tree if that is of the same address. */
+void tree_attach(const struct strobe_config *c);
+/* The segment's descriptor, or -1. */
+int tree_descriptor(void);
 /* In a forked child, before its tables are made anew: it takes a slot, if there is one. */
 void tree_enter(void);
 /* And then, where it takes no CPU profile of its own: it counts CPU time there. */
@@ -37,6 +44,29 @@ void tree_exec(bool begins);
 void *tree_heap_log(uint64_t *bytes);
 void *tree_waits_log(uint64_t *bytes);
 struct stacktab *tree_creations(void);
+
+/* ---- tree_heir.c ---- */
+
+/* What is known of who serves, in the segment. */
+struct tree_server {
+    _Atomic uint32_t pid;
+    _Atomic uint64_t since_ns; /* CLOCK_MONOTONIC */
+    uint32_t session;          /* of the first one */
+    char address[RUNTIME_PATH];
+    char note[64]; /* for programs that are started: where the segment is, and `session` */
+};
+
+struct tree_server *tree_server(void);
+/* A program is about to be started: it is told who serves now. Safe after vfork. */
+void tree_note(void);
+/* The calling thread serves from now on. */
+void tree_served(void);
+/* Whether the calling process should be ready to serve in the server's place, as it is on its way
+ * to be a daemon: then it gets a thread. `at_start`: of a program. */
+void tree_consider_heir(bool at_start);
+/* Waits for the end of the process that serves. True: it is gone (or not known), and the caller is
+ * to serve. False: it lives on, or another one serves, or `*stops`. */
+bool tree_wait_for_server(const _Atomic bool *stops);
 
 /* ---- tree.c: the side that answers ---- */
 

@@ -170,6 +170,48 @@ kill "$first"
 wait $server
 unset STROBE_HEAP_RATE STROBE_MUTEX_FRACTION STROBE_BLOCK_RATE
 
+# What goes to the background is served by what is left of it, at the same address.
+daemons=$build/tests/api/daemons
+ask() { curl -s -m 5 $unix "http://$at/debug/$1"; }
+for how in once twice libc exec; do
+    for kind in tcp unix; do
+        at=127.0.0.1:$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000)) unix=
+        address=$at
+        [ $kind = unix ] && address=unix:$tmp/socket unix="--unix-socket $tmp/socket"
+        rm -f "$tmp/pid"
+        LD_PRELOAD=$library STROBE_HEAP_RATE=1 STROBE_HTTP=$address "$daemons" $how "$tmp/pid"
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            [ -s "$tmp/pid" ] && ask strobe >"$tmp/state" && break
+            sleep 0.2
+        done
+        left=$(cat "$tmp/pid")
+        same "$how, $kind: who is left serves" "$left" \
+            "$(sed -n 's/^"pid": \([0-9]*\),/\1/p' "$tmp/state")"
+        ask pprof/heap >"$tmp/heap.gz"
+        same "$how, $kind: its heap" 5000000B "$("$strobe" top -unit=b -sample_index=inuse_space \
+            "$tmp/heap.gz" 2>/dev/null | awk '$NF == "keep_known" { print $1 }')"
+        kill "$left"
+    done
+done
+
+# A child that has become another program is in the tree.
+unix=
+rm -f "$tmp/pid"
+STROBE_HEAP_RATE=1
+export STROBE_HEAP_RATE
+serve "$daemons" child "$tmp/pid"
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ -s "$tmp/pid" ] && break
+    sleep 0.2
+done
+child=$(cat "$tmp/pid")
+until_is heap inuse_space "$child" keep_known 5000000
+until_is goroutine goroutine "$child" serve 1
+same "an exec'ed child stays single-threaded" 1 "$(ls "/proc/$child/task" | wc -l)"
+kill "$child"
+wait $server
+unset STROBE_HEAP_RATE
+
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 if [ -x "$nginx" ]; then
     port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000))
