@@ -20,7 +20,7 @@ __attribute__((noinline)) static void keep_known(void)
         kept = malloc(50000);
 }
 
-static void serve(const char *file)
+__attribute__((noinline)) static void serve(const char *file)
 {
     char text[32];
     keep_known();
