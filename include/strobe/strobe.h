@@ -155,7 +155,7 @@ STROBE_API int strobe_write(const struct strobe_profile *profile, strobe_write_f
  * the rate: what was sampled counts as what it stood for then, and is followed until it is freed,
  * also at 0. The calling thread has the new rate at once, others have it within a mebibyte of what
  * they allocate. Any thread. -EINVAL: more than 2^40. -ENOTSUP: the program has an allocator of its
- * own. */
+ * own. -EPERM: the first call came after a sandbox that forbids mprotect. */
 STROBE_API int strobe_heap_set_rate(unsigned long long bytes);
 
 /* ---- what the program counts and times itself; at /debug/vars ----

@@ -85,7 +85,8 @@ static void turn_off(void)
 
 int heap_start(uint64_t rate)
 {
-    heap_end_bypass();
+    if (!heap_end_bypass())
+        return -EPERM;
     if (!heap_is_ours())
         return -ENOTSUP;
     int r = runtime_map();

@@ -82,7 +82,8 @@ extern HEAP_HIDDEN struct heap_state heap;
 /* ---- heap.c: control ---- */
 
 /* Begins to sample, one allocation in `rate` bytes on average, into memory of our own, or under a
- * recorder into its segment. 0; -ENOTSUP: malloc or free is the program's own; -ENOMEM. */
+ * recorder into its segment. 0; -ENOTSUP: malloc or free is the program's own; -EPERM: it is too
+ * late, in a sandbox; -ENOMEM. */
 int heap_start(uint64_t rate);
 /* Changes the rate of what is on. What was sampled keeps its weight. The calling thread follows at
  * once, others within HEAP_STRIDE bytes that they allocate. One at a time. */
@@ -132,8 +133,8 @@ bool heap_always_look(void);
 /* While the heap is not sampled, allocations go past us (runtime/bypass.h). In the constructor,
  * when it is known that it is not. */
 void heap_bypass(void);
-/* They come to us again: before sampling begins. */
-void heap_end_bypass(void);
+/* They come to us again: before sampling begins. False: a sandbox forbids what that takes. */
+bool heap_end_bypass(void);
 
 /* ---- heap_new.c ---- */
 

@@ -475,14 +475,17 @@ void heap_bypass(void)
     bypass_open(rows, BYPASSED);
 }
 
-void heap_end_bypass(void)
+bool heap_end_bypass(void)
 {
     struct bypass rows[BYPASSED];
     if (!is_bypassed)
-        return;
+        return true;
+    if (atomic_load(&rt.denied) & NEED_ARM) /* it takes mprotect */
+        return false;
     is_bypassed = false;
     fill_bypass(rows);
     bypass_close(rows, BYPASSED);
+    return true;
 }
 
 #else
@@ -501,8 +504,9 @@ void heap_bypass(void)
 {
 }
 
-void heap_end_bypass(void)
+bool heap_end_bypass(void)
 {
+    return true;
 }
 
 #endif

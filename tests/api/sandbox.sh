@@ -31,4 +31,31 @@ END
 for kind in cpu heap block mutex wall; do
     check "$kind: what came before is in a profile" "$strobe" pprof -raw "$tmp/p-$kind"
 done
+# The heap's first rate takes mprotect: where that is forbidden it is refused, and nothing is tried.
+cat >"$tmp/late.c" <<'END'
+#include <strobe/strobe.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+int main(void)
+{
+    struct sock_filter f[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog p = {4, f};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p) != 0)
+        return 77;
+    free(malloc(3));
+    return strobe_heap_set_rate(1) == -1 ? 5 : 1;
+}
+END
+gcc -w -I"$here/../../include" -o "$tmp/late" "$tmp/late.c" -L"$build" -lstrobe -Wl,-rpath,"$build"
+"$tmp/late"
+same "a heap rate after a sandbox that kills for mprotect" 5 $?
 finish
