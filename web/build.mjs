@@ -19,6 +19,8 @@ const types = {
 
 const inputs = ["package-lock.json", "web/build.mjs", "web/modules.mjs"].map((p) => join(root, p));
 
+const target = ["chrome111", "firefox113", "safari16.4"]; // those that know oklch()
+
 function bundle(entry, define = {}, format = "esm") {
   const result = loadEsbuild(modules).buildSync({
     entryPoints: [join(root, "web/src", entry)],
@@ -29,7 +31,7 @@ function bundle(entry, define = {}, format = "esm") {
     write: false,
     metafile: true,
     format,
-    target: ["chrome111", "firefox113", "safari16.4"], // those that know oklch()
+    target,
     jsx: "automatic",
     jsxImportSource: "preact",
     legalComments: entry.startsWith("graph/") ? "inline" : "none", // Graphviz wants its notice kept
@@ -60,7 +62,18 @@ const script = hashed("app", "js", bundle("main.tsx", paths));
 const serve = hashed("serve", "js", bundle("serve/main.tsx", paths));
 if (/<!--|<\/script/i.test(script.content.toString()))
   throw new Error("a saved page has the script inside: it may not hold what ends one");
-const style = hashed("app", "css", bundle("app.css"));
+/** What stands once in dark.css holds where the system or the reader wants it. */
+function withDark(entry) {
+  const file = join(root, "web/src/dark.css");
+  const dark = (selector) => readFileSync(file, "utf8").replace(":root {", `${selector} {`);
+  inputs.push(file);
+  const system = `@media (prefers-color-scheme: dark) {${dark(':root:not([data-theme="light"])')}}`;
+  const text = system + dark(':root[data-theme="dark"]');
+  const { code } = loadEsbuild(modules).transformSync(text, { loader: "css", minify: true, target });
+  return Buffer.concat([bundle(entry), Buffer.from(code)]);
+}
+
+const style = hashed("app", "css", withDark("app.css"));
 
 function page(name) {
   const file = join(root, "web/src", name);

@@ -180,13 +180,21 @@ async function chartPages(url, hash) {
   await shoot("serve-memory-none", at("app=zstd&page=memory"), all);
   await shoot("serve-range-none", `${url}/?app=zstd&until=1700000000000`, one);
   await shoot("serve-profile", at("app=prometheus"), desktop, (page) => page.keyboard.press("["));
-  await shoot("serve-selection", at("app=prometheus&view=tree"), one, async (page) => {
+  const select = async (page, from, to) => {
     const box = await page.locator(".u-over").boundingBox();
-    await page.mouse.move(box.x + box.width * 0.8, box.y + 30);
+    await page.mouse.move(box.x + box.width * from, box.y + 30);
     await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.95, box.y + 40, { steps: 4 });
+    await page.mouse.move(box.x + box.width * to, box.y + 40, { steps: 4 });
     await page.mouse.up();
     await sleep(1500);
+  };
+  await shoot("serve-selection", at("app=prometheus&view=tree"), one, (page) =>
+    select(page, 0.8, 0.95),
+  );
+  await shoot("serve-compare", at("app=prometheus"), desktop, async (page) => {
+    await select(page, 0.93, 0.99);
+    await page.getByRole("button", { name: "compare with the time before" }).click();
+    await page.getByText(/ before, .* after: /).waitFor();
   });
   await shoot("serve-trend", at("app=prometheus&view=tree"), desktop, async (page) => {
     await page.locator("tr[data-function]").nth(3).click({ button: "right" });
@@ -202,9 +210,10 @@ async function chartPages(url, hash) {
 
 async function suitePages(url, hash) {
   const at = (query) => `${url}/?page=suite&${query}#${hash}`;
-  await shoot("suite-progress", at(""), ["", "-phone-dark"], async (page) => {
-    await page.getByRole("button", { name: "Run profiling" }).click();
-    await sleep(9000);
+  await shoot("suite-progress", at(""), all, async (page) => {
+    const run = page.getByRole("button", { name: "Run profiling" });
+    if (await run.isVisible()) await run.click();
+    await sleep(6000);
   });
   await shoot("suite-stopped", at(""), one, async (page) => {
     await page.getByRole("button", { name: "Cancel" }).click();

@@ -42,6 +42,18 @@ function put(next: Paths): void {
   }
 }
 
+function Errors(props: { list: readonly string[] }) {
+  return (
+    <p>
+      {props.list.slice(0, 3).map((e) => (
+        <span key={e} class="source-error">
+          {e}
+        </span>
+      ))}
+    </p>
+  );
+}
+
 /** Why sources are missing, and two fields that may mend it. */
 export function Missing(props: { data: SourceData }) {
   const { data } = props;
@@ -51,13 +63,7 @@ export function Missing(props: { data: SourceData }) {
   if (isSaved())
     return (
       <div class="source-missing">
-        <p>
-          {errors.slice(0, 3).map((e) => (
-            <span key={e} class="source-error">
-              {e}
-            </span>
-          ))}
-        </p>
+        <Errors list={errors} />
       </div>
     );
   return (
@@ -71,13 +77,7 @@ export function Missing(props: { data: SourceData }) {
         put({ source: field("source"), trim: field("trim") });
       }}
     >
-      <p>
-        {errors.slice(0, 3).map((e) => (
-          <span key={e} class="source-error">
-            {e}
-          </span>
-        ))}
-      </p>
+      <Errors list={errors} />
       <p class="muted">
         Say where the sources are: a folder here, or <code>-source_path=FOLDER</code> on the command
         line. What stands before that in the file's name is cut off with{" "}
