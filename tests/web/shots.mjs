@@ -212,7 +212,7 @@ async function suitePages(url, hash) {
   const at = (query) => `${url}/?page=suite&${query}#${hash}`;
   await shoot("suite-progress", at(""), all, async (page) => {
     const run = page.getByRole("button", { name: "Run profiling" });
-    if (await run.isVisible()) await run.click();
+    if (await run.isEnabled()) await run.click();
     await sleep(6000);
   });
   await shoot("suite-stopped", at(""), one, async (page) => {
