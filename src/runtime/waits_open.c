@@ -28,8 +28,11 @@ struct work {
     unsigned char copy[COPY_MAX];
 };
 
+/* Not where a sandbox may kill for it, which the program's end would then be. */
 static struct work *map_work(void)
 {
+    if (atomic_load_explicit(&rt.denied, memory_order_relaxed) & (NEED_ARM | NEED_COPY))
+        return NULL;
     long p = sigsafe_syscall6(SYS_mmap, 0, sizeof(struct work), PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p < 0 && p > -4096 ? NULL : (struct work *)p;
@@ -134,8 +137,9 @@ int waits_open_take(struct open_waits *open, struct arena *arena)
         max += atomic_load(&t->tid) != 0;
     struct work *w = max ? map_work() : NULL;
     open->list = arena_array(arena, max + 1, sizeof *open->list);
-    if (!open->list || (max && !w))
+    if (!open->list)
         return -ENOMEM;
+    max = w ? max : 0; /* without it, they are left out */
     bool mine = !waits_busy();
     for (uint32_t i = 0; open->count < max && (t = waits_next_entry(&i));)
         open->count += look_at(w, t, false, &open->list[open->count]);
