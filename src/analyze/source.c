@@ -153,14 +153,24 @@ static void cut_lines(struct source_file *f, struct profile_str text, struct are
     }
 }
 
-static struct source_file *read_file(struct source_reader *r, struct profile_str name)
+/* The file, if it was read already. */
+static struct source_file *find_file(const struct source_reader *r, struct profile_str name,
+                                     uint64_t hash)
 {
-    uint64_t hash = hash_bytes(name.ptr, name.len);
     struct map_probe at = map_find(&r->by_name, hash);
     uint32_t i;
     while ((i = map_next(&r->by_name, &at)) != MAP_NONE)
         if (r->files[i].name.len == name.len && !memcmp(r->files[i].name.ptr, name.ptr, name.len))
             return &r->files[i];
+    return NULL;
+}
+
+static struct source_file *read_file(struct source_reader *r, struct profile_str name)
+{
+    uint64_t hash = hash_bytes(name.ptr, name.len);
+    struct source_file *found = find_file(r, name, hash);
+    if (found)
+        return found;
     if (r->file_count == r->file_cap) {
         uint32_t more = r->file_cap ? 2 * r->file_cap : 16;
         r->files =
@@ -203,7 +213,8 @@ bool source_line(struct source_reader *r, struct profile_str file, int64_t numbe
     return true;
 }
 
-const char *source_error(struct source_reader *r, struct profile_str file)
+const char *source_error(const struct source_reader *r, struct profile_str file)
 {
-    return read_file(r, file)->error;
+    const struct source_file *f = find_file(r, file, hash_bytes(file.ptr, file.len));
+    return f ? f->error : NULL;
 }

@@ -70,7 +70,8 @@ static void put_text(struct printer *w, const struct names_item *text)
     out_write(w->out, text->ptr, text->len);
 }
 
-/* The lines from the function's start, or before its first sample, to behind its last one. */
+/* The lines from the function's start, or before its first sample, to behind its last one. pprof
+ * leaves the end where it was for a sample that moves the start. */
 static void find_range(const struct printer *w, const uint32_t *nodes, uint32_t count,
                        int64_t *first, int64_t *last)
 {
@@ -78,11 +79,13 @@ static void find_range(const struct printer *w, const uint32_t *nodes, uint32_t 
     *last = INT64_MIN;
     for (uint32_t i = 0; i < count; i++) {
         const struct graph_info *n = &w->frames.infos[nodes[i]];
-        int64_t start = n->start_line ? n->start_line : n->line - MARGIN;
+        int64_t start = n->start_line ? n->start_line : n->line - MARGIN, end = n->line + MARGIN;
+        if (i == 0)
+            *last = end;
         if (start < *first)
             *first = start;
-        if (n->line + MARGIN > *last)
-            *last = n->line + MARGIN;
+        else if (end > *last)
+            *last = end;
     }
     if (*first < 1)
         *first = 1;
@@ -146,11 +149,10 @@ static void print_file(struct printer *w, const uint32_t *nodes, uint32_t count)
     put_value(w, cum, false);
     out_printf(w->out, "(flat, cum) %s of Total\n", unit_percent(percent, cum, w->r->total));
     struct profile_str name = {file->ptr, file->len};
-    const char *error = source_error(&w->reader, name);
+    print_lines(w, name, nodes, count);
+    const char *error = source_error(&w->reader, name); /* then there were no lines */
     if (error)
         out_printf(w->out, " Error: %s\n", error);
-    else
-        print_lines(w, name, nodes, count);
 }
 
 static void print_function(struct printer *w, const uint32_t *nodes, uint32_t count)
