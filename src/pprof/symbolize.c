@@ -11,6 +11,7 @@
 #include "symbol/demangle.h"
 #include "symbol/object.h"
 #include "symbol/objdump.h"
+#include "symbol/symbol.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -341,14 +342,27 @@ static void symbolize_locally(struct profile *p, const struct source *s, const s
     arena_free(&a.arena);
 }
 
+/* What a live native program has said of itself has names where its dynamic symbols have them, and
+ * no lines. pprof leaves it at that; whoever has the same binaries can know more. */
+static int complete_names(struct profile *p, struct err *e)
+{
+    struct symbol_options o;
+    symbol_options_default(&o);
+    o.bare_names = true;
+    return symbol_profile(p, &o, NULL, e);
+}
+
 int symbolize(struct profile *p, const struct source *s, struct symbolz *origins, struct err *e)
 {
     struct mode mode = read_mode(s->symbolize);
     if (mode.none)
         return 0;
+    int rc = mode.local && !s->exact ? complete_names(p, e) : 0;
+    if (rc)
+        return rc;
     if (mode.local)
         symbolize_locally(p, s, &mode);
-    int rc = mode.remote ? symbolz(origins, p, s, mode.force, e) : 0;
+    rc = mode.remote ? symbolz(origins, p, s, mode.force, e) : 0;
     if (rc)
         return rc;
     demangle_all(p, &mode);

@@ -40,8 +40,15 @@ void symbol_options_default(struct symbol_options *o)
     *o = (struct symbol_options){.lines = true};
 }
 
+static bool has_bare_names(const struct profile_mapping *m)
+{
+    return m->has_functions && !m->has_filenames && !m->has_line_numbers && m->build_id;
+}
+
 static bool is_wanted(const struct job *j, const struct profile_location *l)
 {
+    if (j->o.bare_names)
+        return l->mapping != PROFILE_NONE && has_bare_names(&j->p->mappings[l->mapping]);
     if (l->line_count && !j->o.force)
         return false;
     return l->mapping == PROFILE_NONE || j->o.force || !j->p->mappings[l->mapping].has_functions;

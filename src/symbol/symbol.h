@@ -30,8 +30,11 @@
 #include <stdint.h>
 
 struct symbol_options {
-    bool lines;          /* read DWARF: lines and inlined frames (default); else names only */
-    bool force;          /* also mappings and locations that have functions already */
+    bool lines; /* read DWARF: lines and inlined frames (default); else names only */
+    bool force; /* also mappings and locations that have functions already */
+    /* Instead: all of mappings that have a build id and names, and neither files nor lines, which
+     * is what a live program can say of itself. */
+    bool bare_names;
     const char *sysroot; /* put before the files' names and the debug directory; NULL: none */
     /* Where debug files are looked for before /usr/lib/debug, with colons between the directories;
      * NULL: $STROBE_DEBUG_DIR. Each is laid out as that one is. */

@@ -34,6 +34,8 @@ get()
 
 get goroutine "$tmp/g.pb.gz" >/dev/null
 "$strobe" top "$tmp/g.pb.gz" >"$tmp/top" 2>&1
+"$strobe" top -lines "$tmp/g.pb.gz" >"$tmp/lines" 2>&1
+check "with lines, where its binary is" grep -q ' .*/connections\.c:[1-9]' "$tmp/lines"
 check "the total is theirs, main's and the one that accepts" grep -q '1002 total' "$tmp/top"
 check "the first line is the wait" sh -c "
     sed -n '/flat%/{n;p}' '$tmp/top' | grep -Eq '^ *1000 99.80% 99.80% +1000 99.80% .*poll'"
@@ -41,7 +43,7 @@ check "the handler has them all" grep -Eq \
     '^ *0 +0% +[0-9.]+% +1000 99.80%  handle_connection' "$tmp/top"
 if command -v pprof >/dev/null; then
     pprof -top "$tmp/g.pb.gz" 2>/dev/null | sed -n '/flat%/,$p' >"$tmp/oracle"
-    sed -n '/flat%/,$p' "$tmp/top" >"$tmp/ours"
+    "$strobe" pprof -top "$tmp/g.pb.gz" 2>/dev/null | sed -n '/flat%/,$p' >"$tmp/ours"
     check "pprof shows the same" cmp "$tmp/oracle" "$tmp/ours"
 fi
 
