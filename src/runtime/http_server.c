@@ -514,6 +514,13 @@ static void part_descriptors(void)
     sigsafe_syscall3(SYS_close_range, from, ~0u, 0);
 }
 
+/* libc's own function refuses its own signals. */
+static void sigdelset_raw(sigset_t *set, int sig)
+{
+    unsigned char *bytes = (unsigned char *)set;
+    bytes[(sig - 1) / 8] &= (unsigned char)~(1u << ((sig - 1) % 8));
+}
+
 static int start_thread(void *(*run)(void *))
 {
     static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -525,6 +532,9 @@ static int start_thread(void *(*run)(void *))
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     memset(&all, 0xff, sizeof all);
+    /* But for the two of libc's own: setuid waits until each thread has had one. */
+    sigdelset_raw(&all, 32);
+    sigdelset_raw(&all, 33);
     sigsafe_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
     int r = create(&thread, &attributes, run, NULL);
     sigsafe_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
