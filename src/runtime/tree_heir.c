@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { YOUNG_MS = 3000, WAIT_MS = 4000, WAIT_AT_START_MS = 70000, LOOK_MS = 100 };
+enum { YOUNG_MS = 3000, WAIT_MS = 4000, WAIT_AT_START_MS = 70000, LOOK_MS = 100, YIELD_MS = 500 };
 
 static _Atomic bool is_start; /* the heir waits from its program's start */
 
@@ -76,6 +76,17 @@ void tree_consider_heir(bool at_start)
     http_server_inherit(s->address);
 }
 
+/* A change of the program's user interrupts every thread. */
+static void sleep_ms(uint64_t ms)
+{
+    uint64_t until = now_ns() + ms * 1000000;
+    for (uint64_t now; (now = now_ns()) < until;) {
+        struct timespec t = {(time_t)((until - now) / 1000000000),
+                             (long)((until - now) % 1000000000)};
+        sigsafe_syscall2(SYS_nanosleep, &t, NULL);
+    }
+}
+
 /* Also one that nobody has waited for yet is gone. */
 static bool has_ended(uint32_t pid)
 {
@@ -83,12 +94,20 @@ static bool has_ended(uint32_t pid)
     struct pollfd p = {.fd = (int)fd, .events = POLLIN};
     struct timespec look = {0, LOOK_MS * 1000000};
     if (fd < 0) {
-        sigsafe_syscall2(SYS_nanosleep, &look, NULL);
+        sleep_ms(LOOK_MS);
         return is_gone(pid);
     }
     bool ended = sigsafe_syscall6(SYS_ppoll, (long)&p, 1, (long)&look, 0, 0, 0) > 0;
     sigsafe_syscall1(SYS_close, fd);
     return ended;
+}
+
+/* A parent in the same session, such as the master of the workers, outlives its children and may
+ * look at them. */
+static bool parent_may_serve(void)
+{
+    long parent = sigsafe_syscall1(SYS_getppid, 0);
+    return parent > 1 && sigsafe_syscall1(SYS_getsid, parent) == sigsafe_syscall1(SYS_getsid, 0);
 }
 
 bool tree_wait_for_server(const _Atomic bool *stops)
@@ -97,10 +116,16 @@ bool tree_wait_for_server(const _Atomic bool *stops)
     if (!s)
         return true; /* it is not known who serves: the address says when it is free */
     uint64_t until = now_ns() + (is_start ? WAIT_AT_START_MS : WAIT_MS) * 1000000ull;
+    bool yielded = false;
     while (now_ns() < until && !atomic_load(stops)) {
         uint32_t pid = atomic_load(&s->pid);
         if (!has_ended(pid))
             continue;
+        if (!yielded && parent_may_serve()) {
+            yielded = true;
+            sleep_ms(YIELD_MS);
+            continue;
+        }
         if (atomic_compare_exchange_strong(&s->pid, &pid, rt.pid)) {
             atomic_store(&s->since_ns, now_ns());
             return true;
