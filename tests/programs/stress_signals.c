@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t seen;
+static _Atomic int seen; /* by handlers of several threads */
 static volatile uintptr_t nowhere = 8;
 
 /* Uses most of a small stack, and CPU. */
@@ -37,7 +37,7 @@ static int levels;
 static void handle_deep(int sig)
 {
     (void)sig;
-    seen = seen + 1;
+    seen++;
     deep(levels);
 }
 
@@ -84,7 +84,7 @@ static void case_altstack(int count)
     int mask = 0;
     for (int s = 1; s < 32; s++)
         mask += sigismember(&old.sa_mask, s) == 1;
-    printf("%d signals, %ld wrong, %d in the mask\n", (int)seen, wrong, mask);
+    printf("%d signals, %ld wrong, %d in the mask\n", seen, wrong, mask);
 }
 
 static void *burn_blocked(void *arg)
@@ -124,7 +124,7 @@ static void case_blocked(int count)
 static void count_signal(int sig)
 {
     (void)sig;
-    seen = seen + 1;
+    seen++;
 }
 
 /* CPU timers of its own: SIGPROF by setitimer and a timer on its thread's clock. */
@@ -184,7 +184,7 @@ static void wait_for(int sig)
     burn_cpu(0.03);
     seen = 0;
     MUST(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
-    printf("handled: %d\n", (int)seen);
+    printf("handled: %d\n", seen);
 }
 
 static void case_own_signals(int count)
