@@ -213,7 +213,12 @@ bool source_line(struct source_reader *r, struct profile_str file, int64_t numbe
     return true;
 }
 
-const char *source_error(const struct source_reader *r, struct profile_str file)
+const char *source_error(struct source_reader *r, struct profile_str file)
+{
+    return read_file(r, file)->error;
+}
+
+const char *source_known_error(const struct source_reader *r, struct profile_str file)
 {
     const struct source_file *f = find_file(r, file, hash_bytes(file.ptr, file.len));
     return f ? f->error : NULL;

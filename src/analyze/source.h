@@ -31,8 +31,10 @@ int source_reader_init(struct source_reader *r, struct arena *arena, const char 
 bool source_line(struct source_reader *r, struct profile_str file, int64_t number,
                  struct profile_str *line);
 
-/* Why the file could not be opened, in pprof's words; NULL when it was, or no line was asked for.
- */
-const char *source_error(const struct source_reader *r, struct profile_str file);
+/* Why the file could not be opened, in pprof's words; NULL when it was. */
+const char *source_error(struct source_reader *r, struct profile_str file);
+
+/* The same, and NULL too as long as no line of the file was asked for. */
+const char *source_known_error(const struct source_reader *r, struct profile_str file);
 
 #endif

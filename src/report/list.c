@@ -150,7 +150,7 @@ static void print_file(struct printer *w, const uint32_t *nodes, uint32_t count)
     out_printf(w->out, "(flat, cum) %s of Total\n", unit_percent(percent, cum, w->r->total));
     struct profile_str name = {file->ptr, file->len};
     print_lines(w, name, nodes, count);
-    const char *error = source_error(&w->reader, name); /* then there were no lines */
+    const char *error = source_known_error(&w->reader, name); /* then there were no lines */
     if (error)
         out_printf(w->out, " Error: %s\n", error);
 }

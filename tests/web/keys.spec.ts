@@ -23,8 +23,11 @@ const effects: [string, string, string | RegExp][] = [
 for (const [key, name, value] of effects)
   test(`the key ${key}`, async ({ open, page }) => {
     const flame = await open(CPU, "?q=malloc");
-    await page.keyboard.press(key);
-    await expect.poll(() => flame.param(name)).toMatch(value);
+    // Before the matches are there a key may have nothing to act on.
+    await expect(async () => {
+      await page.keyboard.press(key);
+      await expect.poll(() => flame.param(name), { timeout: 3000 }).toMatch(value);
+    }).toPass();
     await page.goBack().catch(() => undefined);
   });
 

@@ -137,7 +137,8 @@ test("the server answers this machine only, and only reads", async () => {
     const script = /\/assets\/app-[0-9a-f]+\.js/.exec(page.body)?.[0] ?? "";
     expect((await ask(server.url, script)).headers["cache-control"]).toContain("immutable");
     expect((await ask(server.url, "/", "GET", "evil.example")).status).toBe(403);
-    expect((await ask(server.url, "/", "POST")).status).toBe(405);
+    expect((await ask(server.url, "/", "POST")).status).toBe(307); // as pprof's
+    expect((await ask(server.url, "/api/profile", "POST")).status).toBe(405);
     expect((await ask(server.url, "/ui/top", "HEAD")).body).toBe("");
     const missing = await ask(server.url, "/assets/nothing");
     expect(missing.status).toBe(404);

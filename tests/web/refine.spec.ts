@@ -89,7 +89,9 @@ test("a menu at a box refines, and is a menu by the keyboard too", async ({ open
   await expect(flame.callees.getByText(name, { exact: true })).toHaveCount(0);
   await flame.area.focus();
   await page.keyboard.press("ArrowDown");
+  await expect(flame.nameOf(flame.chosen)).toHaveText("runtime.main");
   await page.keyboard.press("ArrowDown");
+  await expect(flame.nameOf(flame.chosen)).toHaveText("main.main");
   await page.keyboard.press("Shift+F10");
   await expect(page.getByRole("menuitem", { name: "Zoom" })).toBeFocused();
   for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowDown");
