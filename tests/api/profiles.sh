@@ -33,7 +33,7 @@ check "its type" grep -q '^Type: files$' "$tmp/top"
 check "its total" grep -q '7 total' "$tmp/top"
 if command -v pprof >/dev/null; then
     pprof -top "$tmp/p.pb.gz" 2>/dev/null | sed -n '/flat%/,$p' >"$tmp/oracle"
-    sed -n '/flat%/,$p' "$tmp/top" >"$tmp/ours"
+    "$strobe" pprof -top "$tmp/p.pb.gz" 2>/dev/null | sed -n '/flat%/,$p' >"$tmp/ours"
     check "pprof shows the same" cmp "$tmp/oracle" "$tmp/ours"
 fi
 same "no difference over time, as in Go" 400 "$(get 'files?seconds=1' "$tmp/body")"

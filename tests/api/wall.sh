@@ -108,7 +108,7 @@ same "CPU time afterwards" 200 "$(get 'profile?seconds=1' "$tmp/c.pb.gz")"
 check "nobody looks any more" sh -c '! pgrep -P "$1" strobe-wall' - $pid
 if command -v pprof >/dev/null && pprof -top "$tmp/h1.pb.gz" >/dev/null 2>&1; then
     pprof -top "$tmp/h1.pb.gz" 2>/dev/null | sed -n '/flat%/,$p' >"$tmp/oracle"
-    "$strobe" top "$tmp/h1.pb.gz" 2>/dev/null | sed -n '/flat%/,$p' >"$tmp/ours"
+    "$strobe" pprof -top "$tmp/h1.pb.gz" 2>/dev/null | sed -n '/flat%/,$p' >"$tmp/ours"
     check "pprof shows the same" cmp "$tmp/oracle" "$tmp/ours"
 fi
 end live
