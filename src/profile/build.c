@@ -69,22 +69,25 @@ static void begin(struct profile_build *b, struct profile *p, const char *const 
     p->sample_type_count = n;
 }
 
-void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t period_ns)
+/* Samples at points `period_ns` apart on the clock that `name` says. */
+static void begin_time(struct profile_build *b, struct profile *p, const char *name,
+                       int64_t period_ns)
 {
-    static const char *const types[] = {"samples", "count", "cpu", "nanoseconds"};
+    const char *const types[] = {"samples", "count", name, "nanoseconds"};
     begin(b, p, types, 2);
-    p->period_type.type = intern(b, "cpu", 3);
+    p->period_type.type = intern(b, name, strlen(name));
     p->period_type.unit = intern(b, "nanoseconds", 11);
     p->period = period_ns;
 }
 
+void profile_build_cpu(struct profile_build *b, struct profile *p, int64_t period_ns)
+{
+    begin_time(b, p, "cpu", period_ns);
+}
+
 void profile_build_wall(struct profile_build *b, struct profile *p, int64_t period_ns)
 {
-    static const char *const types[] = {"samples", "count", "wall", "nanoseconds"};
-    begin(b, p, types, 2);
-    p->period_type.type = intern(b, "wall", 4);
-    p->period_type.unit = intern(b, "nanoseconds", 11);
-    p->period = period_ns;
+    begin_time(b, p, "wall", period_ns);
 }
 
 /* What allocators and the wrappers around them are called; readers drop these frames and all that

@@ -11,8 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The module that `pc` was in at `epoch`: of those that cover it the youngest not after it. */
-static const struct module *find_module(const struct module *modules, uint64_t pc, uint32_t epoch)
+const struct module *encode_find_module(const struct module *modules, uint64_t pc, uint32_t epoch)
 {
     const struct module *best = NULL;
     for (uint32_t i = 0, empty = 0; modules && i < RUNTIME_MODULES; i++) {
@@ -65,7 +64,7 @@ uint32_t encode_location_in(struct profile_build *b, const struct module *module
     static const char *const pseudo[SHM_PSEUDO_COUNT] = SHM_PSEUDO_NAMES;
     if (pc > 0 && pc < SHM_PSEUDO_COUNT)
         return profile_build_pseudo(b, pseudo[pc]);
-    const struct module *m = find_module(modules, pc, epoch);
+    const struct module *m = encode_find_module(modules, pc, epoch);
     uint32_t mapping = m ? mapping_of(b, m) : PROFILE_NONE;
     if (mapping != PROFILE_NONE) /* loaded elsewhere before: one mapping, its addresses */
         pc = pc - m->start + b->p->mappings[mapping].start;

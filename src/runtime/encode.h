@@ -11,6 +11,10 @@
  * there: behind more than these it has ended. */
 enum { ENCODE_GAPS_MAX = 4 };
 
+/* The module that `pc` was in at `epoch`: of those that cover it the youngest not after it. NULL:
+ * none, or `modules` is. */
+const struct module *encode_find_module(const struct module *modules, uint64_t pc, uint32_t epoch);
+
 /* Makes the program's own mapping the first, which gives reports their "File:". */
 void encode_program(struct profile_build *b);
 /* The location of a program counter (or enum shm_pseudo) as it was at `epoch`; PROFILE_NONE: memory

@@ -34,21 +34,6 @@ void text_end(struct text_names *t)
     t->files = NULL;
 }
 
-/* The youngest that covers it. */
-static const struct module *find_module(const struct module *modules, uint64_t pc)
-{
-    const struct module *best = NULL;
-    for (uint32_t i = 0, empty = 0; modules && i < RUNTIME_MODULES; i++) {
-        const struct module *m = &modules[i];
-        if (!m->limit && ++empty > ENCODE_GAPS_MAX)
-            break;
-        if (atomic_load_explicit(&m->ready, memory_order_acquire) && pc >= m->start &&
-            pc < m->limit && memchr(m->path, 0, sizeof m->path))
-            best = m;
-    }
-    return best;
-}
-
 /* The file of a module, opened when it is met first. Another process's memory may change: what is
  * used of it later is copied. */
 static struct text_file *file_of(struct text_names *t, const struct module *m)
@@ -69,8 +54,8 @@ static struct text_file *file_of(struct text_names *t, const struct module *m)
  * the file it is. */
 static uint64_t name_of(struct text_names *t, uint64_t pc, char *name, const char **file)
 {
-    const struct module *m = t->files ? find_module(t->modules, pc) : NULL;
-    struct text_file *f = m ? file_of(t, m) : NULL;
+    const struct module *m = t->files ? encode_find_module(t->modules, pc, UINT32_MAX) : NULL;
+    struct text_file *f = m && memchr(m->path, 0, sizeof m->path) ? file_of(t, m) : NULL;
     name[0] = 0;
     *file = NULL;
     if (!f || !f->path)
