@@ -80,10 +80,10 @@ test("settings of the graph are in the URL and on the server", async ({ open, pa
   const before = await page.locator(".graph-node:not(.part)").count();
   await page.getByRole("combobox", { name: "nodes", exact: true }).selectOption("10");
   await expect.poll(() => page.locator(".graph-node:not(.part)").count()).toBeLessThan(before);
-  expect(flame.param("n")).toBe("10");
+  await expect.poll(() => flame.param("n")).toBe("10");
   await expect(page.locator(".view-facts")).toContainText(/Showing top \d+ nodes out of/);
   await page.getByLabel("as a tree").check();
-  expect(flame.param("calltree")).toBe("t");
+  await expect.poll(() => flame.param("calltree")).toBe("t");
   await page.goBack();
   await page.goBack();
   await expect(page.locator(".graph-node:not(.part)")).toHaveCount(before);
@@ -99,7 +99,7 @@ test("what is searched for stands out", async ({ open, page }) => {
 test("keys walk, zoom and move", async ({ open, page }) => {
   const flame = await open(CPU, "?view=flame");
   await page.keyboard.press("g");
-  expect(flame.param("view")).toBe("graph");
+  await expect.poll(() => flame.param("view")).toBe("graph");
   await settled(page);
   await flame.area.focus();
   await nodeOf(page, "EncodeBlock").click();
@@ -114,7 +114,7 @@ test("keys walk, zoom and move", async ({ open, page }) => {
   await page.keyboard.press("Shift+ArrowLeft");
   expect(await transform(page)).not.toBe(larger);
   await page.keyboard.press("Enter");
-  expect(flame.param("view")).toBe("calls");
+  await expect.poll(() => flame.param("view")).toBe("calls");
 });
 
 test("a drag moves and does not choose, the wheel zooms at the pointer", async ({ open, page }) => {
@@ -128,7 +128,7 @@ test("a drag moves and does not choose, the wheel zooms at the pointer", async (
   await page.mouse.up();
   const moved = await nodeOf(page, "EncodeBlock").locator(".outline").boundingBox();
   expect(Math.round((moved?.x ?? 0) - (box?.x ?? 0))).toBe(60);
-  expect(flame.param("sel")).toBeNull();
+  await expect.poll(() => flame.param("sel")).toBeNull();
   await page.mouse.wheel(0, -200);
   await expect
     .poll(async () => (await nodeOf(page, "EncodeBlock").locator(".outline").boundingBox())?.width)

@@ -19,11 +19,11 @@ test("a group by label stands at the root, and is a pill", async ({ open, page }
   await page.getByRole("button", { name: "More" }).click();
   expect(await axeFinds(page)).toEqual([]);
   await page.getByRole("menuitem", { name: "Group by stage" }).click();
-  expect(flame.param("tagroot")).toBe("stage");
+  await expect.poll(() => flame.param("tagroot")).toBe("stage");
   await expect(flame.callees.first()).toContainText("index");
   await expect(page.locator("[data-pill=tagroot]")).toBeVisible();
   await page.locator("[data-pill=tagroot] button").click();
-  expect(flame.param("tagroot")).toBeNull();
+  await expect.poll(() => flame.param("tagroot")).toBeNull();
 });
 
 test("settings are saved under a name, come back, and are deleted", async ({ open, page }) => {
@@ -38,16 +38,16 @@ test("settings are saved under a name, come back, and are deleted", async ({ ope
   await page.keyboard.press("Enter");
   await expect(dialog).toBeHidden();
   await page.getByRole("button", { name: /^Remove focus/ }).click();
-  expect(flame.param("f")).toBeNull();
+  await expect.poll(() => flame.param("f")).toBeNull();
   await more.click();
   await page.getByRole("menuitem", { name: "Settings: mine" }).click();
-  expect(flame.param("f")).toBe("insert");
-  expect(flame.param("n")).toBe("20");
+  await expect.poll(() => flame.param("f")).toBe("insert");
+  await expect.poll(() => flame.param("n")).toBe("20");
   await more.click();
   await expect(page.getByRole("menuitem", { name: "✓ Settings: mine" })).toBeVisible();
   await page.getByRole("menuitem", { name: "Settings: Default" }).click();
-  expect(flame.param("f")).toBeNull();
-  expect(flame.param("n")).toBeNull();
+  await expect.poll(() => flame.param("f")).toBeNull();
+  await expect.poll(() => flame.param("n")).toBeNull();
   await more.click();
   await page.getByRole("menuitem", { name: "Delete settings mine" }).click();
   await expect(dialog).toContainText("Delete mine?");
@@ -194,7 +194,7 @@ test.describe("a profile without its binary", () => {
 test("Sample, Ignore, Show and Download do what pprof's menus do", async ({ open, page }) => {
   const flame = await open(CPU, "ui/top?i=runtime.memmove");
   await page.getByRole("combobox", { name: "Sample type" }).selectOption({ label: "samples" });
-  expect(flame.param("si")).toBe("samples");
+  await expect.poll(() => flame.param("si")).toBe("samples");
   await expect(page.getByRole("columnheader", { name: "Flat", exact: true })).toBeVisible();
   const all = (name: string): string[] => new URL(page.url()).searchParams.getAll(name);
   await flame.search.fill("Malloc");

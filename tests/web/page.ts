@@ -75,6 +75,7 @@ export const test = base.extend<Fixtures>({
       servers.push(server);
       await page.goto(`${server.url}/${query}`);
       await expect(page.getByRole("contentinfo")).toBeVisible();
+      await expect(page.locator("main.view[aria-busy=true]")).toHaveCount(0);
       return new Flame(page);
     });
     const seen = [...wrong]; // what the page still asks of a server that ends is no fault of it

@@ -21,6 +21,7 @@ export default defineConfig({
   workers: 2,
   timeout: 60_000,
   expect: { timeout: 10_000 },
+  retries: 1, // a busy machine is late now and then; the list says which were flaky
   reporter: [["list"]],
   use: {
     browserName: "chromium",

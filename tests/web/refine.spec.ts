@@ -68,7 +68,7 @@ test("a pill says what is left, and goes away by its button and by Back", async 
   await page.keyboard.press("f");
   await expect(flame.pill("f")).toHaveText("runtime.mallocgc");
   await expect(page.locator("#left")).toHaveText(/^\d+\.\d\d% of 1\.33s left$/);
-  expect(flame.param("f")).toBe("^runtime\\.mallocgc$");
+  await expect.poll(() => flame.param("f")).toBe("^runtime\\.mallocgc$");
   await page.getByRole("button", { name: "Remove focus runtime.mallocgc" }).click();
   await expect(flame.pill("f")).toHaveCount(0);
   await expect(page.locator("#left")).toHaveCount(0);

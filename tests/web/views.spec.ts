@@ -25,7 +25,7 @@ test("the root may be at the bottom; then up is where the callees are", async ({
   await expect(flame.area).toHaveAttribute("data-drawn", /\d/);
   const rootColour = await page.evaluate(colourAt, 9);
   await page.getByRole("button", { name: /^Root at the bottom/ }).click();
-  expect(flame.param("up")).toBe("1");
+  await expect.poll(() => flame.param("up")).toBe("1");
   await expect.poll(() => page.evaluate(colourAt, -9 - 18)).not.toBe("");
   await expect
     .poll(async () => [await page.evaluate(colourAt, -9), await page.evaluate(colourAt, -27)])
@@ -48,7 +48,7 @@ test("inverted, the leaves come first, each as heavy as its flat", async ({ open
   const share = await first.locator("td").nth(1).textContent();
   await page.getByRole("button", { name: "Flame", exact: true }).click();
   await page.keyboard.press("v");
-  expect(flame.param("inv")).toBe("1");
+  await expect.poll(() => flame.param("inv")).toBe("1");
   await expect(flame.nameOf(flame.callees.first())).toHaveText(name);
   await expect(flame.callees.first().locator("td").last()).toHaveText(share ?? "");
 });
@@ -105,7 +105,7 @@ test("callers and callees of a function, and from there to others", async ({ ope
   const flame = await open(CPU, "?sel=runtime.mallocgc");
   await page.keyboard.press("c");
   await expect(page.getByRole("heading", { name: /runtime\.mallocgc/ })).toBeVisible();
-  expect(flame.param("fn")).toBe("runtime.mallocgc");
+  await expect.poll(() => flame.param("fn")).toBe("runtime.mallocgc");
   const callers = page.locator("#callers-twin tr[data-role=callee]").getByRole("rowheader");
   const callees = page.locator("#callees-twin tr[data-role=callee]").getByRole("rowheader");
   await expect(callers.first()).toHaveText(/runtime\.(growslice|newobject|makeslice)/);
