@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * operator new and delete of allocators that bring their own (jemalloc, tcmalloc): they do not come
- * by malloc. libstdc++'s do, and nothing is needed for them. The names of C++ are not interposed,
- * because a library that defines them would stand before those of plugins which a C program loads,
- * with nothing behind it; instead the program's jump slots that lead to the allocator's lead here
+ * operator new and delete of allocators that bring their own (jemalloc, tcmalloc), and jemalloc's
+ * mallocx: they do not come by malloc. libstdc++'s do, and nothing is needed for them. These names
+ * are not interposed, because a library that defines them would stand before those of plugins which
+ * a C program loads, with nothing behind it, and a program that looks whether there is a mallocx
+ * would find one; instead the program's jump slots that lead to the allocator's lead here
  * (runtime/bypass.h), in front of it.
  *
  * Not all calls come here (a later dlopen's do not), and those that free an object know its size.
@@ -26,19 +27,23 @@
 typedef void *new_fn(size_t n, uintptr_t a, uintptr_t b);
 typedef void delete_fn(void *p, uintptr_t a, uintptr_t b);
 
-/* The forms by their mangled names (Itanium C++ ABI, 5.1.3): alone, with nothrow, aligned, both. */
+/* The forms by their mangled names (Itanium C++ ABI, 5.1.3): alone, with nothrow, aligned, both. Of
+ * mallocx the second argument is flags. */
 #define NEWS(NEW)                                                                                  \
+    NEW(mallocx)                                                                                   \
     NEW(_Znwm)                                                                                     \
     NEW(_Znam)                                                                                     \
     NEW(_ZnwmRKSt9nothrow_t)                                                                       \
-    NEW(_ZnamRKSt9nothrow_t) NEW(_ZnwmSt11align_val_t) NEW(_ZnamSt11align_val_t)                   \
-        NEW(_ZnwmSt11align_val_tRKSt9nothrow_t) NEW(_ZnamSt11align_val_tRKSt9nothrow_t)
+    NEW(_ZnamRKSt9nothrow_t)                                                                       \
+    NEW(_ZnwmSt11align_val_t) NEW(_ZnamSt11align_val_t) NEW(_ZnwmSt11align_val_tRKSt9nothrow_t)    \
+        NEW(_ZnamSt11align_val_tRKSt9nothrow_t)
 #define DELETES(DELETE)                                                                            \
     DELETE(_ZdlPv)                                                                                 \
     DELETE(_ZdaPv)                                                                                 \
     DELETE(_ZdlPvm)                                                                                \
-    DELETE(_ZdaPvm) DELETE(_ZdlPvRKSt9nothrow_t) DELETE(_ZdaPvRKSt9nothrow_t)                      \
-        DELETE(_ZdlPvSt11align_val_t) DELETE(_ZdaPvSt11align_val_t) DELETE(_ZdlPvmSt11align_val_t) \
+    DELETE(_ZdaPvm)                                                                                \
+    DELETE(_ZdlPvRKSt9nothrow_t) DELETE(_ZdaPvRKSt9nothrow_t) DELETE(_ZdlPvSt11align_val_t)        \
+        DELETE(_ZdaPvSt11align_val_t) DELETE(_ZdlPvmSt11align_val_t)                               \
             DELETE(_ZdaPvmSt11align_val_t) DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t)             \
                 DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t)
 
@@ -105,11 +110,14 @@ static bool counts_by_itself(enum form form)
 {
     enum { BYTES = 16, ENOUGH = 1000, ALIGNMENT = 64 };
     static const char nothrow;
-    bool aligned = strstr(names[form], "align_val_t") != NULL;
-    uintptr_t tag = (uintptr_t)&nothrow;
+    uintptr_t tag = (uintptr_t)&nothrow, first = tag;
+    if (form == FORM_mallocx)
+        first = 0;
+    else if (strstr(names[form], "align_val_t"))
+        first = ALIGNMENT;
     uint64_t left = heap_self.left;
     heap_self.left = ENOUGH;
-    void *p = (__extension__(new_fn *) behind[form])(BYTES, aligned ? ALIGNMENT : tag, tag);
+    void *p = (__extension__(new_fn *) behind[form])(BYTES, first, tag);
     bool counted = heap_self.left != ENOUGH;
     heap_self.left = left;
     heap.real.free(p);

@@ -242,6 +242,24 @@ static void *mark(void *plain, size_t n)
     return p;
 }
 
+/* q is what an object became, now of n bytes. `was`: what was known of it, if it was sampled;
+ * `sample`: heap_enter said so of the new one. */
+static void *reallocated(void *q, size_t n, const struct heap_object *was, bool sample,
+                         const void *caller)
+{
+    if (was && !q && n)
+        heap_remember(was);
+    else if (was)
+        heap_freed(was);
+    if (sample && q) {
+        q = mark(q, n);
+        heap_sampled(q, n, caller);
+    }
+    if (sample)
+        heap_leave();
+    return q;
+}
+
 /* For realloc and reallocarray, whose overflow was seen to. */
 SLOW static void *slow_realloc(void *p, size_t n, const void *caller)
 {
@@ -260,17 +278,7 @@ SLOW static void *slow_realloc(void *p, size_t n, const void *caller)
     else if (n)
         sample = heap_enter(n);
     void *q = heap.real.realloc(p, n);
-    if (known && !q && n)
-        heap_remember(&was);
-    else if (known)
-        heap_freed(&was);
-    if (sample && q) {
-        q = mark(q, n);
-        heap_sampled(q, n, caller);
-    }
-    if (sample)
-        heap_leave();
-    return q;
+    return reallocated(q, n, known ? &was : NULL, sample, caller);
 }
 
 INTERPOSE void *realloc(void *p, size_t n)
@@ -301,13 +309,13 @@ INTERPOSE void *rallocx(void *p, size_t n, int flags)
     struct heap_object was;
     if (!resolve() || !heap.real.rallocx)
         return realloc(p, n);
-    bool known = heap_take_out(p, &was);
+    bool sample = false, known = heap_take_out(p, &was);
+    if (n < heap_self.left)
+        heap_self.left -= n + 1;
+    else
+        sample = heap_enter(n);
     void *q = heap.real.rallocx(p, n, flags);
-    if (known && !q)
-        heap_remember(&was);
-    else if (known)
-        heap_freed(&was);
-    return q;
+    return reallocated(q, n, known ? &was : NULL, sample, CALLER);
 }
 
 /* ---- aligned memory ---- */
