@@ -122,6 +122,13 @@ static int begin_counts(const struct strobe_config *c)
     return r;
 }
 
+/* Who takes the CPU profile: who has not started it does not stop it. Wall time needs the same
+ * clocks: who comes second joins what is sampled already, and who goes last ends it. */
+enum owner { OWNER_NONE, OWNER_PROGRAM, OWNER_SESSION, OWNER_HTTP };
+static enum owner owner;
+static bool clock_is_walls; /* the clocks run for wall time, whoever else looks at them */
+static uint32_t wall_users;
+
 static bool wall_goes_on; /* the environment asked for it: to the end */
 
 /* CPU time, wall time, or both. */
@@ -136,6 +143,8 @@ static void begin_clocks(const struct strobe_config *c)
         say("nothing is profiled", c->out, r);
     r = r == 0 && c->kinds & CONFIG_WALL ? wall_start() : 0;
     wall_goes_on = wall_is_on();
+    /* A CPU profile that is asked for later has its own beginning. */
+    clock_is_walls = wall_goes_on && !(c->kinds & CONFIG_CPU);
     if (r < 0)
         say("time off the processors is not profiled", "no process could be made for it", r);
 }
@@ -205,10 +214,6 @@ void runtime_serve(const struct strobe_config *c)
 
 /* ---- the CPU profile that code starts ---- */
 
-/* Whose it is: who has not started it does not stop it. */
-enum owner { OWNER_NONE, OWNER_PROGRAM, OWNER_SESSION, OWNER_HTTP, OWNER_WALL };
-static enum owner owner;
-
 /* The program, a session and the HTTP thread may start and stop at once: held while they do. The
  * word is the holder's process, so that a child of fork does not wait for a thread of its parent.
  */
@@ -231,28 +236,39 @@ static int leave_lock(int r)
     return r;
 }
 
+/* 0: the CPU profile is to be had. */
 static int is_running(void)
 {
     if (atomic_load(&rt.sink) == SINK_SHM)
         return api_fail(-EALREADY, "the CPU profile is being taken by `strobe record`");
     tree_leave(); /* what the program asks for itself comes first */
-    if (atomic_load(&rt.sink) == SINK_OFF)
+    if (atomic_load(&rt.sink) == SINK_OFF) { /* also in a child of fork */
+        owner = OWNER_NONE;
+        clock_is_walls = false;
         return 0;
+    }
     if (owner == OWNER_HTTP)
         return api_fail(-EALREADY, "a CPU profile is being taken over HTTP; try when it has ended");
-    if (owner == OWNER_WALL)
-        return api_fail(-EALREADY, "wall time is being sampled, and CPU time with it");
+    if (clock_is_walls && owner == OWNER_NONE)
+        return 0;
     return api_fail(-EALREADY, "the CPU profile is running already; call strobe_cpu_stop first");
 }
 
 /* To a file, or to a function. Under the lock. */
 static int start_cpu(enum owner who, const struct strobe_config *c, const char *path)
 {
+    bool joins = clock_is_walls && atomic_load(&rt.sink) == SINK_TABLE;
     int r = path ? file_open(FILE_CPU, path) : 0;
     if (r < 0)
         return api_fail(r, "cannot create the profile %s: %s", path, strerror(-r));
     owner = who;
-    r = begin(c, true);
+    r = joins ? file_rebase_cpu() : begin(c, true);
+    if (r < 0)
+        owner = OWNER_NONE;
+    if (joins && r < 0)
+        file_abandon(FILE_CPU);
+    else if (joins)
+        file_note_company();
     return r < 0 ? api_fail(r, "cannot start sampling: %s", strerror(-r)) : 0;
 }
 
@@ -282,10 +298,11 @@ static int start_writer(enum owner who, strobe_write_fn write_fn, void *ctx)
 __attribute__((noinline)) static int stop_cpu(enum owner who, const void *caller)
 {
     take_lock();
-    if (atomic_load(&rt.sink) != SINK_TABLE || !rt.started_by_call || owner != who)
+    if (atomic_load(&rt.sink) != SINK_TABLE || owner != who)
         return leave_lock(
             api_fail(-EINVAL, "strobe_cpu_stop: no CPU profile was started by this program"));
-    runtime_pause(caller);
+    if (!clock_is_walls)
+        runtime_pause(caller);
     owner = OWNER_NONE;
     int r = file_end(FILE_CPU, false);
     if (r < 0)
@@ -341,7 +358,15 @@ int api_http_cpu_stop(void)
 
 /* ---- wall time ---- */
 
-static uint32_t wall_users;
+/* Without it nobody takes wall time: the clocks go where nobody else needs them. */
+static void release_clock(const void *caller)
+{
+    if (wall_goes_on)
+        return;
+    if (clock_is_walls && owner == OWNER_NONE && atomic_load(&rt.sink) == SINK_TABLE)
+        runtime_pause(caller);
+    clock_is_walls = false;
+}
 
 static int start_wall(const struct strobe_config *given)
 {
@@ -354,14 +379,20 @@ static int start_wall(const struct strobe_config *given)
         wall_users = 0;
     if (!given)
         r = read_config(&c);
-    if (r == 0 && atomic_load(&rt.sink) == SINK_OFF) {
+    bool begins = atomic_load(&rt.sink) == SINK_OFF;
+    if (r == 0 && begins) {
+        owner = OWNER_NONE;
         file_abandon(FILE_CPU);
-        r = start_cpu(OWNER_WALL, given ? given : &c, NULL);
+        r = begin(given ? given : &c, true);
+        if (r < 0)
+            api_fail(r, "cannot start sampling: %s", strerror(-r));
+    } else if (r == 0 && (owner != OWNER_NONE || !clock_is_walls)) {
+        file_note_company();
     }
+    if (r == 0 && (begins || owner != OWNER_NONE))
+        clock_is_walls = true; /* also where the CPU profile ends first */
     if (r == 0 && !wall_is_on() && (r = wall_start()) < 0) {
-        if (owner == OWNER_WALL)
-            runtime_pause(NULL);
-        owner = owner == OWNER_WALL ? OWNER_NONE : owner;
+        release_clock(NULL);
         api_fail(r, "no process could be made that looks at the threads: %s",
                  r == -EPERM ? "the program is in a sandbox" : strerror(-r));
     }
@@ -379,13 +410,16 @@ void api_wall_stop(void)
 {
     take_lock();
     bool last = wall_users && --wall_users == 0;
-    if (last && !wall_goes_on)
+    if (last && !wall_goes_on) {
         wall_stop();
-    if (last && owner == OWNER_WALL) {
-        runtime_pause(__builtin_return_address(0));
-        owner = OWNER_NONE;
+        release_clock(__builtin_return_address(0));
     }
     leave_lock(0);
+}
+
+bool api_cpu_is_taken(void)
+{
+    return atomic_load(&rt.sink) == SINK_TABLE && owner != OWNER_NONE;
 }
 
 int strobe_cpu_set_rate(int hz)

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,22 @@ static const char *const kind_names[FILE_KINDS] = {
     [FILE_ALLOCS] = "allocs",   [FILE_BLOCK] = "block",
     [FILE_MUTEX] = "mutex",     [FILE_WALL] = "wall",
     [FILE_THREADS] = "threads", [FILE_THREADCREATE] = "threadcreate"};
+
+/* What there was when it began, where sampling had begun before. */
+static struct {
+    uint64_t *weights; /* STACKTAB_ENTRIES; NULL: nothing */
+    int64_t time_ns;
+    uint64_t mono_ns, process_ns, samples;
+    bool has_company;
+} base;
+
+static void drop_base(void)
+{
+    if (base.weights)
+        munmap(base.weights, STACKTAB_ENTRIES * sizeof *base.weights);
+    base.weights = NULL;
+    base.has_company = false;
+}
 
 /* ---- the file ---- */
 
@@ -107,6 +124,8 @@ void file_abandon(enum file_kind kind)
 {
     close_target(&targets[kind]);
     targets[kind].write = NULL;
+    if (kind == FILE_CPU)
+        drop_base();
 }
 
 void file_open_writer(strobe_write_fn write, void *ctx)
@@ -141,6 +160,30 @@ static int write_to_file(void *ctx, const void *bytes, size_t size)
 
 /* ---- the profile of CPU time ---- */
 
+int file_rebase_cpu(void)
+{
+    struct timespec now;
+    size_t bytes = STACKTAB_ENTRIES * sizeof *base.weights;
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return -ENOMEM;
+    drop_base();
+    base.weights = p;
+    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++)
+        base.weights[i] = atomic_load(&rt.table->entries[i].weight);
+    clock_gettime(CLOCK_REALTIME, &now);
+    base.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    base.mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+    base.process_ns = sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    base.samples = atomic_load(&rt.sampled_points);
+    return 0;
+}
+
+void file_note_company(void)
+{
+    base.has_company = true;
+}
+
 static void add_stacks(struct profile_build *b)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
@@ -150,7 +193,9 @@ static void add_stacks(struct profile_build *b)
         struct stacktab_entry *e = &rt.table->entries[i];
         if (!atomic_load_explicit(&e->ready, memory_order_acquire))
             continue;
-        uint64_t weight = atomic_load(&e->weight);
+        uint64_t weight = atomic_load(&e->weight) - (base.weights ? base.weights[i] : 0);
+        if (base.weights && !weight)
+            continue;
         const uint64_t *pcs = rt.table->words + e->first;
         for (uint32_t k = 0; k < e->key.depth; k++)
             locations[k] = encode_location(b, pcs[k], e->key.epoch);
@@ -175,7 +220,8 @@ static void add_comments(struct profile_build *b)
                           taskclock_backend_name(rt.clock.backend),
                           rt.clock.exclude_kernel ? ", kernel time not interrupted" : "");
     profile_build_comment(b, "%llu samples, %llu lost, %llu truncated, %llu cut at %d frames",
-                          (unsigned long long)atomic_load(&rt.sampled_points),
+                          (unsigned long long)(atomic_load(&rt.sampled_points) -
+                                               (base.weights ? base.samples : 0)),
                           (unsigned long long)lost,
                           (unsigned long long)atomic_load(&rt.truncated_points),
                           (unsigned long long)atomic_load(&rt.depth_points), LIMIT_STACK_DEPTH);
@@ -189,9 +235,13 @@ static void add_comments(struct profile_build *b)
                                   : "threads made since then may be missing");
     profile_build_comment(
         b, "# CPU time by the system: %.3f s",
-        (double)(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - rt.process_origin_ns) / 1e9);
+        (double)(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) -
+                 (base.weights ? base.process_ns : rt.process_origin_ns)) / 1e9);
     if (atomic_load(&rt.cost_ns))
         profile_build_comment(b, "# cost of sampling: %.3f s", (double)rt.cost_ns / 1e9);
+    if (base.has_company)
+        profile_build_comment(b, "wall time was sampled at the same time: they observe each other, "
+                                 "and each has the other's cost in it");
     if (labels_lost())
         profile_build_comment(b, "%llu times a label could not be kept: there are too many",
                               (unsigned long long)labels_lost());
@@ -207,12 +257,14 @@ static int write_cpu(strobe_write_fn write, void *ctx)
     profile_init(&p);
     p.arena.null_on_oom = 1;
     profile_build_cpu(&b, &p, (int64_t)rt.period_ns);
-    p.time_nanos = rt.start_time_ns;
-    p.duration_nanos = (int64_t)(sigsafe_clock_ns(CLOCK_MONOTONIC) - rt.start_mono_ns);
+    p.time_nanos = base.weights ? base.time_ns : rt.start_time_ns;
+    p.duration_nanos = (int64_t)(sigsafe_clock_ns(CLOCK_MONOTONIC) -
+                                 (base.weights ? base.mono_ns : rt.start_mono_ns));
     encode_program(&b);
-    tree_program(&b);
+    if (tree_is_asked())
+        tree_program(&b);
     add_stacks(&b);
-    tree_end_profile(&b);
+    tree_add_profile(&b);
     encode_names(&b);
     add_comments(&b);
     return encode_write(&b, write, ctx);

@@ -22,6 +22,11 @@ enum file_kind {
 int file_open(enum file_kind kind, const char *pattern);
 /* The CPU profile goes to a function instead. */
 void file_open_writer(strobe_write_fn write, void *ctx);
+/* The CPU profile has only what is sampled from now on, because somebody else had begun. 0 or
+ * -ENOMEM. */
+int file_rebase_cpu(void);
+/* Another kind of profile, which samples CPU time as well, runs beside the one of CPU time. */
+void file_note_company(void);
 /* What a fatal signal's handler can save, too, and nobody else ends: FILE_THREADS and
  * FILE_THREADCREATE, where they are open. */
 void file_end_counts(void);

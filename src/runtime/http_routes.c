@@ -97,7 +97,9 @@ static void serve_cmdline(const struct http_request *r, struct http_answer *a)
 
 static void finish_profile(struct http_answer *a)
 {
-    if (api_http_cpu_stop() != 0)
+    int r = api_http_cpu_stop();
+    tree_end_profile();
+    if (r != 0)
         http_refuse(a, 500, strobe_last_error());
 }
 

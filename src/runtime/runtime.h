@@ -397,6 +397,8 @@ int api_http_cpu_stop(void);
  * settings. Counted: it ends with the last of those who began it. */
 int api_wall_start(const struct strobe_config *c);
 void api_wall_stop(void);
+/* Whether somebody takes a CPU profile by a call or over HTTP. */
+bool api_cpu_is_taken(void);
 /* Begins the profile that the environment asks for, if any. */
 void runtime_begin_from_environment(const struct strobe_config *c);
 /* Starts the server that the environment asks for, if any. */

@@ -102,15 +102,29 @@ void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out
 
 /* ---- tree_cpu.c ---- */
 
+/* The CPU time of the others from one moment on. Several may be open at once. */
+struct tree_cpu_view {
+    bool is_open;
+    uint32_t opened_by; /* a forked child has a copy that is not its own */
+    uint32_t only_pid;  /* 0: all */
+    uint32_t generation[TREE_SLOTS];
+    uint64_t *weights[TREE_SLOTS]; /* at the begin; NULL: none */
+};
 /* Opens the gate: from now on the others count. `pid` 0: all, else only that process. */
-void tree_begin_profile(uint32_t pid);
-/* Whether it is open, because this process is asked. */
-bool tree_is_asked(void);
-bool tree_wants(uint32_t pid);
+void tree_cpu_open(struct tree_cpu_view *v, uint32_t pid);
+/* Adds what they have counted since, each sample with its label, and, not NULL, `state`. */
+void tree_cpu_add(const struct tree_cpu_view *v, struct profile_build *b, const char *state);
+void tree_cpu_close(struct tree_cpu_view *v);
 /* The program's own mapping, where only a child has met it. */
 void tree_program(struct profile_build *b);
-/* Closes the gate, and adds what the others have counted since, each sample with its label. */
-void tree_end_profile(struct profile_build *b);
+
+/* The same for the one CPU profile that is taken over HTTP. */
+void tree_begin_profile(uint32_t pid);
+void tree_add_profile(struct profile_build *b);
+void tree_end_profile(void);
+/* Whether one is taken, and whether it is of that process, too. */
+bool tree_is_asked(void);
+bool tree_wants(uint32_t pid);
 
 /* Of this tree, or NULL. */
 extern struct tree_gate *tree_gate;

@@ -12,21 +12,16 @@
 
 #include <sys/mman.h>
 
-static struct {
-    bool is_ours; /* this process has opened the gate, … */
-    uint32_t only_pid;
-    uint32_t generation[TREE_SLOTS];
-    uint64_t *weights[TREE_SLOTS]; /* when the gate was opened; NULL: none */
-} base;
+static struct tree_cpu_view profile; /* of the one CPU profile that is taken over HTTP */
 
 bool tree_is_asked(void)
 {
-    return base.is_ours && tree_gate && atomic_load(&tree_gate->counts);
+    return profile.is_open && profile.opened_by == rt.pid;
 }
 
 bool tree_wants(uint32_t pid)
 {
-    return !tree_is_asked() || !base.only_pid || base.only_pid == pid;
+    return !tree_is_asked() || !profile.only_pid || profile.only_pid == pid;
 }
 
 static uint64_t *copy_weights(const struct stacktab *t)
@@ -39,42 +34,58 @@ static uint64_t *copy_weights(const struct stacktab *t)
     return to == MAP_FAILED ? NULL : to;
 }
 
-void tree_begin_profile(uint32_t pid)
+void tree_cpu_open(struct tree_cpu_view *v, uint32_t pid)
 {
     struct tree_process p;
+    *v = (struct tree_cpu_view){.only_pid = pid};
     if (!tree_gate)
         return;
-    base.only_pid = pid;
-    base.is_ours = true;
+    v->is_open = true;
+    v->opened_by = rt.pid;
     for (uint32_t i = 0; i < TREE_SLOTS; i++) {
-        base.generation[i] = 0;
         if (!tree_at(&p, i))
             continue;
-        base.generation[i] = p.generation;
+        v->generation[i] = p.generation;
         if (p.pid != rt.pid)
-            base.weights[i] = copy_weights(p.cpu);
+            v->weights[i] = copy_weights(p.cpu);
     }
-    atomic_store(&tree_gate->counts, 1);
+    atomic_fetch_add(&tree_gate->counts, 1);
+}
+
+void tree_cpu_close(struct tree_cpu_view *v)
+{
+    if (v->is_open && v->opened_by == rt.pid)
+        atomic_fetch_sub(&tree_gate->counts, 1);
+    for (uint32_t i = 0; i < TREE_SLOTS; i++) {
+        if (v->weights[i])
+            munmap(v->weights[i], STACKTAB_ENTRIES * sizeof(uint64_t));
+        v->weights[i] = NULL;
+    }
+    v->is_open = false;
 }
 
 void tree_program(struct profile_build *b)
 {
     struct tree_process p;
-    for (uint32_t i = 0; tree_is_asked() && i < TREE_SLOTS; i++)
+    for (uint32_t i = 0; tree_gate && i < TREE_SLOTS; i++)
         if (tree_at(&p, i))
             encode_program_in(b, p.modules);
 }
 
-/* The points that it has counted since the gate was opened; a process that came since then has
+/* The points that it has counted since the view was opened; a process that came since then has
  * counted all of them since. */
-static uint64_t add_process(struct profile_build *b, const struct tree_process *p)
+static uint64_t add_process(const struct tree_cpu_view *v, struct profile_build *b,
+                            const struct tree_process *p, const char *state)
 {
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[LIMIT_LABELS + 1];
+    struct profile_label labels[LIMIT_LABELS + 2];
     uint64_t points = 0;
-    const uint64_t *before =
-        base.generation[p->slot] == p->generation ? base.weights[p->slot] : NULL;
+    const uint64_t *before = v->generation[p->slot] == p->generation ? v->weights[p->slot] : NULL;
+    uint32_t own_labels = 1;
     tree_label(b, p->pid, &labels[0]);
+    if (state)
+        labels[own_labels++] = (struct profile_label){.key = profile_intern_cstr(b->p, "state"),
+                                                      .str = profile_intern_cstr(b->p, state)};
     for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++) {
         const struct stacktab_entry *e = &p->cpu->entries[i];
         uint64_t weight = atomic_load(&e->weight), was = before ? before[i] : 0;
@@ -92,36 +103,45 @@ static uint64_t add_process(struct profile_build *b, const struct tree_process *
             .location_count = depth,
             .values = {(int64_t)weight, (int64_t)(weight * tree_gate->period_ns)},
             .labels = labels,
-            .label_count = 1 + labels_fill(b->p, e->key.labels, labels + 1)};
+            .label_count = own_labels + labels_fill(b->p, e->key.labels, labels + own_labels)};
         profile_build_add(b, &s);
     }
     return points;
 }
 
-void tree_end_profile(struct profile_build *b)
+void tree_cpu_add(const struct tree_cpu_view *v, struct profile_build *b, const char *state)
 {
     struct tree_process p;
     uint64_t points = 0, lost = 0;
     uint32_t others = 0;
-    if (!tree_is_asked())
-        return;
-    atomic_store(&tree_gate->counts, 0);
-    for (uint32_t i = 0; i < TREE_SLOTS; i++) {
-        bool wanted =
-            tree_at(&p, i) && p.pid != rt.pid && (!base.only_pid || base.only_pid == p.pid);
-        if (wanted) {
-            points += add_process(b, &p);
-            lost += stacktab_lost(p.cpu);
-            others++;
-        }
-        if (base.weights[i])
-            munmap(base.weights[i], STACKTAB_ENTRIES * sizeof(uint64_t));
-        base.weights[i] = NULL;
+    for (uint32_t i = 0; v->is_open && i < TREE_SLOTS; i++) {
+        if (!tree_at(&p, i) || p.pid == rt.pid || (v->only_pid && v->only_pid != p.pid))
+            continue;
+        points += add_process(v, b, &p, state);
+        lost += stacktab_lost(p.cpu);
+        others++;
     }
-    base.is_ours = false;
-    base.only_pid = 0;
     if (others)
         profile_build_comment(b, "and %llu samples of %u other processes, ever lost %llu",
                               (unsigned long long)points, others, (unsigned long long)lost);
-    tree_say_missing(b);
+    if (v->is_open)
+        tree_say_missing(b);
+}
+
+/* ---- the one that is taken over HTTP ---- */
+
+void tree_begin_profile(uint32_t pid)
+{
+    tree_cpu_close(&profile); /* of a parent that this process was forked from */
+    tree_cpu_open(&profile, pid);
+}
+
+void tree_add_profile(struct profile_build *b)
+{
+    tree_cpu_add(&profile, b, NULL);
+}
+
+void tree_end_profile(void)
+{
+    tree_cpu_close(&profile);
 }

@@ -8,7 +8,7 @@
 
 /* In the segment, for all. */
 struct tree_gate {
-    _Atomic uint32_t counts; /* CPU time is counted */
+    _Atomic uint32_t counts; /* who wants CPU time to be counted */
     _Atomic uint32_t turn;   /* not 0: running threads are asked for their stack, once in a turn */
     uint64_t period_ns;
     struct taskclock clock;
