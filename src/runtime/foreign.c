@@ -296,6 +296,25 @@ static void note_lines(struct foreign *f, struct foreign_files *files, struct ar
     }
 }
 
+int foreign_hash(uint32_t pid, struct arena *arena, uint64_t *hash)
+{
+    struct foreign f = {.pid = pid};
+    struct line l;
+    uint64_t h = 1;
+    int r = read_maps(&f, arena);
+    for (const char *at = f.maps; r == 0 && next_line(&at, &l);) {
+        if (!l.executable || !l.path_len || *l.path != '/')
+            continue;
+        uint64_t words[3] = {l.start, l.end, l.offset};
+        for (size_t i = 0; i < 3; i++)
+            h = ((h ^ words[i]) * 0x9e3779b97f4a7c15ull) ^ h >> 29;
+        for (size_t i = 0; i < l.path_len; i++)
+            h = (h ^ (unsigned char)l.path[i]) * 0x100000001b3ull;
+    }
+    *hash = h;
+    return r;
+}
+
 int foreign_open(struct foreign *f, uint32_t pid, const struct module *known,
                  struct foreign_files *files, struct arena *arena)
 {

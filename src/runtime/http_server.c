@@ -521,7 +521,7 @@ static void sigdelset_raw(sigset_t *set, int sig)
     bytes[(sig - 1) / 8] &= (unsigned char)~(1u << ((sig - 1) % 8));
 }
 
-static int start_thread(void *(*run)(void *))
+int http_start_thread(void *(*run)(void *))
 {
     static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     pthread_attr_t attributes;
@@ -557,7 +557,7 @@ int http_server_start(const char *address)
     server.fd = fd;
     server.clients = clients;
     atomic_store(&server.is_ready, false);
-    int r = clients == MAP_FAILED ? -errno : start_thread(serve);
+    int r = clients == MAP_FAILED ? -errno : http_start_thread(serve);
     /* A child that the program starts at once is told where the segment is. */
     uint64_t until = now_ns() + READY_MS * 1000000ull;
     while (r == 0 && !atomic_load(&server.is_ready) && now_ns() < until)
@@ -670,7 +670,7 @@ void http_server_inherit(const char *address)
     atomic_store(&server.is_private, false);
     server.clients = clients;
     atomic_store(&rt.server_tid, 1); /* until the thread says which it is */
-    if (start_thread(inherit) < 0) {
+    if (http_start_thread(inherit) < 0) {
         munmap(clients, bytes);
         atomic_store(&rt.server_tid, 0);
     }

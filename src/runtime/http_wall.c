@@ -28,12 +28,16 @@ static void write_profile(const struct wall_base *base, struct http_answer *a)
 
 static void finish(struct http_answer *a)
 {
+    struct wall_base *base = a->state;
     wall_catch_up();
-    write_profile(a->state, a);
+    wall_others_catch_up();
+    write_profile(base, a);
+    wall_drop_base(base);
+    wall_others_stop();
     api_wall_stop();
 }
 
-static void begin(struct http_answer *a, long seconds)
+static void begin(struct http_answer *a, long seconds, uint32_t pid)
 {
     struct wall_base *base = arena_alloc(&a->arena, sizeof *base);
     char why[600];
@@ -44,7 +48,8 @@ static void begin(struct http_answer *a, long seconds)
         http_refuse(a, 500, why);
         return;
     }
-    wall_take_base(base);
+    wall_others_start();
+    wall_take_base(base, pid);
     a->state = base;
     a->until_ns = sigsafe_clock_ns(CLOCK_MONOTONIC) + (uint64_t)seconds * 1000000000;
     a->finish = finish;
@@ -53,12 +58,16 @@ static void begin(struct http_answer *a, long seconds)
 void http_serve_wall(const struct http_request *r, struct http_answer *a)
 {
     long seconds = http_number(r, "seconds");
+    uint32_t pid;
+    if (!http_read_pid(r, a, &pid))
+        return;
     a->type = http_binary_type;
     a->filename = "wall";
-    if (seconds <= 0 && wall_is_on())
+    if (seconds <= 0 && wall_is_on() && !pid)
         write_profile(NULL, a);
     else
-        begin(a, seconds <= 0 ? SECONDS_DEFAULT : seconds > SECONDS_MAX ? SECONDS_MAX : seconds);
+        begin(a, seconds <= 0 ? SECONDS_DEFAULT : seconds > SECONDS_MAX ? SECONDS_MAX : seconds,
+              pid);
 }
 
 int http_set_wall(uint64_t rate)

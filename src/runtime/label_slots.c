@@ -30,11 +30,21 @@ static struct label_slot *find(struct label_slot *all, uint32_t tid)
     return NULL;
 }
 
+uint32_t labels_in(const struct label_slot *all, uint32_t tid)
+{
+    const struct label_slot *s = find((struct label_slot *)all, tid);
+    return s ? atomic_load_explicit(&s->set, memory_order_relaxed) : 0;
+}
+
 uint32_t labels_of(uint32_t tid)
 {
-    struct label_slot *all = atomic_load_explicit(&slots, memory_order_acquire);
-    struct label_slot *s = all ? find(all, tid) : NULL;
-    return s ? atomic_load_explicit(&s->set, memory_order_relaxed) : 0;
+    const struct label_slot *all = atomic_load_explicit(&slots, memory_order_acquire);
+    return all ? labels_in(all, tid) : 0;
+}
+
+void label_slots_move(struct label_slot *memory)
+{
+    atomic_store_explicit(&slots, memory, memory_order_release);
 }
 
 struct label_slot *label_slots_take(uint32_t tid)

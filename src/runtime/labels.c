@@ -124,6 +124,15 @@ struct label_slot *labels_begin_raw(uint32_t tid, uint32_t set)
     return s;
 }
 
+void labels_move(struct label_slot *memory)
+{
+    size_t size = LABEL_SLOTS * sizeof *memory;
+    mine.slot = NULL;
+    if (!memory && (memory = map_zeroed(size)))
+        sigsafe_syscall3(SYS_madvise, memory, size, MADV_WIPEONFORK);
+    label_slots_move(memory);
+}
+
 void labels_forked(void)
 {
     if (mine.set)

@@ -22,12 +22,16 @@ struct label_slot {
 
 /* The number of thread `tid`'s set, 0: it has none. Lock-free. */
 uint32_t labels_of(uint32_t tid);
+/* The same in another process's table. */
+uint32_t labels_in(const struct label_slot *all, uint32_t tid);
 /* The slot of a thread, taken if it has none; NULL: there are too many. For that thread only. */
 struct label_slot *label_slots_take(uint32_t tid);
 void label_slots_give_back(struct label_slot *s);
 /* Gives the zeroed memory of the table, LABEL_SLOTS long; false: another thread was faster. */
 bool label_slots_begin(struct label_slot *memory);
 bool label_slots_exist(void);
+/* In a forked child: other memory, zeroed and LABEL_SLOTS long, takes the place of its own. */
+void label_slots_move(struct label_slot *memory);
 
 /* ---- labels.c ---- */
 
@@ -44,6 +48,9 @@ void labels_init(void);
 /* Zeroed memory that the processes of a tree share: sets are kept there from now on, if there are
  * none yet. */
 void labels_share(struct labeltab *t);
+/* In a forked child: the table of its threads lies in this memory, zeroed and LABEL_SLOTS long, from
+ * now on, so that others can read it; NULL: in its own. Before labels_forked. */
+void labels_move(struct label_slot *memory);
 /* In a forked child: its one thread keeps its labels. */
 void labels_forked(void);
 /* Sets that could not be kept. */

@@ -190,8 +190,8 @@ void runtime_forked(void)
     if (!runtime_is_sampling()) {
         rt.pid = runtime_pid();
         wall_forked(false);
-        labels_forked();
         tree_enter();
+        labels_forked();
         forked_tables();
         tree_join();
         tree_consider_heir(false);
@@ -204,8 +204,8 @@ void runtime_forked(void)
     runtime_handlers_forget();
     runtime_set_self(NULL);
     rt.pid = runtime_pid();
-    labels_forked();
     tree_enter();
+    labels_forked();
     atomic_store(&rt.sampled_points, 0);
     atomic_store(&rt.truncated_points, 0);
     atomic_store(&rt.depth_points, 0);
@@ -338,7 +338,7 @@ static void book_server(void)
 {
     uint32_t tid = atomic_load(&rt.server_tid);
     uint64_t pc = SHM_PSEUDO_SERVER;
-    uint64_t ns = tid ? sigsafe_clock_ns(taskclock_of_thread(tid)) : 0;
+    uint64_t ns = (tid ? sigsafe_clock_ns(taskclock_of_thread(tid)) : 0) + atomic_load(&rt.looker_ns);
     uint64_t points = runtime_points_of(ns);
     atomic_fetch_add(seen_ns(), ns);
     if (points)

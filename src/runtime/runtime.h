@@ -104,6 +104,8 @@ struct runtime {
     _Atomic uint32_t denied;     /* enum runtime_need: what a sandbox forbids */
     uint32_t pid;                /* of the process that this state describes */
     _Atomic uint32_t server_tid; /* the thread of STROBE_HTTP, which is not sampled; 0: none */
+    _Atomic uint32_t looker_tid; /* that of wall_others.c, likewise */
+    _Atomic uint64_t looker_ns;  /* CPU time that it has used before */
     int signo;                   /* SIGTRAP or SIGURG */
     struct taskclock clock;      /* back end of new threads */
     uint64_t period_ns;

@@ -378,7 +378,8 @@ void runtime_arm_others(void)
             uint32_t tid = 0;
             for (const char *c = d->name; *c >= '0' && *c <= '9'; c++)
                 tid = tid * 10 + (uint32_t)(*c - '0');
-            if (tid && tid != self && tid != atomic_load(&rt.server_tid))
+            if (tid && tid != self && tid != atomic_load(&rt.server_tid) &&
+                tid != atomic_load(&rt.looker_tid))
                 arm_existing(tid);
             at += d->reclen;
         }

@@ -204,6 +204,7 @@ static bool make_room(struct thread_dumps *d, struct arena *arena, uint32_t more
 static void take_foreign(struct work *w, struct thread_dump *t, const struct foreign *f)
 {
     read_name(w, t);
+    t->labels = f->label_slots ? labels_in(f->label_slots, t->tid) : 0;
     t->pid = f->pid;
     t->modules = f->modules;
     for (int i = 0; i < TRIES; i++)

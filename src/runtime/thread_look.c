@@ -147,7 +147,7 @@ enum thread_state thread_look_state(int dir, uint32_t tid, const char **waiting,
 
 uint32_t thread_look_list(int dir, uint32_t *tids, uint32_t max)
 {
-    uint32_t count = 0, server = atomic_load(&rt.server_tid);
+    uint32_t count = 0, server = atomic_load(&rt.server_tid), looker = atomic_load(&rt.looker_tid);
     struct {
         uint64_t ino, off;
         uint16_t size;
@@ -163,7 +163,7 @@ uint32_t thread_look_list(int dir, uint32_t *tids, uint32_t max)
             e = (const void *)(text + at);
             const char *name = text + at + 19; /* struct linux_dirent64 */
             uint32_t tid = (uint32_t)thread_look_parse(&name, 10);
-            if (!tid || tid == server)
+            if (!tid || tid == server || tid == looker)
                 continue;
             if (count < max)
                 tids[count] = tid;

@@ -114,6 +114,7 @@ int thread_dumps_take_others(struct thread_dumps *d, struct arena *arena)
     for (uint32_t at = 0; r != -ENOMEM && tree_next(&p, d->pid, &at);) {
         struct foreign f;
         r = foreign_open(&f, p.pid, p.modules, &files, arena);
+        f.label_slots = p.label_slots;
         if (r == 0)
             r = thread_dumps_take_foreign(d, &f, arena, deadline_ns);
         foreign_close(&f);

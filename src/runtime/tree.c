@@ -41,6 +41,7 @@ struct region {
     struct stacktab cpu, creations;
     struct module modules[RUNTIME_MODULES];
     struct tree_answers answers;
+    struct label_slot label_slots[LABEL_SLOTS];
 };
 
 struct slot {
@@ -283,6 +284,7 @@ static void keep_out(void)
     size_t bytes = sizeof(struct module) * RUNTIME_MODULES;
     if (!tree_is_shared(rt.modules))
         return;
+    labels_move(NULL);
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
     if (p != MAP_FAILED)
@@ -299,10 +301,12 @@ void tree_enter(void)
         rt.table = NULL; /* its parent's */
     rt.gate = NULL;
     own = may ? claim() : NULL;
-    if (own)
+    if (own) {
         move_modules(region_of(own)->modules);
-    else
+        labels_move(region_of(own)->label_slots);
+    } else {
         keep_out();
+    }
 }
 
 bool tree_is_member(void)
@@ -433,8 +437,21 @@ bool tree_at(struct tree_process *p, uint32_t i)
         .cpu = &r->cpu,
         .creations = &r->creations,
         .answers = &r->answers,
+        .label_slots = r->label_slots,
     };
     return true;
+}
+
+uint32_t tree_generation(uint32_t slot)
+{
+    return tree ? atomic_load(&tree->slots[slot].generation) : 0;
+}
+
+bool tree_lives(uint32_t slot)
+{
+    const struct slot *s = tree ? &tree->slots[slot] : NULL;
+    uint32_t pid = s ? atomic_load(&s->pid) : 0;
+    return pid && pid != rt.pid && atomic_load(&s->state) == SLOT_LIVES && is_living(s, pid);
 }
 
 bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at)
@@ -442,8 +459,7 @@ bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at)
     for (; tree && *at < TREE_SLOTS; ++*at) {
         const struct slot *s = &tree->slots[*at];
         uint32_t pid = atomic_load(&s->pid);
-        if (!pid || pid == rt.pid || (only && pid != only) ||
-            atomic_load(&s->state) != SLOT_LIVES || !is_living(s, pid) || !tree_at(p, *at))
+        if (!pid || (only && pid != only) || !tree_lives(*at) || !tree_at(p, *at))
             continue;
         ++*at;
         return true;

@@ -79,6 +79,7 @@ struct tree_process {
     uint64_t heap_bytes, waits_bytes;
     const struct stacktab *cpu, *creations;
     struct tree_answers *answers;
+    const struct label_slot *label_slots;
 };
 
 /* The next of the other processes that live: those of one tree, or, `only` not 0, that one. `*at`
@@ -86,6 +87,9 @@ struct tree_process {
 bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at);
 /* The process in a slot, living or not; false: there never was one. */
 bool tree_at(struct tree_process *p, uint32_t slot);
+/* Of the process in a slot, or of the one that will be; and whether another process lives there. */
+uint32_t tree_generation(uint32_t slot);
+bool tree_lives(uint32_t slot);
 /* How many other processes live. */
 uint32_t tree_count(void);
 /* Whether a process is in the tree and lives, or is this one. */

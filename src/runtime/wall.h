@@ -16,6 +16,20 @@
 
 #include "runtime/runtime.h"
 #include "runtime/thread_look.h"
+#include "runtime/tree.h"
+
+struct label_slot;
+
+/* A process whose threads are looked at. */
+struct wall_place {
+    int dir; /* its folder of threads in /proc; -1: there is none */
+    uint32_t pid;
+    uint32_t epoch; /* of what is found there; 0: that of rt, as it is this process */
+    uint32_t threads;
+    uint32_t truncated;               /* stacks that did not reach a root, so far */
+    struct unwind_cache *cache;       /* NULL: this process's own */
+    const struct label_slot *labels; /* of its threads; NULL: this process's own, or none */
+};
 
 /* What the program and the process that looks have together. */
 struct wall {
@@ -24,6 +38,7 @@ struct wall {
     uint16_t dirty[STACKTAB_ENTRIES];   /* numbers of entries with more, */
     uint8_t is_dirty[STACKTAB_ENTRIES]; /* each once */
     uint32_t dirty_count;
+    void (*refresh)(struct wall_place *places); /* before each listing, or NULL: wall_others.c */
     uint32_t pid;             /* of the program */
     uint64_t period_ns;       /* between two looks at one thread, if they are not too many */
     uint64_t began_ns;        /* CLOCK_MONOTONIC */
@@ -65,17 +80,41 @@ void wall_sandboxed(uint32_t denied);
 /* ---- wall_sampler.c: in the process that looks ---- */
 /* Its main function; `wall` is set. */
 int wall_run(void *unused);
+/* Looks at all of these until w->command says that it is enough. w->period_ns, began_ns and pid are
+ * set. */
+void wall_look_at(struct wall *w, struct wall_place *places, uint32_t count);
+/* Whether the threads of other processes are looked at as well: the cost is shared. */
+extern _Atomic uint32_t wall_others_look;
+
+/* ---- wall_others.c: the threads of the tree's other processes ---- */
+/* Begins to look at them, if there are any, or may be. Counted. For one thread, which answers. */
+void wall_others_start(void);
+void wall_others_stop(void);
+void wall_others_catch_up(void);
+/* Their weights so far, of STACKTAB_ENTRIES. */
+void wall_others_take_base(uint64_t *to);
+/* Adds what came since, of one process or, `only` 0, of all. */
+void wall_others_add(struct profile_build *b, const uint64_t *before, uint32_t only);
 
 /* ---- wall_profile.c ---- */
-/* Weights of both tables at one moment; the profile is what came since. */
+/* Weights of the tables at one moment; the profile is what came since. */
 struct wall_base {
-    uint64_t cpu[STACKTAB_ENTRIES], blocked[STACKTAB_ENTRIES];
+    uint64_t cpu[STACKTAB_ENTRIES], blocked[STACKTAB_ENTRIES], others[STACKTAB_ENTRIES];
+    struct tree_cpu_view tree;
+    uint32_t only_pid; /* of one process of the tree; 0: of all */
+    bool has_company;  /* the CPU profile was taken meanwhile */
     uint64_t time_ns; /* wall clock */
     uint64_t mono_ns;
 };
-void wall_take_base(struct wall_base *to);
+/* `only`: that process of the tree, or 0. */
+void wall_take_base(struct wall_base *to, uint32_t only);
+/* Ends what it has begun. */
+void wall_drop_base(struct wall_base *base);
 /* Writes what there is since `base` (NULL: since the start). 0, -ENOMEM or -EIO. */
 int wall_write(const struct wall_base *base, strobe_write_fn write, void *ctx);
+/* Adds the label `state`, unless it is there already: those that are blocked in a call have it. */
+void wall_label_state(struct profile_build *b, struct profile_build_sample *s,
+                      struct profile_label *labels, const char *state);
 /* How many stacks there are. */
 uint64_t wall_count(void);
 

@@ -8,6 +8,7 @@
 #include "runtime/encode.h"
 #include "runtime/labels.h"
 
+#include <string.h>
 #include <time.h>
 
 static uint64_t weight_of(const struct stacktab *t, uint32_t i)
@@ -18,9 +19,14 @@ static uint64_t weight_of(const struct stacktab *t, uint32_t i)
                : 0;
 }
 
-void wall_take_base(struct wall_base *to)
+void wall_take_base(struct wall_base *to, uint32_t only)
 {
     struct timespec now;
+    to->only_pid = only;
+    to->has_company = api_cpu_is_taken();
+    tree_cpu_open(&to->tree, only);
+    memset(to->others, 0, sizeof to->others);
+    wall_others_take_base(to->others);
     for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++) {
         to->cpu[i] = rt.table ? weight_of(rt.table, i) : 0;
         to->blocked[i] = wall ? weight_of(&wall->table, i) : 0;
@@ -28,6 +34,11 @@ void wall_take_base(struct wall_base *to)
     clock_gettime(CLOCK_REALTIME, &now);
     to->time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     to->mono_ns = sigsafe_clock_ns(CLOCK_MONOTONIC);
+}
+
+void wall_drop_base(struct wall_base *base)
+{
+    tree_cpu_close(&base->tree);
 }
 
 uint64_t wall_count(void)
@@ -45,12 +56,33 @@ static int64_t samples_of(uint64_t ns)
     return n ? (int64_t)n : 1;
 }
 
-static void add_stack(struct profile_build *b, const struct stacktab *t, uint32_t i, bool ran,
+void wall_label_state(struct profile_build *b, struct profile_build_sample *s,
+                      struct profile_label *labels, const char *state)
+{
+    uint32_t key = profile_intern_cstr(b->p, "state");
+    for (uint32_t k = 0; k < s->label_count; k++)
+        if (labels[k].key == key)
+            return;
+    labels[s->label_count++] =
+        (struct profile_label){.key = key, .str = profile_intern_cstr(b->p, state)};
+}
+
+/* A table of this process. */
+struct source {
+    const struct stacktab *t;
+    bool ran;
+    const uint64_t *before;
+    uint32_t pid; /* as a label; 0: none */
+};
+
+static void add_stack(struct profile_build *b, const struct source *from, uint32_t i,
                       uint64_t weight)
 {
+    const struct stacktab *t = from->t;
+    bool ran = from->ran;
     const struct stacktab_entry *e = &t->entries[i];
     uint32_t locations[LIMIT_STACK_DEPTH];
-    struct profile_label labels[LIMIT_LABELS + 1];
+    struct profile_label labels[LIMIT_LABELS + 2];
     for (uint32_t k = 0; k < e->key.depth; k++)
         locations[k] = encode_location(b, t->words[e->first + k], e->key.epoch);
     struct profile_build_sample s = {
@@ -61,24 +93,36 @@ static void add_stack(struct profile_build *b, const struct stacktab *t, uint32_
         .labels = labels,
         .label_count = labels_fill(b->p, e->key.labels, labels),
     };
-    uint32_t key = profile_intern_cstr(b->p, "state");
-    bool has_state = false; /* those that are blocked in a call have */
-    for (uint32_t k = 0; k < s.label_count; k++)
-        has_state |= labels[k].key == key;
-    if (!has_state)
-        labels[s.label_count++] = (struct profile_label){
-            .key = key, .str = profile_intern_cstr(b->p, ran ? "running" : "ready")};
+    wall_label_state(b, &s, labels, ran ? "running" : "ready");
+    if (from->pid)
+        tree_label(b, from->pid, &labels[s.label_count++]);
     profile_build_add(b, &s);
 }
 
-static void add_table(struct profile_build *b, const struct stacktab *t, bool ran,
-                      const uint64_t *before)
+static void add_table(struct profile_build *b, const struct source *from)
 {
-    for (uint32_t i = 0; t && i < STACKTAB_ENTRIES; i++) {
-        uint64_t weight = weight_of(t, i), was = before ? before[i] : 0;
+    for (uint32_t i = 0; from->t && i < STACKTAB_ENTRIES; i++) {
+        uint64_t weight = weight_of(from->t, i), was = from->before ? from->before[i] : 0;
         if (weight > was)
-            add_stack(b, t, i, ran, weight - was);
+            add_stack(b, from, i, weight - was);
     }
+}
+
+/* This process, and the others of its tree. */
+static void add_processes(struct profile_build *b, const struct wall_base *base)
+{
+    uint32_t pid = base && (base->only_pid || tree_count()) ? rt.pid : 0;
+    struct source cpu = {rt.table, true, base ? base->cpu : NULL, pid};
+    struct source blocked = {wall ? &wall->table : NULL, false, base ? base->blocked : NULL, pid};
+    if (!base || tree_wants_self(base->only_pid)) {
+        add_table(b, &cpu);
+        add_table(b, &blocked);
+    }
+    if (!base)
+        return;
+    tree_program(b);
+    wall_others_add(b, base->others, base->only_pid);
+    tree_cpu_add(&base->tree, b, "running");
 }
 
 static void add_comments(struct profile_build *b)
@@ -127,9 +171,14 @@ int wall_write(const struct wall_base *base, strobe_write_fn write, void *ctx)
     p.time_nanos = base ? (int64_t)base->time_ns : rt.start_time_ns;
     p.duration_nanos = (int64_t)(now - (base ? base->mono_ns : rt.start_mono_ns));
     encode_program(&b);
-    add_table(&b, rt.table, true, base ? base->cpu : NULL);
-    add_table(&b, wall ? &wall->table : NULL, false, base ? base->blocked : NULL);
+    add_processes(&b, base);
     encode_names(&b);
     add_comments(&b);
+    if (base && (base->has_company || api_cpu_is_taken()))
+        profile_build_comment(&b, "a CPU profile was taken at the same time: they observe each "
+                                  "other, and each has the other's cost in it");
+    if (!base && tree_count())
+        profile_build_comment(&b, "of this process alone: with seconds=N it is of all %u",
+                              1 + tree_count());
     return encode_write(&b, write, ctx);
 }

@@ -53,7 +53,7 @@ static const uint64_t WAITED_NS = 1000000;
 
 /* A thread. */
 struct seen {
-    uint32_t tid;
+    uint32_t tid, place;
     int fd;                          /* its schedstat, or -1 */
     uint64_t next;                   /* the period of its next look */
     uint64_t looked_ns;              /* of the last, 0: it is new */
@@ -72,7 +72,9 @@ struct seen {
 enum { MEMORY = THREADS * (2 * sizeof(struct seen) + sizeof(uint32_t)) };
 
 struct sampler {
-    int dir;      /* /proc/PID/task */
+    struct wall *wall;
+    struct wall_place *places; /* one, or those of a tree */
+    uint32_t place_count;
     void *memory; /* of these three */
     struct seen *threads, *spare;
     uint32_t *tids;
@@ -83,6 +85,13 @@ struct sampler {
     struct seen *current;                /* being looked at */
     bool ended;                          /* the program has, or executes another */
 };
+
+_Atomic uint32_t wall_others_look;
+
+static struct wall_place *place_of(const struct sampler *s, const struct seen *t)
+{
+    return &s->places[t->place];
+}
 
 static uint64_t now_ns(void)
 {
@@ -105,38 +114,46 @@ static uint64_t random_below(struct sampler *s, uint64_t limit)
 
 /* ---- booking ---- */
 
-static void book(struct stacktab_entry *e, uint64_t ns)
+static void book(struct sampler *s, struct stacktab_entry *e, uint64_t ns)
 {
-    uint32_t i = (uint32_t)(e - wall->table.entries);
+    uint32_t i = (uint32_t)(e - s->wall->table.entries);
     atomic_fetch_add_explicit(&e->weight, ns, memory_order_relaxed);
     if (e->key.flags & SHM_STACK_TRUNCATED)
-        atomic_fetch_add_explicit(&wall->truncated_ns, ns, memory_order_relaxed);
-    if (!wall->is_dirty[i]) {
-        wall->is_dirty[i] = 1;
-        wall->dirty[wall->dirty_count++] = (uint16_t)i;
+        atomic_fetch_add_explicit(&s->wall->truncated_ns, ns, memory_order_relaxed);
+    if (!s->wall->is_dirty[i]) {
+        s->wall->is_dirty[i] = 1;
+        s->wall->dirty[s->wall->dirty_count++] = (uint16_t)i;
     }
 }
 
-static struct stacktab_entry *find_pseudo(uint64_t pc, uint32_t labels)
+static struct stacktab_entry *find_pseudo(const struct sampler *s, const struct seen *t,
+                                          uint64_t pc, uint32_t labels)
 {
-    struct stacktab_key key = {.depth = 1, .labels = labels};
-    return stacktab_add(&wall->table, &key, &pc, 0);
+    struct stacktab_key key = {.depth = 1, .labels = labels, .epoch = place_of(s, t)->epoch};
+    return stacktab_add(&s->wall->table, &key, &pc, 0);
 }
 
-static void book_owed(struct seen *t, struct stacktab_entry *e)
+static void book_owed(struct sampler *s, struct seen *t, struct stacktab_entry *e)
 {
     if (t->owed_ns <= 0)
         return;
     if (e)
-        book(e, (uint64_t)t->owed_ns);
+        book(s, e, (uint64_t)t->owed_ns);
     else
-        atomic_fetch_add_explicit(&wall->lost_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->wall->lost_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
     t->owed_ns = 0;
 }
 
-static uint32_t labels_with_state(struct seen *t, const char *waiting)
+/* The labels that its process has given it. */
+static uint32_t own_labels(const struct sampler *s, const struct seen *t)
 {
-    uint32_t labels = labels_of(t->tid);
+    const struct wall_place *p = place_of(s, t);
+    return p->labels ? labels_in(p->labels, t->tid) : p->epoch ? 0 : labels_of(t->tid);
+}
+
+static uint32_t labels_with_state(const struct sampler *s, struct seen *t, const char *waiting)
+{
+    uint32_t labels = own_labels(s, t);
     if (!t->labels_with_state || labels != t->labels || waiting != t->waiting) {
         t->labels = labels;
         t->waiting = waiting;
@@ -146,26 +163,27 @@ static uint32_t labels_with_state(struct seen *t, const char *waiting)
 }
 
 /* It was not seen where it was blocked, and is not looked at any more. */
-static void settle(struct seen *t)
+static void settle(struct sampler *s, struct seen *t)
 {
     t->owed_ns += (int64_t)t->waited_ns;
     t->waited_ns = 0;
     if (t->owed_ns > 0 && !t->last)
-        atomic_fetch_add_explicit(&wall->unseen_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
-    book_owed(t,
-              t->last ? t->last : find_pseudo(SHM_PSEUDO_BLOCKED, labels_with_state(t, "blocked")));
+        atomic_fetch_add_explicit(&s->wall->unseen_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
+    book_owed(s, t,
+              t->last ? t->last : find_pseudo(s, t, SHM_PSEUDO_BLOCKED, labels_with_state(s, t, "blocked")));
 }
 
-static void book_ready(const struct seen *t, uint64_t ns)
+static void book_ready(struct sampler *s, const struct seen *t, uint64_t ns)
 {
-    struct thread *sampled = rt.threads ? runtime_thread_of(t->tid) : NULL;
+    struct thread *sampled =
+        rt.threads && !place_of(s, t)->epoch ? runtime_thread_of(t->tid) : NULL;
     struct stacktab_entry *e;
     if (!ns)
         return;
     if (sampled)
         atomic_fetch_add_explicit(&sampled->ready_ns, ns, memory_order_relaxed);
-    else if ((e = find_pseudo(SHM_PSEUDO_READY, labels_of(t->tid))))
-        book(e, ns);
+    else if ((e = find_pseudo(s, t, SHM_PSEUDO_READY, own_labels(s, t))))
+        book(s, e, ns);
 }
 
 /* ---- one thread ---- */
@@ -179,14 +197,14 @@ static bool read_schedstat(const struct sampler *s, struct seen *t, struct sched
     char text[96];
     long n;
     if (t->fd < 0) {
-        long fd = thread_look_open(s->dir, t->tid, "schedstat");
+        long fd = thread_look_open(place_of(s, t)->dir, t->tid, "schedstat");
         t->fd = fd >= 0 ? (int)fd : -1;
     }
     if (t->fd >= 0) {
         n = sigsafe_syscall4(SYS_pread64, t->fd, text, sizeof text - 1, 0);
         text[n > 0 ? n : 0] = 0;
     } else {
-        n = (long)thread_look_read(s->dir, t->tid, "schedstat", text, sizeof text);
+        n = (long)thread_look_read(place_of(s, t)->dir, t->tid, "schedstat", text, sizeof text);
     }
     const char *at = text;
     if (n <= 0)
@@ -210,11 +228,11 @@ static uint64_t find_number(const char *text, const char *name)
  * it the processor in the middle of something. Each of its switches is
  * one or the other; who is woken mostly runs at once, and who was interrupted waits for a slice of
  * each of the others. */
-static void split_waited(const struct sampler *s, struct seen *t)
+static void split_waited(struct sampler *s, struct seen *t)
 {
     char text[3072];
     uint64_t woken = 0, taken = 0;
-    if (thread_look_read(s->dir, t->tid, "status", text, sizeof text)) {
+    if (thread_look_read(place_of(s, t)->dir, t->tid, "status", text, sizeof text)) {
         woken = find_number(text, "\nvoluntary_ctxt_switches:\t");
         taken = find_number(text, "nonvoluntary_ctxt_switches:\t");
     }
@@ -225,11 +243,11 @@ static void split_waited(const struct sampler *s, struct seen *t)
     t->taken = taken;
     t->owed_ns += (int64_t)(t->waited_ns - taken_ns);
     t->waited_ns = 0;
-    book_ready(t, taken_ns);
+    book_ready(s, t, taken_ns);
 }
 
 /* What of the time up to now it was blocked. `as_it_was`: it is no news that it waited before. */
-static void account(const struct sampler *s, struct seen *t, const struct schedstat *now,
+static void account(struct sampler *s, struct seen *t, const struct schedstat *now,
                     uint64_t at_ns, bool as_it_was)
 {
     uint64_t ran_ns = now->cpu_ns - t->cpu_ns, ready_ns = now->ready_ns - t->ready_ns;
@@ -258,29 +276,35 @@ static struct stacktab_entry *find_stack(struct sampler *s, struct seen *t)
     struct unwind_regs regs;
     struct unwind_trace to;
     const char *waiting;
-    enum thread_state state = thread_look_state(s->dir, t->tid, &waiting, &regs);
+    enum thread_state state = thread_look_state(place_of(s, t)->dir, t->tid, &waiting, &regs);
     struct schedstat now;
     t->has_ended = state == THREAD_ENDED;
     if (state == THREAD_ENDED || (state == THREAD_UNKNOWN && !read_schedstat(s, t, &now)))
         return NULL;
     if (state == THREAD_UNKNOWN)
-        atomic_store_explicit(&wall->blind, WALL_NO_SYSCALL, memory_order_relaxed);
+        atomic_store_explicit(&s->wall->blind, WALL_NO_SYSCALL, memory_order_relaxed);
     if (state == THREAD_UNKNOWN)
-        return find_pseudo(SHM_PSEUDO_BLOCKED, labels_with_state(t, "blocked"));
+        return find_pseudo(s, t, SHM_PSEUDO_BLOCKED, labels_with_state(s, t, "blocked"));
     if (state == THREAD_RUNNING)
         return NULL;
-    struct stacktab_key key = {.epoch = atomic_load(&rt.epoch)};
+    struct wall_place *p = place_of(s, t);
+    struct stacktab_key key = {.epoch = p->epoch ? p->epoch : atomic_load(&rt.epoch)};
     s->current = t;
-    thread_look_unwind(&wall->look, &regs, has_not_run, s, &to);
-    if (!wall->look.is_same)
+    if (p->cache) {
+        s->wall->look.self = p->pid;
+        s->wall->look.cache = p->cache;
+    }
+    thread_look_unwind(&s->wall->look, &regs, has_not_run, s, &to);
+    if (!s->wall->look.is_same)
         return NULL;
     key.depth = (uint16_t)to.depth;
     key.flags = to.end == UNWIND_ROOT    ? 0
                 : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
                                          : SHM_STACK_TRUNCATED;
+    p->truncated += key.flags == SHM_STACK_TRUNCATED;
     key.reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
-    key.labels = labels_with_state(t, waiting);
-    return stacktab_add(&wall->table, &key, wall->look.pcs, 0);
+    key.labels = labels_with_state(s, t, waiting);
+    return stacktab_add(&s->wall->table, &key, s->wall->look.pcs, 0);
 }
 
 /* false: it is gone. */
@@ -294,8 +318,8 @@ static bool look(struct sampler *s, struct seen *t, bool at_start)
             return false;
         bool stayed = t->at && now.runs == t->runs;
         account(s, t, &now, at_ns, is_new && at_start);
-        if (t->tid == atomic_load(&wall->ender)) { /* it waits for us */
-            settle(t);
+        if (t->tid == atomic_load(&s->wall->ender)) { /* it waits for us */
+            settle(s, t);
             return true;
         }
         if (!stayed)
@@ -307,59 +331,82 @@ static bool look(struct sampler *s, struct seen *t, bool at_start)
         if (t->at)
             break;
     }
-    atomic_fetch_add_explicit(&wall->looks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->wall->looks, 1, memory_order_relaxed);
     if (is_new)
         t->owed_ns = t->at ? (int64_t)(t->looked_ns - s->listed_ns) : 0;
     if (t->at) {
         t->last = t->at;
-        book_owed(t, t->at);
+        book_owed(s, t, t->at);
     }
     return true;
 }
 
 /* ---- all of them ---- */
 
-static void forget(struct seen *t)
+static void forget(struct sampler *s, struct seen *t)
 {
-    settle(t);
+    settle(s, t);
     if (t->fd >= 0)
         sigsafe_syscall1(SYS_close, t->fd);
 }
 
 static uint64_t next_look(struct sampler *s, uint64_t period)
 {
-    uint32_t stride = atomic_load(&wall->stride);
+    uint32_t stride = atomic_load(&s->wall->stride);
     return period + 1 + (stride > 1 ? random_below(s, 2 * stride - 1) : 0);
 }
 
-/* Merges those that are there with those that were: both are in the order of their numbers. */
-static void list(struct sampler *s, uint64_t period, bool at_start)
+/* Of the threads that were, and those that are kept, how many are done. */
+struct merge {
+    uint32_t was, kept;
+};
+
+static bool is_before(const struct seen *t, uint32_t place, uint32_t tid)
 {
-    uint32_t n = thread_look_list(s->dir, s->tids, THREADS), kept = 0, k = 0;
-    uint64_t listed_ns = now_ns();
+    return t->place < place || (t->place == place && t->tid < tid);
+}
+
+/* Merges those that are there with those that were: both are in the order of their numbers. */
+static void list_place(struct sampler *s, uint32_t place, uint64_t period, bool at_start,
+                       struct merge *m)
+{
+    int dir = s->places[place].dir;
+    uint32_t n = dir >= 0 ? thread_look_list(dir, s->tids, THREADS) : 0;
     n = n < THREADS ? n : THREADS;
-    for (uint32_t i = 0; i < n; i++) {
-        struct seen *to = &s->spare[kept];
-        while (k < s->count && s->threads[k].tid < s->tids[i])
-            forget(&s->threads[k++]);
-        if (k < s->count && s->threads[k].tid == s->tids[i]) {
-            *to = s->threads[k++];
-            kept++;
+    for (uint32_t i = 0; i < n && m->kept < THREADS; i++) {
+        struct seen *to = &s->spare[m->kept], *was = &s->threads[m->was];
+        for (; m->was < s->count && is_before(was, place, s->tids[i]); was++, m->was++)
+            forget(s, was);
+        if (m->was < s->count && was->place == place && was->tid == s->tids[i]) {
+            *to = *was;
+            m->was++;
+            m->kept++;
             continue;
         }
-        *to = (struct seen){.tid = s->tids[i], .fd = -1};
+        *to = (struct seen){.tid = s->tids[i], .place = place, .fd = -1};
         to->next = next_look(s, period);
         if (look(s, to, at_start))
-            kept++;
+            m->kept++;
         else if (to->fd >= 0)
             sigsafe_syscall1(SYS_close, to->fd);
     }
-    while (k < s->count)
-        forget(&s->threads[k++]);
+    s->places[place].threads = n;
+}
+
+static void list(struct sampler *s, uint64_t period, bool at_start)
+{
+    struct merge m = {0, 0};
+    if (s->wall->refresh)
+        s->wall->refresh(s->places);
+    uint64_t listed_ns = now_ns();
+    for (uint32_t i = 0; i < s->place_count; i++)
+        list_place(s, i, period, at_start, &m);
+    for (; m.was < s->count; m.was++)
+        forget(s, &s->threads[m.was]);
     struct seen *old = s->threads;
     s->threads = s->spare;
     s->spare = old;
-    s->count = kept;
+    s->count = m.kept;
     s->listed_ns = listed_ns;
 }
 
@@ -384,42 +431,43 @@ static void average(uint64_t *to, uint64_t ns)
     *to = *to ? (*to * 7 + ns) / 8 : ns;
 }
 
-static uint64_t allowed_ns(void)
+/* Where others look as well, half of it is theirs. */
+static uint64_t allowed_ns(const struct sampler *s)
 {
-    return wall->period_ns / 1000 * rt.max_cost_ppm / 1000;
+    return s->wall->period_ns / 1000 * rt.max_cost_ppm / 1000 / (1 + atomic_load(&wall_others_look));
 }
 
 /* Listing them may take a quarter of that. */
 static uint64_t listing_stride(const struct sampler *s)
 {
-    uint64_t allowed = allowed_ns() / 4;
+    uint64_t allowed = allowed_ns(s) / 4;
     uint64_t stride = allowed ? s->list_cost_ns / allowed : 0;
-    uint64_t most = LISTING_MAX_MS * MS / wall->period_ns;
+    uint64_t most = LISTING_MAX_MS * MS / s->wall->period_ns;
     return stride < 1 || most < 1 ? 1 : stride < most ? stride : most;
 }
 
 /* As many periods to a look at each as keep the cost below what is allowed. */
 static void set_stride(const struct sampler *s)
 {
-    uint64_t cycle = s->list_cost_ns + s->count * s->look_cost_ns, allowed = allowed_ns();
+    uint64_t cycle = s->list_cost_ns + s->count * s->look_cost_ns, allowed = allowed_ns(s);
     uint64_t stride = allowed ? (cycle + allowed - 1) / allowed : 1;
     stride = stride < 1 ? 1 : stride > STRIDE_MAX ? STRIDE_MAX : stride;
-    atomic_store(&wall->stride, (uint32_t)stride);
+    atomic_store(&s->wall->stride, (uint32_t)stride);
 }
 
 static uint64_t round_of_looks(struct sampler *s, uint64_t period)
 {
-    uint64_t before = own_ns(), looks = atomic_load(&wall->looks);
+    uint64_t before = own_ns(), looks = atomic_load(&s->wall->looks);
     if (period >= s->next_listing) {
         list(s, period, false);
-        if (looks == atomic_load(&wall->looks))
+        if (looks == atomic_load(&s->wall->looks))
             average(&s->list_cost_ns, own_ns() - before);
         s->next_listing = period + listing_stride(s);
         before = own_ns();
-        looks = atomic_load(&wall->looks);
+        looks = atomic_load(&s->wall->looks);
     }
     uint64_t next = look_around(s, period, false);
-    looks = atomic_load(&wall->looks) - looks;
+    looks = atomic_load(&s->wall->looks) - looks;
     if (looks)
         average(&s->look_cost_ns, (own_ns() - before) / looks);
     set_stride(s);
@@ -429,45 +477,45 @@ static uint64_t round_of_looks(struct sampler *s, uint64_t period)
 /* ---- to the recorder ---- */
 
 /* A record holds an hour and more, of all threads in one place. */
-static bool tell(struct stacktab_entry *e, uint64_t *told)
+static bool tell(struct sampler *s, struct stacktab_entry *e, uint64_t *told)
 {
     uint64_t us = (atomic_load_explicit(&e->weight, memory_order_relaxed) - *told) / 1000;
     while (us) {
-        struct shm_sample s = {.r = {.type = SHM_SAMPLE, .epoch = e->key.epoch},
-                               .tid = wall->pid,
+        struct shm_sample to = {.r = {.type = SHM_SAMPLE, .epoch = e->key.epoch},
+                               .tid = s->wall->pid,
                                .weight = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
                                .flags = e->key.flags,
                                .depth = e->key.depth,
                                .reason = e->key.reason,
                                .labels = e->key.labels,
                                .kind = SHM_KIND_WALL};
-        const uint64_t *pcs = wall->table.words + e->first;
-        if (!runtime_emit(&s.r, sizeof s, pcs, e->key.depth * 8u))
+        const uint64_t *pcs = s->wall->table.words + e->first;
+        if (!runtime_emit(&to.r, sizeof to, pcs, e->key.depth * 8u))
             return false;
-        *told += (uint64_t)s.weight * 1000;
-        us -= s.weight;
+        *told += (uint64_t)to.weight * 1000;
+        us -= to.weight;
     }
     return true;
 }
 
 /* What could not be told stays, for the next time. */
-static void flush(void)
+static void flush(struct sampler *s)
 {
     uint32_t kept = 0;
-    if (!rt.shm)
+    if (!rt.shm || s->wall != wall)
         return;
-    for (uint32_t i = 0; i < wall->dirty_count; i++) {
-        uint16_t at = wall->dirty[i];
-        struct stacktab_entry *e = &wall->table.entries[at];
+    for (uint32_t i = 0; i < s->wall->dirty_count; i++) {
+        uint16_t at = s->wall->dirty[i];
+        struct stacktab_entry *e = &s->wall->table.entries[at];
         bool ready = atomic_load_explicit(&e->ready, memory_order_acquire);
-        wall->is_dirty[at] = ready && !tell(e, &wall->emitted[at]);
-        if (wall->is_dirty[at])
-            wall->dirty[kept++] = at;
+        s->wall->is_dirty[at] = ready && !tell(s, e, &s->wall->emitted[at]);
+        if (s->wall->is_dirty[at])
+            s->wall->dirty[kept++] = at;
     }
-    wall->dirty_count = kept;
-    atomic_store(&rt.process->wall_stride, atomic_load(&wall->stride));
-    atomic_store(&rt.process->wall_blind, atomic_load(&wall->blind));
-    atomic_store(&rt.process->wall_lost_ns, atomic_load(&wall->lost_ns));
+    s->wall->dirty_count = kept;
+    atomic_store(&rt.process->wall_stride, atomic_load(&s->wall->stride));
+    atomic_store(&rt.process->wall_blind, atomic_load(&s->wall->blind));
+    atomic_store(&rt.process->wall_lost_ns, atomic_load(&s->wall->lost_ns));
 }
 
 /* ---- the process ---- */
@@ -481,31 +529,33 @@ static bool has_left(uint32_t tid)
 /* Its first thread may have ended, and has no memory then. */
 static bool is_over(const struct sampler *s)
 {
-    if ((uint32_t)sigsafe_syscall0(SYS_getppid) != wall->pid)
+    if (s->wall->refresh) /* a thread, which ends with its process */
+        return false;
+    if ((uint32_t)sigsafe_syscall0(SYS_getppid) != s->wall->pid)
         return true;
-    bool left = has_left(wall->pid);
+    bool left = has_left(s->wall->pid);
     for (uint32_t i = 0; left && i < s->count; i++)
         left = has_left(s->threads[i].tid);
     return left;
 }
 
-static uint64_t period_now(void)
+static uint64_t period_now(const struct sampler *s)
 {
-    return (now_ns() - wall->began_ns) / wall->period_ns;
+    return (now_ns() - s->wall->began_ns) / s->wall->period_ns;
 }
 
 static void look_at_all(struct sampler *s)
 {
-    list(s, period_now(), false);
-    look_around(s, period_now(), true);
+    list(s, period_now(s), false);
+    look_around(s, period_now(s), true);
 }
 
 static void catch_up(struct sampler *s)
 {
     uint32_t asked = WALL_CATCH_UP;
     look_at_all(s);
-    atomic_compare_exchange_strong(&wall->command, &asked, WALL_GO_ON);
-    sigsafe_syscall6(SYS_futex, (long)&wall->command, FUTEX_WAKE, 1, 0, 0, 0);
+    atomic_compare_exchange_strong(&s->wall->command, &asked, WALL_GO_ON);
+    sigsafe_syscall6(SYS_futex, (long)&s->wall->command, FUTEX_WAKE, 1, 0, 0, 0);
 }
 
 /* Until then, or its end; false: it is over. */
@@ -514,16 +564,16 @@ static bool sleep_until(struct sampler *s, uint64_t due_ns)
     for (;;) {
         uint64_t now = now_ns(), ns = due_ns > now ? due_ns - now : 0;
         s->ended = is_over(s);
-        if (s->ended || atomic_load(&wall->command) == WALL_END)
+        if (s->ended || atomic_load(&s->wall->command) == WALL_END)
             return false;
-        if (atomic_load(&wall->command) == WALL_CATCH_UP)
+        if (atomic_load(&s->wall->command) == WALL_CATCH_UP)
             catch_up(s);
         if (!ns)
             return true;
-        flush();
+        flush(s);
         ns = ns < CHECK_MS * MS ? ns : CHECK_MS * MS;
         struct timespec ts = {0, (long)ns};
-        sigsafe_syscall6(SYS_futex, (long)&wall->command, FUTEX_WAIT, WALL_GO_ON, (long)&ts, 0, 0);
+        sigsafe_syscall6(SYS_futex, (long)&s->wall->command, FUTEX_WAIT, WALL_GO_ON, (long)&ts, 0, 0);
     }
 }
 
@@ -586,11 +636,11 @@ static bool prepare(struct sampler *s)
     s->threads = s->memory;
     s->spare = s->threads + THREADS;
     s->tids = (uint32_t *)(s->spare + THREADS);
-    s->random = rt.seed ? rt.seed ^ wall->pid : 0;
+    s->random = rt.seed ? rt.seed ^ s->wall->pid : 0;
     if (!rt.seed && sigsafe_syscall3(SYS_getrandom, &s->random, 8, 1 /* GRND_NONBLOCK */) != 8)
         s->random = now_ns();
-    wall->look.self = (uint32_t)sigsafe_syscall0(SYS_getpid);
-    wall->look.copy = wall->copy;
+    s->wall->look.self = (uint32_t)sigsafe_syscall0(SYS_getpid);
+    s->wall->look.copy = s->wall->copy;
     return true;
 }
 
@@ -603,28 +653,39 @@ static void run(struct sampler *s)
     do {
         next = period ? round_of_looks(s, period) : 1;
         next = next > period ? next : period + 1;
-        uint64_t due = wall->began_ns + next * wall->period_ns + random_below(s, wall->period_ns);
+        uint64_t due =
+            s->wall->began_ns + next * s->wall->period_ns + random_below(s, s->wall->period_ns);
         if (!sleep_until(s, due))
             break;
-        period = period_now();
+        period = period_now(s);
     } while (!s->ended);
     if (!s->ended)
         look_at_all(s);
     for (uint32_t i = 0; i < s->count; i++)
-        settle(&s->threads[i]);
-    flush();
+        forget(s, &s->threads[i]);
+    flush(s);
+}
+
+void wall_look_at(struct wall *w, struct wall_place *places, uint32_t count)
+{
+    struct sampler s = {.wall = w, .places = places, .place_count = count};
+    if (!prepare(&s))
+        return;
+    run(&s);
+    sigsafe_syscall2(SYS_munmap, s.memory, MEMORY);
 }
 
 int wall_run(void *unused)
 {
-    struct sampler s = {.dir = -1};
+    struct wall_place here = {.dir = -1};
     (void)unused;
     leave_everything();
-    s.dir = open_folder();
-    if (s.dir < 0 || !prepare(&s))
+    here.dir = open_folder();
+    here.pid = wall->pid;
+    if (here.dir < 0)
         atomic_store(&wall->blind, WALL_NO_PROC);
     else
-        run(&s);
+        wall_look_at(wall, &here, 1);
     close_all(); /* files of a process in /proc that are open make its end slow */
     uint64_t own = own_ns();
     atomic_store(&wall->own_ns, own);
@@ -632,8 +693,6 @@ int wall_run(void *unused)
         atomic_fetch_add(&rt.process->helper_ns, own);
         atomic_store(&rt.process->helper, 0);
     }
-    if (s.memory)
-        sigsafe_syscall2(SYS_munmap, s.memory, MEMORY);
     sigsafe_syscall1(SYS_exit_group, 0);
     return 0;
 }
