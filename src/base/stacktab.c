@@ -40,6 +40,8 @@ static void lose(struct stacktab *t, uint64_t weight)
 static void publish(struct stacktab *t, struct stacktab_entry *e, const struct stacktab_key *key,
                     const uint64_t *pcs)
 {
+    uint32_t at = (uint32_t)(e - t->entries);
+    atomic_fetch_or_explicit(&t->taken[at / 64], 1ull << at % 64, memory_order_relaxed);
     uint64_t first = atomic_fetch_add_explicit(&t->used_words, key->depth, memory_order_relaxed);
     if (first + key->depth > STACKTAB_WORDS)
         return;
@@ -74,7 +76,7 @@ struct stacktab_entry *stacktab_add(struct stacktab *t, const struct stacktab_ke
 uint64_t stacktab_lost(const struct stacktab *t)
 {
     uint64_t lost = atomic_load_explicit(&t->lost_points, memory_order_relaxed);
-    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++)
+    for (uint32_t i = 0; (i = stacktab_next(t, i)) < STACKTAB_ENTRIES; i++)
         if (!atomic_load_explicit(&t->entries[i].ready, memory_order_acquire))
             lost += atomic_load_explicit(&t->entries[i].weight, memory_order_relaxed);
     return lost;

@@ -31,7 +31,8 @@ struct stacktab_entry {
 
 struct stacktab {
     _Atomic uint64_t used_words;
-    _Atomic uint64_t lost_samples, lost_points; /* the table was full */
+    _Atomic uint64_t lost_samples, lost_points;    /* the table was full */
+    _Atomic uint64_t taken[STACKTAB_ENTRIES / 64]; /* a bit for each entry */
     struct stacktab_entry entries[STACKTAB_ENTRIES];
     uint64_t words[STACKTAB_WORDS];
 };
@@ -40,6 +41,19 @@ struct stacktab {
  * entry, which stays; NULL: they are lost. */
 struct stacktab_entry *stacktab_add(struct stacktab *t, const struct stacktab_key *key,
                                     const uint64_t *pcs, uint64_t weight);
+
+/* The first entry from number `i` on that was ever taken; STACKTAB_ENTRIES: none. Whoever reads a
+ * table goes from one to the next: to look at all of a shared one would give it all of its memory.
+ */
+static inline uint32_t stacktab_next(const struct stacktab *t, uint32_t i)
+{
+    for (; i < STACKTAB_ENTRIES; i = (i | 63) + 1) {
+        uint64_t bits = atomic_load_explicit(&t->taken[i / 64], memory_order_relaxed) >> i % 64;
+        if (bits)
+            return i + (uint32_t)__builtin_ctzll(bits);
+    }
+    return STACKTAB_ENTRIES;
+}
 
 /* Points that were added and cannot be read back. Exact while nobody adds. */
 uint64_t stacktab_lost(const struct stacktab *t);

@@ -241,7 +241,7 @@ static int is_running(void)
 {
     if (atomic_load(&rt.sink) == SINK_SHM)
         return api_fail(-EALREADY, "the CPU profile is being taken by `strobe record`");
-    tree_leave(); /* what the program asks for itself comes first */
+    tree_leave();                            /* what the program asks for itself comes first */
     if (atomic_load(&rt.sink) == SINK_OFF) { /* also in a child of fork */
         owner = OWNER_NONE;
         clock_is_walls = false;

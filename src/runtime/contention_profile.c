@@ -40,7 +40,7 @@ static int own_source(const struct contention_view *view, struct arena *arena, s
     *from = (struct source){.tab = waits.sites.tab,
                             .which = view->which,
                             .modules = rt.modules,
-                            .pid = view->tree && (view->pid || tree_count()) ? rt.pid : 0,
+                            .pid = view->tree && (view->pid || tree_had_others()) ? rt.pid : 0,
                             .base = view->base,
                             .base_count = view->base_count};
     return view->which == WAITTAB_BLOCK ? waits_open_take(&from->open, arena) : 0;
@@ -51,7 +51,7 @@ static bool next_source(const struct contention_view *view, uint32_t *at, struct
                         uint32_t *slot)
 {
     struct tree_process p;
-    while (view->tree && tree_next(&p, view->pid, at)) {
+    while (view->tree && tree_next_ever(&p, view->pid, at)) {
         const struct contention_tree_base *b = view->others ? &view->others[p.slot] : NULL;
         bool known = b && b->generation == p.generation;
         if (p.waits->magic != HEAPTAB_MAGIC)
@@ -138,7 +138,8 @@ int contention_begin_delta(struct contention_view *view, struct arena *arena)
     view->base_mono_ns = waits_now_ns();
     if (!view->tree || !view->base)
         return view->base ? 0 : -ENOMEM;
-    view->others = arena_zarray(arena, TREE_SLOTS, sizeof *view->others);
+    view->others = arena_zarray(arena, TREE_PLACES, sizeof *view->others);
+    tree_begin_delta();
     for (uint32_t at = 0; view->others && next_source(view, &at, &from, &slot);) {
         struct contention_tree_base *b = &view->others[slot];
         b->base = copy_base(&from, arena, &b->count);
@@ -311,7 +312,8 @@ void contention_write_text(const struct contention_view *view, struct buf *out)
             buf_printf(out, " 0x%llx", (unsigned long long)s->pcs[k] + 1);
         buf_putc(out, '\n');
         if (rows[i].pid)
-            buf_printf(out, "# pid: %u\n", rows[i].pid);
+            buf_printf(out, rows[i].pid == TREE_ENDED ? "# pid: ended\n" : "# pid: %u\n",
+                       rows[i].pid);
         names.modules = rows[i].modules;
         text_put_frames(&names, out, s->pcs, depth);
         buf_putc(out, '\n');

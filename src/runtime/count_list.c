@@ -45,7 +45,7 @@ int count_take_table(const struct stacktab *t, const struct count_stack *like, s
                      struct count_list *out)
 {
     uint32_t n = out->count;
-    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++)
+    for (uint32_t i = 0; (i = stacktab_next(t, i)) < STACKTAB_ENTRIES; i++)
         n += atomic_load_explicit(&t->entries[i].ready, memory_order_acquire) != 0;
     struct count_stack *list = arena_array(arena, n + 1, sizeof *list);
     if (!list)
@@ -53,7 +53,7 @@ int count_take_table(const struct stacktab *t, const struct count_stack *like, s
     if (out->count)
         memcpy(list, out->list, out->count * sizeof *list);
     out->list = list;
-    for (uint32_t i = 0; i < STACKTAB_ENTRIES && out->count < n; i++) {
+    for (uint32_t i = 0; (i = stacktab_next(t, i)) < STACKTAB_ENTRIES && out->count < n; i++) {
         list[out->count] = *like;
         out->count += read_entry(t, i, &list[out->count]);
     }
@@ -206,7 +206,9 @@ void count_put_labels(struct buf *out, uint32_t set, uint32_t pid, bool tracebac
     size_t size = 0, at = 0;
     struct label_text l;
     const char *text = set ? labels_text(set, &size) : NULL;
-    if (pid)
+    if (pid == TREE_ENDED)
+        buf_puts(out, "\"pid\":\"ended\"");
+    else if (pid)
         buf_printf(out, traceback ? ", pid: \"%u\"" : "\"pid\":\"%u\"", pid);
     for (bool first = !pid; text && labelset_next(text, size, &at, &l); first = false) {
         buf_puts(out, first && !traceback ? "" : ", ");

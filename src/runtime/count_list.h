@@ -14,7 +14,7 @@ struct count_stack {
     uint32_t depth, epoch, flags;
     uint32_t labels;              /* the number of a set: labels.h */
     const char *state, *thread;   /* labels of a thread, or NULL */
-    uint32_t pid;                 /* as a label; 0: none */
+    uint32_t pid;                 /* as a label; 0: none; or TREE_ENDED */
     const struct module *modules; /* of its process; NULL: this one */
     int64_t count;
 };

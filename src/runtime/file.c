@@ -219,12 +219,11 @@ static void add_comments(struct profile_build *b)
                           (unsigned long long)(1000000000 / rt.period_ns),
                           taskclock_backend_name(rt.clock.backend),
                           rt.clock.exclude_kernel ? ", kernel time not interrupted" : "");
-    profile_build_comment(b, "%llu samples, %llu lost, %llu truncated, %llu cut at %d frames",
-                          (unsigned long long)(atomic_load(&rt.sampled_points) -
-                                               (base.weights ? base.samples : 0)),
-                          (unsigned long long)lost,
-                          (unsigned long long)atomic_load(&rt.truncated_points),
-                          (unsigned long long)atomic_load(&rt.depth_points), LIMIT_STACK_DEPTH);
+    profile_build_comment(
+        b, "%llu samples, %llu lost, %llu truncated, %llu cut at %d frames",
+        (unsigned long long)(atomic_load(&rt.sampled_points) - (base.weights ? base.samples : 0)),
+        (unsigned long long)lost, (unsigned long long)atomic_load(&rt.truncated_points),
+        (unsigned long long)atomic_load(&rt.depth_points), LIMIT_STACK_DEPTH);
     if (atomic_load(&rt.stride) > 1)
         profile_build_comment(b, "rate lowered to %llu Hz: sampling cost more than is allowed",
                               (unsigned long long)(1000000000 / rt.period_ns / rt.stride));
@@ -233,10 +232,10 @@ static void add_comments(struct profile_build *b)
                               rt.denied & (NEED_RETURN | NEED_FILE | NEED_CLOCK)
                                   ? "sampling ended there"
                                   : "threads made since then may be missing");
-    profile_build_comment(
-        b, "# CPU time by the system: %.3f s",
-        (double)(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) -
-                 (base.weights ? base.process_ns : rt.process_origin_ns)) / 1e9);
+    profile_build_comment(b, "# CPU time by the system: %.3f s",
+                          (double)(sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) -
+                                   (base.weights ? base.process_ns : rt.process_origin_ns)) /
+                              1e9);
     if (atomic_load(&rt.cost_ns))
         profile_build_comment(b, "# cost of sampling: %.3f s", (double)rt.cost_ns / 1e9);
     if (base.has_company)

@@ -18,7 +18,7 @@ struct foreign {
     uint32_t pid;
     const struct module *known;
     const struct label_slot *label_slots; /* the caller's to set: of its threads, or NULL */
-    char *maps;             /* /proc/PID/maps, in the arena */
+    char *maps;                           /* /proc/PID/maps, in the arena */
     struct module *modules; /* executable segments, as struct runtime's; ends with empty ones */
     uint32_t module_count;
     struct unwind_module *objects; /* for the unwinder, by address */
@@ -31,8 +31,8 @@ struct foreign {
  * files. 0, -EACCES (or what open says), or -ENOMEM. */
 int foreign_open(struct foreign *f, uint32_t pid, const struct module *known,
                  struct foreign_files *files, struct arena *arena);
-/* A number for what of it can be run, and where: processes with the same one have the same modules. 0
- * or as above. */
+/* A number for what of it can be run, and where: processes with the same one have the same modules.
+ * 0 or as above. */
 int foreign_hash(uint32_t pid, struct arena *arena, uint64_t *hash);
 void foreign_close(struct foreign *f);
 void foreign_files_close(struct foreign_files *files);

@@ -33,6 +33,7 @@ struct source {
     const struct module *modules;
     uint32_t pid; /* as a label; 0: none */
     bool with_age, at_peak;
+    bool has_ended; /* nothing of it is in use */
     const struct heap_base *base;
     uint64_t base_count;
 };
@@ -48,7 +49,7 @@ static struct source own_source(const struct heap_view *view)
 {
     return (struct source){.tab = heap.tab,
                            .modules = rt.modules,
-                           .pid = view->tree && (view->pid || tree_count()) ? rt.pid : 0,
+                           .pid = view->tree && (view->pid || tree_had_others()) ? rt.pid : 0,
                            .with_age = view->ages,
                            .at_peak = view->at_peak,
                            .base = view->base,
@@ -70,6 +71,7 @@ static struct source source_of(const struct heap_view *view, const struct tree_p
                            .pid = p->pid,
                            .with_age = view->ages,
                            .at_peak = view->at_peak,
+                           .has_ended = p->has_ended,
                            .base = known ? b->base : NULL,
                            .base_count = known ? b->count : 0};
 }
@@ -78,7 +80,7 @@ static struct source source_of(const struct heap_view *view, const struct tree_p
 static bool next_source(const struct heap_view *view, uint32_t *at, struct source *from)
 {
     struct tree_process p;
-    while (view->tree && tree_next(&p, view->pid, at))
+    while (view->tree && tree_next_ever(&p, view->pid, at))
         if (is_log(&p)) {
             *from = source_of(view, &p);
             return true;
@@ -90,6 +92,20 @@ static const struct heaptab_site *next_site(const struct source *from, const str
 {
     return from->tab == heap.tab ? sites_next(&heap.sites, s)
                                  : heaptab_next(from->tab, from->bytes, s);
+}
+
+/* What a process kept that has ended is not in use any more. */
+static void empty(struct heaptab_values *v)
+{
+    v->inuse_objects = v->inuse_bytes = v->raw_inuse = v->raw_inuse_bytes = v->age_s = 0;
+}
+
+static void read_site(const struct source *from, const struct heaptab_site *s,
+                      struct heaptab_values *v)
+{
+    heaptab_read(from->tab, s, from->at_peak && !from->has_ended, v);
+    if (from->has_ended)
+        empty(v);
 }
 
 /* ---- profile.proto ---- */
@@ -106,6 +122,8 @@ static int begin_other(struct heap_tree_base *to, const struct tree_process *p, 
     for (s = NULL; i < n && (s = heaptab_next(p->heap, p->heap_bytes, s)); i++) {
         base[i].site = s;
         heaptab_read(p->heap, s, false, &base[i].v);
+        if (p->has_ended)
+            empty(&base[i].v);
     }
     *to = (struct heap_tree_base){.generation = p->generation, .base = base, .count = i};
     return 0;
@@ -115,8 +133,9 @@ static int begin_others(struct heap_view *view, struct arena *arena)
 {
     struct tree_process p;
     int r = 0;
-    view->others = arena_zarray(arena, TREE_SLOTS, sizeof *view->others);
-    for (uint32_t at = 0; view->others && r == 0 && tree_next(&p, view->pid, &at);)
+    view->others = arena_zarray(arena, TREE_PLACES, sizeof *view->others);
+    tree_begin_delta();
+    for (uint32_t at = 0; view->others && r == 0 && tree_next_ever(&p, view->pid, &at);)
         r = is_log(&p) ? begin_other(&view->others[p.slot], &p, arena) : 0;
     return view->others ? r : -ENOMEM;
 }
@@ -202,7 +221,7 @@ static void add_sites(struct profile_build *b, const struct source *from)
     uint64_t at = 0;
     for (const struct heaptab_site *s = NULL; (s = next_site(from, s));) {
         struct heaptab_values v;
-        heaptab_read(from->tab, s, from->at_peak, &v);
+        read_site(from, s, &v);
         if (v.raw_allocs)
             add_site(b, s, &v, find_base(from, &at, s), from);
     }
@@ -321,7 +340,7 @@ static void put_row(struct text_names *names, struct buf *out, const struct row 
         buf_printf(out, " 0x%llx", (unsigned long long)r->site->pcs[i] + 1);
     buf_putc(out, '\n');
     if (r->pid)
-        buf_printf(out, "# pid: %u\n", r->pid);
+        buf_printf(out, r->pid == TREE_ENDED ? "# pid: ended\n" : "# pid: %u\n", r->pid);
     names->modules = r->modules;
     text_put_frames(names, out, r->site->pcs, depth);
     buf_putc(out, '\n');
@@ -348,7 +367,7 @@ static void list_rows(struct rows *to, const struct source *from)
     for (const struct heaptab_site *s = NULL; to->count < to->room && (s = next_site(from, s));) {
         struct row *r = &to->list[to->count++];
         *r = (struct row){.site = s, .modules = from->modules, .pid = from->pid};
-        heaptab_read(from->tab, s, from->at_peak, &r->v);
+        read_site(from, s, &r->v);
         if (heap.rate_changed)
             scale(&r->v);
         to->total.raw_inuse += r->v.raw_inuse;

@@ -112,8 +112,8 @@ int http_server_start(const char *address);
 /* A thread that waits until the process that serves `address` for the tree is gone (tree.h), and
  * then serves there; it ends if that one stays. Nothing where this process serves already. */
 void http_server_inherit(const char *address);
-/* A thread of ours, as the server's is: detached, deaf to the program's signals, neither sampled nor
- * counted. 0 or negative errno. */
+/* A thread of ours, as the server's is: detached, deaf to the program's signals, neither sampled
+ * nor counted. 0 or negative errno. */
 int http_start_thread(void *(*run)(void *));
 /* Ends the server, and returns when its thread is gone; clients lose their connections. */
 void http_server_stop(void);

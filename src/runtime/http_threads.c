@@ -54,10 +54,10 @@ int thread_creations_take(const void *what, struct arena *arena, struct count_li
     const uint32_t *pid = what;
     const struct stacktab *t = threads_creations();
     struct tree_process p;
-    struct count_stack like = {.pid = pid && (*pid || tree_count()) ? rt.pid : 0};
+    struct count_stack like = {.pid = pid && (*pid || tree_had_others()) ? rt.pid : 0};
     *out = (struct count_list){.name = "threadcreate", .of_tree = pid != NULL};
     int r = t && (!pid || tree_wants_self(*pid)) ? count_take_table(t, &like, arena, out) : 0;
-    for (uint32_t at = 0; pid && r == 0 && tree_next(&p, *pid, &at);) {
+    for (uint32_t at = 0; pid && r == 0 && tree_next_ever(&p, *pid, &at);) {
         like = (struct count_stack){.pid = p.pid, .modules = p.modules};
         r = count_take_table(p.creations, &like, arena, out);
     }
@@ -68,7 +68,7 @@ uint64_t http_count_creations(void)
 {
     const struct stacktab *t = threads_creations();
     uint64_t n = 0;
-    for (uint32_t i = 0; t && i < STACKTAB_ENTRIES; i++)
+    for (uint32_t i = 0; t && (i = stacktab_next(t, i)) < STACKTAB_ENTRIES; i++)
         if (atomic_load_explicit(&t->entries[i].ready, memory_order_acquire))
             n += atomic_load(&t->entries[i].weight);
     return n;

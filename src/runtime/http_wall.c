@@ -66,7 +66,10 @@ void http_serve_wall(const struct http_request *r, struct http_answer *a)
     if (seconds <= 0 && wall_is_on() && !pid)
         write_profile(NULL, a);
     else
-        begin(a, seconds <= 0 ? SECONDS_DEFAULT : seconds > SECONDS_MAX ? SECONDS_MAX : seconds,
+        begin(a,
+              seconds <= 0            ? SECONDS_DEFAULT
+              : seconds > SECONDS_MAX ? SECONDS_MAX
+                                      : seconds,
               pid);
 }
 

@@ -48,8 +48,8 @@ void labels_init(void);
 /* Zeroed memory that the processes of a tree share: sets are kept there from now on, if there are
  * none yet. */
 void labels_share(struct labeltab *t);
-/* In a forked child: the table of its threads lies in this memory, zeroed and LABEL_SLOTS long, from
- * now on, so that others can read it; NULL: in its own. Before labels_forked. */
+/* In a forked child: the table of its threads lies in this memory, zeroed and LABEL_SLOTS long,
+ * from now on, so that others can read it; NULL: in its own. Before labels_forked. */
 void labels_move(struct label_slot *memory);
 /* In a forked child: its one thread keeps its labels. */
 void labels_forked(void);

@@ -338,7 +338,8 @@ static void book_server(void)
 {
     uint32_t tid = atomic_load(&rt.server_tid);
     uint64_t pc = SHM_PSEUDO_SERVER;
-    uint64_t ns = (tid ? sigsafe_clock_ns(taskclock_of_thread(tid)) : 0) + atomic_load(&rt.looker_ns);
+    uint64_t ns =
+        (tid ? sigsafe_clock_ns(taskclock_of_thread(tid)) : 0) + atomic_load(&rt.looker_ns);
     uint64_t points = runtime_points_of(ns);
     atomic_fetch_add(seen_ns(), ns);
     if (points)

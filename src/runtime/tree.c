@@ -60,7 +60,8 @@ struct tree {
     _Atomic uint32_t overwritten; /* that ended, and whose slot was taken, during a CPU profile */
     _Atomic uint32_t turn;        /* where to begin the search for one to take */
     uint64_t heap_bytes, waits_bytes, region_bytes;
-    struct slot slots[TREE_SLOTS];
+    struct slot slots[TREE_PLACES]; /* the last: for those that are gone */
+    struct tree_dead dead;
     struct labeltab labels;
 };
 
@@ -70,9 +71,9 @@ enum { HEAD_BYTES = (sizeof(struct tree) + PAGE - 1) / PAGE * PAGE, TAIL_BYTES =
 static struct tree *tree;
 static int descriptor = -1; /* of the segment, and which file that is */
 static ino_t descriptor_ino;
-static struct slot *own;             /* this process's, or NULL */
-static _Atomic bool is_shut;         /* children do not join any more */
-static bool is_readable[TREE_SLOTS]; /* by this process and its children */
+static struct slot *own;              /* this process's, or NULL */
+static _Atomic bool is_shut;          /* children do not join any more */
+static bool is_readable[TREE_PLACES]; /* by this process and its children */
 
 struct tree_gate *tree_gate;
 
@@ -146,7 +147,7 @@ void tree_create(const struct strobe_config *c)
     uint64_t heap_bytes = HEAPTAB_BYTES / (c->heap_rate < HEAP_RATE_LOOK_ALL ? 4 : 16);
     uint64_t waits_bytes = WAITTAB_BYTES / 4;
     uint64_t region_bytes = round_up(sizeof(struct region)) + heap_bytes + waits_bytes;
-    size_t bytes = HEAD_BYTES + TREE_SLOTS * region_bytes + TAIL_BYTES;
+    size_t bytes = HEAD_BYTES + TREE_PLACES * region_bytes + TAIL_BYTES;
     int fd = make_file(bytes);
     tree = map_file(fd, bytes);
     if (!tree) {
@@ -185,7 +186,7 @@ static bool is_segment(const struct tree *t, uint64_t bytes, const struct strobe
 {
     return !memcmp(t->version, STROBE_VERSION, sizeof STROBE_VERSION) && t->bytes == bytes &&
            t->region_bytes == round_up(sizeof(struct region)) + t->heap_bytes + t->waits_bytes &&
-           bytes == HEAD_BYTES + TREE_SLOTS * t->region_bytes + TAIL_BYTES &&
+           bytes == HEAD_BYTES + TREE_PLACES * t->region_bytes + TAIL_BYTES &&
            !strncmp(t->server.address, c->http, sizeof t->server.address);
 }
 
@@ -234,6 +235,72 @@ static bool is_free(const struct slot *s, uint32_t pid, int pass)
     return pid && (pid == rt.pid || atomic_load(&s->state) == SLOT_ENDED || is_gone(pid));
 }
 
+static char *log_of(const struct slot *s, bool of_waits)
+{
+    return (char *)region_of(s) + round_up(sizeof(struct region)) +
+           (of_waits ? tree->heap_bytes : 0);
+}
+
+static void describe(struct tree_process *p, const struct slot *s)
+{
+    struct region *r = region_of(s);
+    *p = (struct tree_process){
+        .pid = atomic_load(&s->pid),
+        .slot = (uint32_t)(s - tree->slots),
+        .generation = atomic_load(&s->generation),
+        .modules = r->modules,
+        .heap = (const struct heaptab *)log_of(s, false),
+        .waits = (const struct heaptab *)log_of(s, true),
+        .heap_bytes = tree->heap_bytes,
+        .waits_bytes = tree->waits_bytes,
+        .cpu = &r->cpu,
+        .creations = &r->creations,
+        .answers = &r->answers,
+        .label_slots = r->label_slots,
+    };
+}
+
+/* What the process that had the slot has counted goes to the sum. The sum is mapped for as long as
+ * that takes: what locks all of its memory would fill it. */
+static void bury(const struct slot *s)
+{
+    struct slot *grave = &tree->slots[TREE_SLOTS];
+    struct region *r = region_of(grave);
+    struct tree_process from;
+    struct tree_grave to = {.modules = r->modules,
+                            .heap = (struct heaptab *)log_of(grave, false),
+                            .waits = (struct heaptab *)log_of(grave, true),
+                            .heap_bytes = tree->heap_bytes,
+                            .waits_bytes = tree->waits_bytes,
+                            .cpu = &r->cpu,
+                            .creations = &r->creations};
+    uint64_t joined_ns = atomic_load(&s->joined_ns);
+    bool counts = atomic_load(&tree->gate.counts);
+    bool young = joined_ns > atomic_load(&tree->gate.opened_ns);
+    if (mprotect(r, tree->region_bytes, PROT_READ | PROT_WRITE) != 0 ||
+        !tree_dead_lock(&tree->dead)) {
+        atomic_fetch_add(&tree->dead.skipped, 1);
+        return;
+    }
+    describe(&from, s);
+    atomic_store(&grave->pid, TREE_ENDED);
+    tree_bury(&tree->dead, &from, &to, counts && young);
+    if (counts && !young)
+        atomic_fetch_add(&tree->overwritten, 1);
+    if (joined_ns < atomic_load(&tree->dead.delta_ns))
+        atomic_fetch_add(&tree->dead.old, 1);
+    tree_dead_unlock(&tree->dead);
+    mprotect(r, tree->region_bytes, PROT_NONE);
+    is_readable[TREE_SLOTS] = false;
+}
+
+/* Shared memory reads as zeros again only when its pages are taken out. */
+static void empty(const struct slot *s, struct region *r)
+{
+    bury(s);
+    madvise(r, tree->region_bytes, MADV_REMOVE);
+}
+
 /* An unused slot, else one whose process is gone. */
 static struct slot *claim(void)
 {
@@ -244,19 +311,15 @@ static struct slot *claim(void)
             uint32_t pid = atomic_load(&s->pid);
             if (!is_free(s, pid, pass) || !atomic_compare_exchange_strong(&s->pid, &pid, rt.pid))
                 continue;
+            atomic_store(&s->state, SLOT_ENDED);
+            struct region *r = region_of(s);
+            if (mprotect(r, tree->region_bytes, PROT_READ | PROT_WRITE) != 0)
+                continue;
+            if (pid)
+                empty(s, r);
             atomic_fetch_add(&s->generation, 1);
             atomic_store(&s->joined_ns, sigsafe_clock_ns(CLOCK_BOOTTIME));
             atomic_store(&s->state, SLOT_LIVES);
-            struct region *r = region_of(s);
-            if (mprotect(r, tree->region_bytes, PROT_READ | PROT_WRITE) != 0) {
-                atomic_store(&s->state, SLOT_ENDED);
-                continue;
-            }
-            /* Shared memory reads as zeros again only when its pages are taken out. */
-            if (pid && pid != rt.pid && atomic_load(&tree->gate.counts))
-                atomic_fetch_add(&tree->overwritten, 1);
-            if (pid)
-                madvise(r, tree->region_bytes, MADV_REMOVE);
             return s;
         }
     atomic_fetch_add(&tree->missed, 1);
@@ -275,7 +338,7 @@ static void move_modules(struct module *to)
 bool tree_is_shared(const void *p)
 {
     const char *at = p, *first = (const char *)tree;
-    return tree && at >= first && at < first + HEAD_BYTES + TREE_SLOTS * tree->region_bytes;
+    return tree && at >= first && at < first + HEAD_BYTES + TREE_PLACES * tree->region_bytes;
 }
 
 /* Without a slot of its own: what it had of its parent's is the parent's. */
@@ -363,12 +426,6 @@ void tree_exec(bool begins)
         atomic_store(&own->state, begins ? SLOT_EXECS : SLOT_LIVES);
 }
 
-static char *log_of(const struct slot *s, bool of_waits)
-{
-    return (char *)region_of(s) + round_up(sizeof(struct region)) +
-           (of_waits ? tree->heap_bytes : 0);
-}
-
 void *tree_heap_log(uint64_t *bytes)
 {
     *bytes = own ? tree->heap_bytes : 0;
@@ -414,31 +471,16 @@ static bool is_living(const struct slot *s, uint32_t pid)
 
 bool tree_at(struct tree_process *p, uint32_t i)
 {
-    if (!tree || i >= TREE_SLOTS)
+    if (!tree || i >= TREE_PLACES)
         return false;
     const struct slot *s = &tree->slots[i];
-    struct region *r = region_of(s);
-    uint32_t pid = atomic_load(&s->pid);
-    if (!pid)
+    if (!atomic_load(&s->pid))
         return false;
     if (!is_readable[i] && s != own)
-        is_readable[i] = mprotect(r, tree->region_bytes, PROT_READ) == 0;
+        is_readable[i] = mprotect(region_of(s), tree->region_bytes, PROT_READ) == 0;
     if (!is_readable[i] && s != own)
         return false;
-    *p = (struct tree_process){
-        .pid = pid,
-        .slot = i,
-        .generation = atomic_load(&s->generation),
-        .modules = r->modules,
-        .heap = (const struct heaptab *)log_of(s, false),
-        .waits = (const struct heaptab *)log_of(s, true),
-        .heap_bytes = tree->heap_bytes,
-        .waits_bytes = tree->waits_bytes,
-        .cpu = &r->cpu,
-        .creations = &r->creations,
-        .answers = &r->answers,
-        .label_slots = r->label_slots,
-    };
+    describe(p, s);
     return true;
 }
 
@@ -465,6 +507,40 @@ bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at)
         return true;
     }
     return false;
+}
+
+/* Of this process's own slots only those count that an earlier program of it had. */
+bool tree_next_ever(struct tree_process *p, uint32_t only, uint32_t *at)
+{
+    for (; tree && *at < TREE_SLOTS; ++*at) {
+        const struct slot *s = &tree->slots[*at];
+        uint32_t pid = atomic_load(&s->pid), state = atomic_load(&s->state);
+        bool lives = tree_lives(*at);
+        if (!pid || (only && pid != only) || s == own || !tree_at(p, *at) ||
+            (pid == rt.pid && state != SLOT_ENDED))
+            continue;
+        p->has_ended = !lives;
+        ++*at;
+        return true;
+    }
+    if (!tree || only || *at != TREE_SLOTS || !tree_at(p, TREE_SLOTS))
+        return false;
+    p->has_ended = true;
+    ++*at;
+    return true;
+}
+
+bool tree_had_others(void)
+{
+    struct tree_process p;
+    uint32_t at = 0;
+    return tree_next_ever(&p, 0, &at);
+}
+
+void tree_begin_delta(void)
+{
+    if (tree)
+        atomic_store(&tree->dead.delta_ns, sigsafe_clock_ns(CLOCK_BOOTTIME));
 }
 
 uint32_t tree_count(void)
@@ -495,6 +571,18 @@ void tree_say_missing(struct profile_build *b)
     if (overwritten)
         profile_build_comment(
             b, "%u processes are missing: they ended, and others took their place", overwritten);
+    uint32_t cut = tree ? atomic_load(&tree->dead.cut) : 0;
+    uint32_t skipped = tree ? atomic_load(&tree->dead.skipped) : 0;
+    if (cut)
+        profile_build_comment(b, "%u processes that have ended are not in it in full", cut);
+    if (skipped)
+        profile_build_comment(b, "%u processes that have ended are not in it", skipped);
+    uint32_t old = tree ? atomic_exchange(&tree->dead.old, 0) : 0;
+    if (old)
+        profile_build_comment(b,
+                              "a difference that was taken meanwhile has all that %u processes "
+                              "had counted which have ended",
+                              old);
     if (tree && atomic_load(&tree->missed))
         profile_build_comment(b, "%u processes are missing: more than %d at once",
                               atomic_load(&tree->missed), TREE_SLOTS);
@@ -503,7 +591,7 @@ void tree_say_missing(struct profile_build *b)
 void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out)
 {
     char text[16];
-    snprintf(text, sizeof text, "%u", pid);
+    snprintf(text, sizeof text, pid == TREE_ENDED ? "ended" : "%u", pid);
     *out = (struct profile_label){.key = profile_intern_cstr(b->p, "pid"),
                                   .str = profile_intern_cstr(b->p, text)};
 }

@@ -10,8 +10,10 @@
 #include "runtime/runtime.h"
 #include "runtime/tree_gate.h"
 
-/* Of one tree, at once. */
-enum { TREE_SLOTS = 128 };
+/* Of one tree, at once; and one more, for those that are gone. */
+enum { TREE_SLOTS = 128, TREE_PLACES };
+/* Their number: the label `pid` says "ended". */
+#define TREE_ENDED UINT32_MAX
 
 /* ---- tree.c: members ---- */
 
@@ -80,11 +82,21 @@ struct tree_process {
     const struct stacktab *cpu, *creations;
     struct tree_answers *answers;
     const struct label_slot *label_slots;
+    bool has_ended; /* what it has counted is final, and what it kept is gone */
 };
 
 /* The next of the other processes that live: those of one tree, or, `only` not 0, that one. `*at`
  * begins with 0. */
 bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at);
+/* The same with those that have ended, as far as their slots are as they left them, and at last, if
+ * `only` is 0, the sum of all others (TREE_ENDED, the slot behind the last). For what only grows.
+ */
+bool tree_next_ever(struct tree_process *p, uint32_t only, uint32_t *at);
+/* Whether any process is or was there. */
+bool tree_had_others(void);
+/* From now until the end, once for each begin, differences are taken: those that had counted
+ * before, and end and are added to the sum meanwhile, are counted, as they are in it in full. */
+void tree_begin_delta(void);
 /* The process in a slot, living or not; false: there never was one. */
 bool tree_at(struct tree_process *p, uint32_t slot);
 /* Of the process in a slot, or of the one that will be; and whether another process lives there. */
@@ -104,6 +116,36 @@ void tree_say_missing(struct profile_build *b);
 /* The label `pid`; `out` has room for one. */
 void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out);
 
+/* ---- tree_dead.c: those that are gone ---- */
+
+enum { TREE_DEAD_INDEX = 16384 };
+
+/* In the segment. */
+struct tree_dead {
+    _Atomic uint32_t lock;      /* the process that holds it */
+    _Atomic uint32_t processes; /* in the sum */
+    _Atomic uint32_t cut;       /* of them: not with all that they had */
+    _Atomic uint32_t skipped;   /* that are not in it, as others were adding theirs */
+    _Atomic uint64_t delta_ns;  /* CLOCK_BOOTTIME: of the last begin of a difference */
+    _Atomic uint32_t old;       /* that had joined before that, and were added after */
+    uint32_t heap_index[TREE_DEAD_INDEX], waits_index[TREE_DEAD_INDEX];
+};
+
+/* What they are added to. */
+struct tree_grave {
+    struct module *modules; /* RUNTIME_MODULES */
+    struct heaptab *heap, *waits;
+    uint64_t heap_bytes, waits_bytes;
+    struct stacktab *cpu, *creations;
+};
+
+/* False: it is not to be had soon. */
+bool tree_dead_lock(struct tree_dead *d);
+void tree_dead_unlock(struct tree_dead *d);
+/* Under the lock: adds what a process had counted that is gone. */
+void tree_bury(struct tree_dead *d, const struct tree_process *from, const struct tree_grave *to,
+               bool with_cpu);
+
 /* ---- tree_cpu.c ---- */
 
 /* The CPU time of the others from one moment on. Several may be open at once. */
@@ -111,8 +153,8 @@ struct tree_cpu_view {
     bool is_open;
     uint32_t opened_by; /* a forked child has a copy that is not its own */
     uint32_t only_pid;  /* 0: all */
-    uint32_t generation[TREE_SLOTS];
-    uint64_t *weights[TREE_SLOTS]; /* at the begin; NULL: none */
+    uint32_t generation[TREE_PLACES];
+    uint64_t *weights[TREE_PLACES]; /* at the begin; NULL: none */
 };
 /* Opens the gate: from now on the others count. `pid` 0: all, else only that process. */
 void tree_cpu_open(struct tree_cpu_view *v, uint32_t pid);

@@ -6,6 +6,7 @@
  * meanwhile is in it. */
 #include "runtime/tree.h"
 
+#include "base/sigsafe.h"
 #include "runtime/encode.h"
 
 #include "runtime/labels.h"
@@ -27,10 +28,11 @@ bool tree_wants(uint32_t pid)
 static uint64_t *copy_weights(const struct stacktab *t)
 {
     size_t bytes = STACKTAB_ENTRIES * sizeof(uint64_t);
+    if (stacktab_next(t, 0) == STACKTAB_ENTRIES)
+        return NULL;
     uint64_t *to = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (uint32_t i = 0; to != MAP_FAILED && i < STACKTAB_ENTRIES; i++)
-        if (atomic_load(&t->entries[i].weight))
-            to[i] = atomic_load(&t->entries[i].weight);
+    for (uint32_t i = 0; to != MAP_FAILED && (i = stacktab_next(t, i)) < STACKTAB_ENTRIES; i++)
+        to[i] = atomic_load(&t->entries[i].weight);
     return to == MAP_FAILED ? NULL : to;
 }
 
@@ -42,7 +44,8 @@ void tree_cpu_open(struct tree_cpu_view *v, uint32_t pid)
         return;
     v->is_open = true;
     v->opened_by = rt.pid;
-    for (uint32_t i = 0; i < TREE_SLOTS; i++) {
+    atomic_store(&tree_gate->opened_ns, sigsafe_clock_ns(CLOCK_BOOTTIME));
+    for (uint32_t i = 0; i < TREE_PLACES; i++) {
         if (!tree_at(&p, i))
             continue;
         v->generation[i] = p.generation;
@@ -56,7 +59,7 @@ void tree_cpu_close(struct tree_cpu_view *v)
 {
     if (v->is_open && v->opened_by == rt.pid)
         atomic_fetch_sub(&tree_gate->counts, 1);
-    for (uint32_t i = 0; i < TREE_SLOTS; i++) {
+    for (uint32_t i = 0; i < TREE_PLACES; i++) {
         if (v->weights[i])
             munmap(v->weights[i], STACKTAB_ENTRIES * sizeof(uint64_t));
         v->weights[i] = NULL;
@@ -67,7 +70,7 @@ void tree_cpu_close(struct tree_cpu_view *v)
 void tree_program(struct profile_build *b)
 {
     struct tree_process p;
-    for (uint32_t i = 0; tree_gate && i < TREE_SLOTS; i++)
+    for (uint32_t i = 0; tree_gate && i < TREE_PLACES; i++)
         if (tree_at(&p, i))
             encode_program_in(b, p.modules);
 }
@@ -86,7 +89,7 @@ static uint64_t add_process(const struct tree_cpu_view *v, struct profile_build 
     if (state)
         labels[own_labels++] = (struct profile_label){.key = profile_intern_cstr(b->p, "state"),
                                                       .str = profile_intern_cstr(b->p, state)};
-    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++) {
+    for (uint32_t i = 0; (i = stacktab_next(p->cpu, i)) < STACKTAB_ENTRIES; i++) {
         const struct stacktab_entry *e = &p->cpu->entries[i];
         uint64_t weight = atomic_load(&e->weight), was = before ? before[i] : 0;
         uint32_t depth = e->key.depth, first = e->first;
@@ -114,12 +117,12 @@ void tree_cpu_add(const struct tree_cpu_view *v, struct profile_build *b, const 
     struct tree_process p;
     uint64_t points = 0, lost = 0;
     uint32_t others = 0;
-    for (uint32_t i = 0; v->is_open && i < TREE_SLOTS; i++) {
+    for (uint32_t i = 0; v->is_open && i < TREE_PLACES; i++) {
         if (!tree_at(&p, i) || p.pid == rt.pid || (v->only_pid && v->only_pid != p.pid))
             continue;
         points += add_process(v, b, &p, state);
         lost += stacktab_lost(p.cpu);
-        others++;
+        others += i < TREE_SLOTS;
     }
     if (others)
         profile_build_comment(b, "and %llu samples of %u other processes, ever lost %llu",

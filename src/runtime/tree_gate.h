@@ -10,6 +10,7 @@
 struct tree_gate {
     _Atomic uint32_t counts; /* who wants CPU time to be counted */
     _Atomic uint32_t turn;   /* not 0: running threads are asked for their stack, once in a turn */
+    _Atomic uint64_t opened_ns; /* CLOCK_BOOTTIME: when somebody wanted that last */
     uint64_t period_ns;
     struct taskclock clock;
 };

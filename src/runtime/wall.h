@@ -26,8 +26,8 @@ struct wall_place {
     uint32_t pid;
     uint32_t epoch; /* of what is found there; 0: that of rt, as it is this process */
     uint32_t threads;
-    uint32_t truncated;               /* stacks that did not reach a root, so far */
-    struct unwind_cache *cache;       /* NULL: this process's own */
+    uint32_t truncated;              /* stacks that did not reach a root, so far */
+    struct unwind_cache *cache;      /* NULL: this process's own */
     const struct label_slot *labels; /* of its threads; NULL: this process's own, or none */
 };
 
@@ -39,7 +39,7 @@ struct wall {
     uint8_t is_dirty[STACKTAB_ENTRIES]; /* each once */
     uint32_t dirty_count;
     void (*refresh)(struct wall_place *places); /* before each listing, or NULL: wall_others.c */
-    uint32_t pid;             /* of the program */
+    uint32_t pid;                               /* of the program */
     uint64_t period_ns;       /* between two looks at one thread, if they are not too many */
     uint64_t began_ns;        /* CLOCK_MONOTONIC */
     _Atomic uint32_t alive;   /* the process that looks; 0: it has ended */
@@ -103,7 +103,7 @@ struct wall_base {
     struct tree_cpu_view tree;
     uint32_t only_pid; /* of one process of the tree; 0: of all */
     bool has_company;  /* the CPU profile was taken meanwhile */
-    uint64_t time_ns; /* wall clock */
+    uint64_t time_ns;  /* wall clock */
     uint64_t mono_ns;
 };
 /* `only`: that process of the tree, or 0. */

@@ -352,7 +352,8 @@ void wall_others_add(struct profile_build *b, const uint64_t *before, uint32_t o
         profile_build_comment(b, "%u processes are missing: they may not be looked into",
                               atomic_load(&others.refused));
     if (atomic_load(&others.deferred))
-        profile_build_comment(b, "%u times a process was not looked into: more would have cost "
-                                 "more than is allowed",
+        profile_build_comment(b,
+                              "%u times a process was not looked into: more would have cost "
+                              "more than is allowed",
                               atomic_load(&others.deferred));
 }

@@ -170,7 +170,8 @@ static void settle(struct sampler *s, struct seen *t)
     if (t->owed_ns > 0 && !t->last)
         atomic_fetch_add_explicit(&s->wall->unseen_ns, (uint64_t)t->owed_ns, memory_order_relaxed);
     book_owed(s, t,
-              t->last ? t->last : find_pseudo(s, t, SHM_PSEUDO_BLOCKED, labels_with_state(s, t, "blocked")));
+              t->last ? t->last
+                      : find_pseudo(s, t, SHM_PSEUDO_BLOCKED, labels_with_state(s, t, "blocked")));
 }
 
 static void book_ready(struct sampler *s, const struct seen *t, uint64_t ns)
@@ -247,8 +248,8 @@ static void split_waited(struct sampler *s, struct seen *t)
 }
 
 /* What of the time up to now it was blocked. `as_it_was`: it is no news that it waited before. */
-static void account(struct sampler *s, struct seen *t, const struct schedstat *now,
-                    uint64_t at_ns, bool as_it_was)
+static void account(struct sampler *s, struct seen *t, const struct schedstat *now, uint64_t at_ns,
+                    bool as_it_was)
 {
     uint64_t ran_ns = now->cpu_ns - t->cpu_ns, ready_ns = now->ready_ns - t->ready_ns;
     if (t->looked_ns)
@@ -434,7 +435,8 @@ static void average(uint64_t *to, uint64_t ns)
 /* Where others look as well, half of it is theirs. */
 static uint64_t allowed_ns(const struct sampler *s)
 {
-    return s->wall->period_ns / 1000 * rt.max_cost_ppm / 1000 / (1 + atomic_load(&wall_others_look));
+    return s->wall->period_ns / 1000 * rt.max_cost_ppm / 1000 /
+           (1 + atomic_load(&wall_others_look));
 }
 
 /* Listing them may take a quarter of that. */
@@ -482,13 +484,13 @@ static bool tell(struct sampler *s, struct stacktab_entry *e, uint64_t *told)
     uint64_t us = (atomic_load_explicit(&e->weight, memory_order_relaxed) - *told) / 1000;
     while (us) {
         struct shm_sample to = {.r = {.type = SHM_SAMPLE, .epoch = e->key.epoch},
-                               .tid = s->wall->pid,
-                               .weight = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
-                               .flags = e->key.flags,
-                               .depth = e->key.depth,
-                               .reason = e->key.reason,
-                               .labels = e->key.labels,
-                               .kind = SHM_KIND_WALL};
+                                .tid = s->wall->pid,
+                                .weight = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
+                                .flags = e->key.flags,
+                                .depth = e->key.depth,
+                                .reason = e->key.reason,
+                                .labels = e->key.labels,
+                                .kind = SHM_KIND_WALL};
         const uint64_t *pcs = s->wall->table.words + e->first;
         if (!runtime_emit(&to.r, sizeof to, pcs, e->key.depth * 8u))
             return false;
@@ -573,7 +575,8 @@ static bool sleep_until(struct sampler *s, uint64_t due_ns)
         flush(s);
         ns = ns < CHECK_MS * MS ? ns : CHECK_MS * MS;
         struct timespec ts = {0, (long)ns};
-        sigsafe_syscall6(SYS_futex, (long)&s->wall->command, FUTEX_WAIT, WALL_GO_ON, (long)&ts, 0, 0);
+        sigsafe_syscall6(SYS_futex, (long)&s->wall->command, FUTEX_WAIT, WALL_GO_ON, (long)&ts, 0,
+                         0);
     }
 }
 
