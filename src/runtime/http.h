@@ -11,11 +11,14 @@
 #include <stdint.h>
 
 struct http_answer;
+struct tree_sums;
 
 /* A profile that has a name: what strobe_lookup gives, and what stands in the index. */
 struct strobe_profile {
     const char *name, *about;
     uint64_t (*count)(const struct strobe_profile *p); /* of its stacks */
+    /* The same of the tree's other processes; NULL: they have none. */
+    uint64_t (*count_others)(const struct tree_sums *sums);
     /* /debug/pprof/NAME, with its parameters; the profile is a->profile. */
     void (*serve)(const struct http_request *r, struct http_answer *a);
     /* Turns it on with a rate in its own unit, or off with 0; NULL: it has none. 0 or negative

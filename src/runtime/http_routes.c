@@ -235,7 +235,8 @@ struct entry {
 };
 
 /* The next one by name, from the two ordered lists. */
-static bool next_entry(size_t *route, const struct strobe_profile **profile, struct entry *e)
+static bool next_entry(size_t *route, const struct strobe_profile **profile,
+                       const struct tree_sums *others, struct entry *e)
 {
     while (*route < ROUTES && !routes[*route].name)
         ++*route;
@@ -243,6 +244,7 @@ static bool next_entry(size_t *route, const struct strobe_profile **profile, str
     const struct strobe_profile *p = *profile;
     if (p && (!first || strcmp(p->name, first->name) < 0)) {
         *e = (struct entry){p->name, p->about, p->count(p)};
+        e->count += p->count_others ? p->count_others(others) : 0;
         *profile = profiles_next(p);
         return true;
     }
@@ -280,25 +282,31 @@ static void serve_index(const struct http_request *r, struct http_answer *a)
     (void)r;
     struct buf *out = &a->body;
     struct entry e;
+    struct tree_sums others;
     size_t route = 0;
     const struct strobe_profile *profile = profiles_next(NULL);
+    tree_sum(&others);
     a->type = html_type;
     buf_puts(out, "<html>\n<head>\n<title>/debug/pprof/</title>\n<style>\n.profile-name{\n"
                   "\tdisplay:inline-block;\n\twidth:6rem;\n}\n</style>\n</head>\n<body>\n"
                   "/debug/pprof/\n<br>\n<p>Set debug=1 as a query parameter to export in legacy "
                   "text format</p>\n<br>\nTypes of profiles available:\n<table>\n"
                   "<thead><td>Count</td><td>Profile</td></thead>\n");
-    while (next_entry(&route, &profile, &e)) {
+    while (next_entry(&route, &profile, &others, &e)) {
         buf_printf(out, "<tr><td>%llu</td><td><a href='", (unsigned long long)e.count);
         put_link(out, e.name);
         buf_puts(out, "?debug=1'>");
         put_html(out, e.name);
         buf_puts(out, "</a></td></tr>\n");
     }
-    buf_puts(out, "</table>\n<a href=\"goroutine?debug=2\">full thread stack dump</a>\n<br>\n<p>\n"
+    buf_puts(out, "</table>\n");
+    if (others.processes || others.ended)
+        buf_printf(out, "of %llu processes, and %llu that have ended\n<br>\n",
+                   (unsigned long long)others.processes + 1, (unsigned long long)others.ended);
+    buf_puts(out, "<a href=\"goroutine?debug=2\">full thread stack dump</a>\n<br>\n<p>\n"
                   "Profile Descriptions:\n<ul>\n");
     route = 0;
-    for (profile = profiles_next(NULL); next_entry(&route, &profile, &e);) {
+    for (profile = profiles_next(NULL); next_entry(&route, &profile, &others, &e);) {
         buf_puts(out, "<li><div class=profile-name>");
         put_html(out, e.name);
         buf_puts(out, ": </div> ");

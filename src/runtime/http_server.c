@@ -645,8 +645,11 @@ static void *inherit(void *unused)
 {
     struct stat st;
     begin_thread();
-    bool serves = tree_wait_for_server(&server.stops) && listen_again();
+    bool has_claimed = tree_wait_for_server(&server.stops);
+    bool serves = has_claimed && listen_again();
     if (!serves) {
+        if (has_claimed)
+            tree_not_served();
         server.fd = -1;
         munmap(server.clients, CLIENTS * sizeof(struct client));
         server.clients = NULL;

@@ -9,6 +9,7 @@
 #include "runtime/memstats.h"
 #include "runtime/runtime.h"
 #include "runtime/thread_dump.h"
+#include "runtime/tree.h"
 #include "runtime/vars.h"
 #include "runtime/waits.h"
 
@@ -129,6 +130,33 @@ static void put_waits(struct buf *out)
     put_number(out, "memory_bytes", sites_memory(&waits.sites), "}");
 }
 
+/* What all other processes of the tree have, where there are any, or were. */
+static void put_tree(struct buf *out)
+{
+    struct tree_sums s;
+    tree_sum(&s);
+    if (!s.processes && !s.ended) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_putc(out, '{');
+    put_number(out, "other_processes", s.processes, ",");
+    put_number(out, "ended_processes", s.ended, ",");
+    put_number(out, "threads", s.threads, ",");
+    put_number(out, "threads_made", s.creations, ",");
+    buf_puts(out, "\"heap\":{");
+    put_number(out, "sites", s.heap_sites, ",");
+    put_number(out, "lost", s.heap_lost, ",");
+    put_number(out, "truncated", s.heap_truncated, ",");
+    put_number(out, "live_bytes", s.heap_live_bytes, "},");
+    buf_puts(out, "\"waits\":{");
+    put_number(out, "block_stacks", s.block_stacks, ",");
+    put_number(out, "mutex_stacks", s.mutex_stacks, ",");
+    put_number(out, "lost", s.waits_lost, ",");
+    put_number(out, "truncated", s.waits_truncated, "},");
+    put_number(out, "memory_bytes", s.memory_bytes, "}");
+}
+
 void http_serve_state(const struct http_request *r, struct http_answer *a)
 {
     (void)r;
@@ -143,5 +171,7 @@ void http_serve_state(const struct http_request *r, struct http_answer *a)
     put_heap(out);
     buf_puts(out, ",\n\"waits\": ");
     put_waits(out);
+    buf_puts(out, ",\n\"tree\": ");
+    put_tree(out);
     buf_puts(out, "\n}\n");
 }

@@ -47,6 +47,8 @@ int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, co
     {                                                                                              \
         struct cancellable c = {.caller = caller};                                                 \
         struct _pthread_cleanup_buffer cleanup;                                                    \
+        if (kind == WAITS_POLL || kind == WAITS_SLEEP)                                             \
+            waits_before_sleep();                                                                  \
         waits_begin(&c.w, kind, object);                                                           \
         if (!c.w.t)                                                                                \
             return WAITS_REAL(name) args;                                                          \

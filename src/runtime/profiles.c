@@ -7,6 +7,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/thread_dump.h"
+#include "runtime/tree.h"
 #include "runtime/waits.h"
 #include "runtime/wall.h"
 
@@ -56,15 +57,42 @@ static uint64_t count_wall(const struct strobe_profile *p)
     return wall_is_on() ? wall_count() : 0;
 }
 
+static uint64_t others_sites(const struct tree_sums *s)
+{
+    return s->heap_sites;
+}
+
+static uint64_t others_threads(const struct tree_sums *s)
+{
+    return s->threads;
+}
+
+static uint64_t others_creations(const struct tree_sums *s)
+{
+    return s->creations;
+}
+
+static uint64_t others_block(const struct tree_sums *s)
+{
+    return s->block_stacks;
+}
+
+static uint64_t others_mutex(const struct tree_sums *s)
+{
+    return s->mutex_stacks;
+}
+
 static struct strobe_profile builtin[] = {
     {.name = "allocs",
      .about = "A sampling of all past memory allocations",
      .count = count_sites,
+     .count_others = others_sites,
      .serve = http_serve_allocs,
      .has_delta = true},
     {.name = "block",
      .about = "Stack traces that led to blocking on synchronization primitives",
      .count = count_block,
+     .count_others = others_block,
      .serve = http_serve_block,
      .set_rate = waits_set_block_rate,
      .has_delta = true},
@@ -72,23 +100,27 @@ static struct strobe_profile builtin[] = {
      .about = "Stack traces of all current threads. Use debug=2 as a query parameter to export in "
               "the same format as an unrecovered panic.",
      .count = count_threads,
+     .count_others = others_threads,
      .serve = http_serve_threads,
      .has_delta = true},
     {.name = "heap",
      .about = "A sampling of memory allocations of live objects. You can specify the gc GET "
               "parameter to give free memory back to the system before taking the heap sample.",
      .count = count_sites,
+     .count_others = others_sites,
      .serve = http_serve_heap,
      .has_delta = true},
     {.name = "mutex",
      .about = "Stack traces of holders of contended mutexes",
      .count = count_mutex,
+     .count_others = others_mutex,
      .serve = http_serve_mutex,
      .set_rate = waits_set_mutex_fraction,
      .has_delta = true},
     {.name = "threadcreate",
      .about = "Stack traces that led to the creation of new OS threads",
      .count = count_creations,
+     .count_others = others_creations,
      .serve = http_serve_threadcreate,
      .set_rate = begin_creations,
      .has_delta = true},

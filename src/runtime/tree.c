@@ -21,6 +21,7 @@
 #include "runtime/file.h"
 #include "runtime/heap.h"
 #include "runtime/labels.h"
+#include "runtime/waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -367,6 +368,7 @@ void tree_enter(void)
     if (own) {
         move_modules(region_of(own)->modules);
         labels_move(region_of(own)->label_slots);
+        waits_watch_sleeps(&tree->server.thread);
     } else {
         keep_out();
     }
@@ -535,6 +537,11 @@ bool tree_had_others(void)
     struct tree_process p;
     uint32_t at = 0;
     return tree_next_ever(&p, 0, &at);
+}
+
+uint32_t tree_count_buried(void)
+{
+    return tree ? atomic_load(&tree->dead.processes) : 0;
 }
 
 void tree_begin_delta(void)

@@ -52,7 +52,9 @@ struct stacktab *tree_creations(void);
 /* What is known of who serves, in the segment. */
 struct tree_server {
     _Atomic uint32_t pid;
+    _Atomic uint32_t thread;   /* that serves; the kernel sets FUTEX_OWNER_DIED in it at its end */
     _Atomic uint64_t since_ns; /* CLOCK_MONOTONIC */
+    _Atomic uint64_t again_ns; /* before that nobody tries to take the address: it was in vain */
     uint32_t session;          /* of the first one */
     char address[RUNTIME_PATH];
     char note[64]; /* for programs that are started: where the segment is, and `session` */
@@ -66,6 +68,10 @@ void tree_served(void);
 /* Whether the calling process should be ready to serve in the server's place, as it is on its way
  * to be a daemon: then it gets a thread. `at_start`: of a program. */
 void tree_consider_heir(bool at_start);
+/* A sleep of this process is about to begin, and the server's thread has ended (waits.h). */
+void tree_take_over(void);
+/* The address was not to be had: others may try, later on. */
+void tree_not_served(void);
 /* Waits for the end of the process that serves. True: it is gone (or not known), and the caller is
  * to serve. False: it lives on, or another one serves, or `*stops`. */
 bool tree_wait_for_server(const _Atomic bool *stops);
@@ -92,6 +98,8 @@ bool tree_next(struct tree_process *p, uint32_t only, uint32_t *at);
  * `only` is 0, the sum of all others (TREE_ENDED, the slot behind the last). For what only grows.
  */
 bool tree_next_ever(struct tree_process *p, uint32_t only, uint32_t *at);
+/* How many are in the sum. */
+uint32_t tree_count_buried(void);
 /* Whether any process is or was there. */
 bool tree_had_others(void);
 /* From now until the end, once for each begin, differences are taken: those that had counted
@@ -115,6 +123,18 @@ static inline bool tree_wants_self(uint32_t only)
 void tree_say_missing(struct profile_build *b);
 /* The label `pid`; `out` has room for one. */
 void tree_label(struct profile_build *b, uint32_t pid, struct profile_label *out);
+
+/* ---- tree_sums.c ---- */
+
+/* Of the other processes. */
+struct tree_sums {
+    uint64_t processes, ended, threads;
+    uint64_t heap_sites, heap_lost, heap_truncated, heap_live_bytes; /* by their weights */
+    uint64_t block_stacks, mutex_stacks, waits_lost, waits_truncated;
+    uint64_t creations;    /* threads that were made */
+    uint64_t memory_bytes; /* of what they have written to the segment */
+};
+void tree_sum(struct tree_sums *to);
 
 /* ---- tree_dead.c: those that are gone ---- */
 

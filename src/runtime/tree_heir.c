@@ -5,7 +5,14 @@
  * the first server's, or is forked in one while that server is young, or is forked when it is gone
  * already, gets a thread that waits for the server's end, takes its address, and serves; if the
  * server stays, the thread goes after some seconds. No other process gets one: a single-threaded
- * program is slower with a second thread, and nothing of ours runs in one that sleeps. */
+ * program is slower with a second thread, and nothing of ours runs in one that sleeps.
+ *
+ * Where the server ends later on, by SIGKILL too, the kernel says so in a word of the segment,
+ * which is on the robust list of the thread that serves (get_robust_list(2)). The other processes
+ * look at the word before they sleep (poll and its kin, nanosleep): that costs them one load, and
+ * the first that does so takes the address. What sleeps all the time cannot be woken without its
+ * noticing: by a signal its system call would fail with EINTR, and only a thread or a process of
+ * ours that sleeps beside each could wait instead of it. */
 #include "runtime/tree.h"
 
 #include "base/sigsafe.h"
@@ -13,12 +20,14 @@
 #include "runtime/interpose.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { YOUNG_MS = 3000, WAIT_MS = 4000, WAIT_AT_START_MS = 70000, LOOK_MS = 100, YIELD_MS = 500 };
+enum { AGAIN_MS = 10000 };
 
 static _Atomic bool is_start; /* the heir waits from its program's start */
 
@@ -27,12 +36,29 @@ static uint64_t now_ns(void)
     return sigsafe_clock_ns(CLOCK_MONOTONIC);
 }
 
+/* The kernel walks this when the thread ends, however it does (linux/futex.h). */
+static void note_end_in(_Atomic uint32_t *word)
+{
+    static struct robust_list entry;
+    static struct robust_list_head head;
+    entry.next = &head.list;
+    head.list.next = &entry;
+    head.futex_offset = (long)((intptr_t)word - (intptr_t)&entry);
+    head.list_op_pending = NULL;
+    atomic_store(word, (uint32_t)sigsafe_syscall0(SYS_gettid));
+    sigsafe_syscall2(SYS_set_robust_list, &head, sizeof head);
+}
+
 void tree_served(void)
 {
     struct tree_server *s = tree_server();
     int fd = tree_descriptor();
     if (!s)
         return;
+    note_end_in(&s->thread);
+    /* What who served before has opened, nobody else closes. */
+    atomic_store(&tree_gate->counts, 0);
+    atomic_store(&tree_gate->turn, 0);
     atomic_store(&s->pid, rt.pid);
     atomic_store(&s->since_ns, now_ns());
     if (fd >= 0)
@@ -60,7 +86,7 @@ static bool is_young(const struct tree_server *s)
 
 static bool is_gone(uint32_t pid)
 {
-    return sigsafe_syscall2(SYS_kill, pid, 0) == -ESRCH;
+    return !pid || sigsafe_syscall2(SYS_kill, pid, 0) == -ESRCH;
 }
 
 void tree_consider_heir(bool at_start)
@@ -88,18 +114,45 @@ static void sleep_ms(uint64_t ms)
 }
 
 /* Also one that nobody has waited for yet is gone. */
-static bool has_ended(uint32_t pid)
+static bool has_ended(uint32_t pid, int wait_ms)
 {
-    long fd = sigsafe_syscall2(SYS_pidfd_open, pid, 0);
+    long fd = pid ? sigsafe_syscall2(SYS_pidfd_open, pid, 0) : -1;
     struct pollfd p = {.fd = (int)fd, .events = POLLIN};
-    struct timespec look = {0, LOOK_MS * 1000000};
+    struct timespec look = {0, wait_ms * 1000000};
     if (fd < 0) {
-        sleep_ms(LOOK_MS);
+        sleep_ms(pid ? (uint64_t)wait_ms : 0);
         return is_gone(pid);
     }
     bool ended = sigsafe_syscall6(SYS_ppoll, (long)&p, 1, (long)&look, 0, 0, 0) > 0;
     sigsafe_syscall1(SYS_close, fd);
     return ended;
+}
+
+void tree_take_over(void)
+{
+    struct tree_server *s = tree_server();
+    int saved = errno;
+    uint32_t word = s ? atomic_load(&s->thread) : 0;
+    /* Where the process lives on it executes another program, which may serve itself. */
+    if (!(word & FUTEX_OWNER_DIED) || runtime_pid() != rt.pid || !tree_is_member() ||
+        atomic_load(&rt.denied) || now_ns() < atomic_load(&s->again_ns) ||
+        !atomic_compare_exchange_strong(&s->thread, &word, 0))
+        return;
+    if (has_ended(atomic_load(&s->pid), 0)) {
+        atomic_store(&is_start, false);
+        http_server_inherit(s->address);
+    }
+    errno = saved;
+}
+
+void tree_not_served(void)
+{
+    struct tree_server *s = tree_server();
+    if (!s)
+        return;
+    atomic_store(&s->again_ns, now_ns() + AGAIN_MS * 1000000ull);
+    atomic_store(&s->pid, 0);
+    atomic_store(&s->thread, FUTEX_OWNER_DIED);
 }
 
 /* A parent in the same session, such as the master of the workers, outlives its children and may
@@ -119,7 +172,7 @@ bool tree_wait_for_server(const _Atomic bool *stops)
     bool yielded = false;
     while (now_ns() < until && !atomic_load(stops)) {
         uint32_t pid = atomic_load(&s->pid);
-        if (!has_ended(pid))
+        if (!has_ended(pid, LOOK_MS))
             continue;
         if (!yielded && parent_may_serve()) {
             yielded = true;

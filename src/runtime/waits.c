@@ -68,9 +68,19 @@ static const bool is_io[] = {
 #undef IS_IO
 };
 
+WAITS_HIDDEN _Atomic(const _Atomic uint32_t *) waits_sleep_word;
+
+/* poll and its kin, and sleep: calls before which a program holds nothing, as a rule. */
+static bool is_sleep(enum waits_call call)
+{
+    return call >= WAITS_CALL_poll && call <= WAITS_CALL_sleep;
+}
+
 static bool is_watched(enum waits_call call)
 {
     uint32_t on = atomic_load(&mode);
+    if (is_sleep(call) && atomic_load(&waits_sleep_word))
+        return true;
     if (is_io[call])
         return (on & ON_PUBLISH) || (on & ON_BLOCK && atomic_load(&waits.what) & WAITTAB_IO);
     return on != 0;
@@ -466,6 +476,14 @@ static int make_log(void)
             r = sites_map(&waits.sites, WAITTAB_BYTES, at);
     }
     return r;
+}
+
+void waits_watch_sleeps(const _Atomic uint32_t *word)
+{
+    atomic_store(&waits_sleep_word, word);
+    for (int i = 0; i < WAITS_CALL_COUNT; i++)
+        if (is_sleep(i))
+            open_or_close(i);
 }
 
 bool waits_are_on(void)

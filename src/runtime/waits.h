@@ -18,6 +18,8 @@
 #include "runtime/interpose.h"
 #include "runtime/sites.h"
 
+#include <linux/futex.h>
+
 #define WAITS_HIDDEN    __attribute__((visibility("hidden")))
 #define WAITS_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WAITS_ALONE     __attribute__((noinline)) /* in no other function */
@@ -138,6 +140,18 @@ static inline void *waits_real(enum waits_call call)
     (__extension__(__typeof__(name) *)                                                             \
          atomic_load_explicit(&waits_fast[WAITS_CALL_##name], memory_order_relaxed))
 #define WAITS_REAL(name) (__extension__(__typeof__(name) *) waits_real(WAITS_CALL_##name))
+
+/* Who is about to sleep looks at this word first, where there is one: tree_heir.c. */
+extern WAITS_HIDDEN _Atomic(const _Atomic uint32_t *) waits_sleep_word;
+void waits_watch_sleeps(const _Atomic uint32_t *word);
+void tree_take_over(void);
+
+static inline void waits_before_sleep(void)
+{
+    const _Atomic uint32_t *word = atomic_load_explicit(&waits_sleep_word, memory_order_relaxed);
+    if (word && atomic_load_explicit(word, memory_order_relaxed) & FUTEX_OWNER_DIED)
+        tree_take_over();
+}
 
 /* ---- waits.c: a wait ---- */
 
