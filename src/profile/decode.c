@@ -520,6 +520,7 @@ int profile_decode_plain(struct profile *p, const void *bytes, size_t size,
     if (size == 0)
         return err_set(e, -ENODATA, "empty input file");
     d.end = d.base + size;
+    d.varints = varints_best();
     arena_init(&d.scratch);
     d.range[F_SAMPLE] = d.range[F_STRING] = (struct wire){bytes, bytes};
     int rc = decode_all(&d, (struct wire){bytes, (const uint8_t *)bytes + size});

@@ -5,6 +5,7 @@
 #define PROFILE_DECODE_INTERNAL_H
 
 #include "profile/profile_internal.h"
+#include "profile/varints.h"
 #include "profile/wire.h"
 
 enum { PROFILE_FIELDS = 16 };
@@ -26,6 +27,7 @@ struct decoder {
     const uint8_t *base;  /* of the inflated data: offsets in errors count from here */
     const uint8_t *end;
     enum profile_input input;
+    const struct varints *varints;
 
     /* Of each top-level field: how many there are, and the part of the file that holds them all. */
     struct wire range[PROFILE_FIELDS];

@@ -6,6 +6,7 @@
 #ifndef PROFILE_WIRE_H
 #define PROFILE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -107,42 +108,25 @@ static inline uint64_t wire_count_varints(struct wire w)
     return n;
 }
 
-/* Bit i is set when a varint ends in byte i of the 64 at `p`. The multiplication gathers the top
- * bits of eight bytes in one. */
-static inline uint64_t wire_ends(const uint8_t *p)
+/* The usual field of bytes: whether `key` (its number and type, one byte) is next, with a length of
+ * one or two bytes; then it is read. Otherwise wire_next has to look. */
+static inline bool wire_next_bytes(struct wire *w, uint8_t key, struct wire *bytes)
 {
-    uint64_t ends = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t tops = (~wire_load(p + 8 * i) & 0x8080808080808080ull) >> 7;
-        ends |= (tops * 0x0102040810204080ull >> 56) << (8 * i);
+    const uint8_t *at = w->at;
+    if (w->end - at < 3 || at[0] != key)
+        return false;
+    uint32_t head = 2, size = at[1];
+    if (size >= 0x80) {
+        if (at[2] >= 0x80)
+            return false;
+        size = (size & 0x7f) | (uint32_t)at[2] << 7;
+        head = 3;
     }
-    return ends;
-}
-
-/* Reads the varints of `w`, each of at most four bytes, into `out`, and returns their number; -1 if
- * one is longer or cut, or if `w` is within 72 bytes of the end of the input. Where varints end is
- * found for 64 bytes at a time, so that their values do not wait for each other's lengths. */
-static inline int64_t wire_small_varints(struct wire w, const uint8_t *input_end, uint32_t *out)
-{
-    uint32_t *to = out;
-    const uint8_t *start = w.at;
-    if (input_end - w.end < 72)
-        return -1;
-    for (const uint8_t *block = w.at; block < w.end; block += 64) {
-        uint64_t ends = wire_ends(block);
-        if (w.end - block < 64)
-            ends &= (1ull << (w.end - block)) - 1;
-        for (; ends; ends &= ends - 1) {
-            const uint8_t *next = block + __builtin_ctzll(ends) + 1;
-            unsigned length = (unsigned)(next - start);
-            if (length > 4)
-                return -1;
-            uint32_t v = (uint32_t)wire_load(start) & UINT32_MAX >> (32 - 8 * length);
-            *to++ = (v & 0x7f) | (v >> 1 & 0x3f80) | (v >> 2 & 0x1fc000) | (v >> 3 & 0xfe00000);
-            start = next;
-        }
-    }
-    return start == w.end ? to - out : -1;
+    if ((size_t)(w->end - at) < head + size)
+        return false;
+    *bytes = (struct wire){at + head, at + head + size};
+    w->at = bytes->end;
+    return true;
 }
 
 #endif
