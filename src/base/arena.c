@@ -5,10 +5,12 @@
  * There is no free of a single object: what lives shorter than its arena wants its own.
  *
  * A server makes several small arenas a request, and mapping them, faulting their pages in and
- * telling the other CPUs that they are gone costs more than the request itself. Such a program asks
- * for chunks to be kept (arena_recycle); libstrobe does not. */
+ * telling the other CPUs that they are gone costs more than the request itself; what adds up many
+ * files makes the same large ones for each. Such a program asks for chunks to be kept
+ * (arena_recycle); libstrobe does not. */
 #include "base/arena.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,23 +26,45 @@ struct arena_chunk {
 
 enum { CHUNK_MIN = 64 << 10, CHUNK_MAX = 64 << 20, PAGE = 4096, HEADER = 64 };
 
-/* ---- chunks kept for the next arena: by size, CHUNK_MIN << class ---- */
+/* ---- chunks kept for the next arena: by size, CHUNK_MIN << class; larger ones in a list ---- */
 
-enum { RECYCLED_CLASSES = 8 };
+enum { RECYCLED_CLASSES = 8, LARGE_SLACK = 4 };
 
 static struct {
     _Atomic size_t keep_bytes; /* 0: none are kept */
-    atomic_flag busy;          /* nobody waits for it: there is always mmap */
+    atomic_flag busy;          /* nobody waits for it but arena_recycle: there is always mmap */
     size_t bytes;
-    struct arena_chunk *free[RECYCLED_CLASSES];
+    struct arena_chunk *free[RECYCLED_CLASSES + 1];
 } recycled = {.busy = ATOMIC_FLAG_INIT};
 
-void arena_recycle(size_t keep_bytes)
+static void unlock_recycled(void)
 {
-    atomic_store(&recycled.keep_bytes, keep_bytes);
+    atomic_flag_clear_explicit(&recycled.busy, memory_order_release);
 }
 
-/* RECYCLED_CLASSES if it is not one of the sizes that are kept. */
+size_t arena_recycle(size_t keep_bytes)
+{
+    size_t before = atomic_exchange(&recycled.keep_bytes, keep_bytes);
+    while (atomic_flag_test_and_set_explicit(&recycled.busy, memory_order_acquire))
+        sched_yield();
+    for (int class = RECYCLED_CLASSES; class >= 0; class --) {
+        struct arena_chunk *c;
+        while (recycled.bytes > keep_bytes && (c = recycled.free[class])) {
+            recycled.free[class] = c->next;
+            recycled.bytes -= c->size;
+            munmap(c, c->size);
+        }
+    }
+    unlock_recycled();
+    return before;
+}
+
+int arena_keeps(size_t bytes)
+{
+    return bytes <= atomic_load_explicit(&recycled.keep_bytes, memory_order_relaxed);
+}
+
+/* RECYCLED_CLASSES if it is not one of the sizes that are kept by size. */
 static unsigned class_of(size_t size)
 {
     unsigned class = 0;
@@ -49,40 +73,52 @@ static unsigned class_of(size_t size)
     return class;
 }
 
-static bool lock_recycled(unsigned class)
+static bool lock_recycled(void)
 {
-    return class < RECYCLED_CLASSES &&
-           atomic_load_explicit(&recycled.keep_bytes, memory_order_relaxed) &&
+    return atomic_load_explicit(&recycled.keep_bytes, memory_order_relaxed) &&
            !atomic_flag_test_and_set_explicit(&recycled.busy, memory_order_acquire);
 }
 
-static void *map_chunk(size_t size)
+/* The smallest large chunk that `size` bytes fit in, if that is not far too large. */
+static struct arena_chunk **find_large(size_t size)
+{
+    struct arena_chunk **best = NULL;
+    for (struct arena_chunk **c = &recycled.free[RECYCLED_CLASSES]; *c; c = &(*c)->next)
+        if ((*c)->size >= size && (*c)->size / LARGE_SLACK <= size &&
+            (!best || (*c)->size < (*best)->size))
+            best = c;
+    return best;
+}
+
+/* A kept chunk of at least `size` bytes, or NULL. */
+static struct arena_chunk *take_recycled(size_t size)
 {
     unsigned class = class_of(size);
     struct arena_chunk *c = NULL;
-    if (lock_recycled(class)) {
-        c = recycled.free[class];
-        if (c) {
-            recycled.free[class] = c->next;
-            recycled.bytes -= size;
-        }
-        atomic_flag_clear_explicit(&recycled.busy, memory_order_release);
+    if (!lock_recycled())
+        return NULL;
+    struct arena_chunk **from = class < RECYCLED_CLASSES ? &recycled.free[class] : find_large(size);
+    if (from && *from) {
+        c = *from;
+        *from = c->next;
+        recycled.bytes -= c->size;
     }
-    return c ? c : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unlock_recycled();
+    return c;
 }
 
 static void unmap_chunk(struct arena_chunk *c)
 {
     size_t size = c->size;
     unsigned class = class_of(size);
-    if (lock_recycled(class)) {
+    if (lock_recycled()) {
         bool kept = recycled.bytes + size <= atomic_load(&recycled.keep_bytes);
         if (kept) {
             c->next = recycled.free[class];
             recycled.free[class] = c;
             recycled.bytes += size;
         }
-        atomic_flag_clear_explicit(&recycled.busy, memory_order_release);
+        unlock_recycled();
         if (kept)
             return;
     }
@@ -122,17 +158,20 @@ static void *out_of_memory(const struct arena *a, size_t size)
     exit(2);
 }
 
-/* A mapping of `size` bytes, made from the spare one if it is about as large. */
-static struct arena_chunk *new_chunk(struct arena *a, size_t size)
+/* A chunk of at least *size bytes, made from the spare one if it is about as large. */
+static struct arena_chunk *new_chunk(struct arena *a, size_t *size)
 {
-    struct arena_chunk *c = a->spare;
-    if (c && size / 2 <= c->size && c->size / 2 <= size) {
-        c = mremap(c, c->size, size, MREMAP_MAYMOVE);
-        if (c != MAP_FAILED)
-            a->spare = NULL;
-    } else {
-        c = map_chunk(size);
+    struct arena_chunk *c = take_recycled(*size);
+    if (c) {
+        *size = c->size;
+        return c;
     }
+    c = a->spare;
+    if (!c || *size / 2 > c->size || c->size / 2 > *size)
+        return mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    c = mremap(c, c->size, *size, MREMAP_MAYMOVE);
+    if (c != MAP_FAILED)
+        a->spare = NULL;
     return c;
 }
 
@@ -150,7 +189,7 @@ static int add_chunk(struct arena *a, size_t need)
                    << class; /* a size that is kept; what is over is not touched */
             break;
         }
-    struct arena_chunk *c = new_chunk(a, size);
+    struct arena_chunk *c = new_chunk(a, &size);
     if (c == MAP_FAILED)
         return -1;
     c->next = a->head;
@@ -243,7 +282,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 void arena_drop_spare(struct arena *a)
 {
     if (a->spare)
-        munmap(a->spare, a->spare->size);
+        unmap_chunk(a->spare);
     a->spare = NULL;
 }
 

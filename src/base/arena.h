@@ -26,9 +26,12 @@ void arena_init_nullable(struct arena *a);
 /* Unmaps everything; the arena is empty and usable again. */
 void arena_free(struct arena *a);
 
-/* From now on up to `keep_bytes` of chunks that arenas give up, of 8 MiB at most each, are kept for
- * those that come: for programs that make many small arenas from many threads. Any thread. */
-void arena_recycle(size_t keep_bytes);
+/* From now on up to `keep_bytes` of chunks that arenas give up are kept for those that come: for
+ * programs that make many arenas alike, from any number of threads. What is more goes back to the
+ * system. Returns what held before. Any thread. */
+size_t arena_recycle(size_t keep_bytes);
+/* Whether a chunk of `bytes` would be kept at all. */
+int arena_keeps(size_t bytes);
 
 /* `size` bytes aligned to `align` (a power of two <= 4096), uninitialised or zeroed; 0 is fine. */
 void *arena_alloc_aligned(struct arena *a, size_t size, size_t align);

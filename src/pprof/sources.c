@@ -18,7 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CHUNK = 128 }; /* profiles in memory before they are merged */
+enum { CHUNK = 128 };           /* profiles in memory before they are merged */
+enum { KEEP_BYTES = 64 << 20 }; /* of one file's memory, for the next */
 
 /* Leaves of a decoding error what pprof prints: not the place, nor the reason of the format's. */
 static void cut_to_pprof(struct err *e)
@@ -334,6 +335,7 @@ static const char *name_to_read_again(const struct group *g, int first, int i)
 static int read_all(struct profile **out, struct group *g, struct err *e)
 {
     struct pile pile = {.count = 0};
+    size_t kept_before = g->count > 1 ? arena_recycle(KEEP_BYTES) : 0;
     int rc = 0;
     for (int first = 0; first < g->count && !rc; first += CHUNK) {
         int size = chunk_size(g, first);
@@ -357,6 +359,8 @@ static int read_all(struct profile **out, struct group *g, struct err *e)
         drop_sum(&pile);
         drop_kept(&pile);
     }
+    if (g->count > 1)
+        arena_recycle(kept_before);
     if (!rc && pile.count && !pile.kept[0]->sample_type_count)
         rc = err_set(e, -EINVAL, "profiles have empty common sample type list");
     *out = pile.kept[0];

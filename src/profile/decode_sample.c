@@ -166,8 +166,8 @@ static int packed_locations(struct decoder *d, struct wire w)
     uint32_t *refs = p->loc_refs + p->loc_ref_count, largest = 0;
     int64_t n = d->varints->read(w, d->end, refs, &largest);
     bool in_order = d->locations.dense_count == 0;
-    if (n < 0 || (in_order ? largest >= d->locations.count
-                           : !to_indexes(&d->locations, refs, (uint64_t)n)))
+    if (n < 0 ||
+        (in_order ? largest >= d->locations.count : !to_indexes(&d->locations, refs, (uint64_t)n)))
         return packed_locations_slow(d, w);
     p->loc_ref_count += (uint64_t)n;
     return 0;

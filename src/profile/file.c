@@ -41,7 +41,8 @@ static int decode_any(struct profile *p, const void *bytes, size_t size, enum pr
 static int decode_inflated(struct profile *p, struct arena *arena, const void *bytes, size_t size,
                            struct err *e)
 {
-    int rc = decode_any(p, bytes, size, PROFILE_INPUT_CONSUMED, e);
+    bool kept = arena_keeps(arena->mapped_bytes); /* its pages are wanted again */
+    int rc = decode_any(p, bytes, size, kept ? PROFILE_INPUT_COPIED : PROFILE_INPUT_CONSUMED, e);
     arena_free(arena);
     arena_drop_spare(&p->arena);
     return rc;

@@ -18,7 +18,7 @@ struct varints {
     uint64_t (*count)(struct wire w, const uint8_t *input_end);
 };
 
-extern const struct varints varints_any; /* for any processor */
+extern const struct varints varints_any;  /* for any processor */
 const struct varints *varints_best(void); /* the fastest for this one */
 
 #endif
