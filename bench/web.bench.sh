@@ -7,7 +7,8 @@ build=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
 nodes=1000000
 [ "${2:-}" != --short ] || nodes=100000
-if [ ! -x /usr/bin/chromium ] || [ ! -d "$root/node_modules/@playwright" ]; then
+if { [ ! -x /usr/bin/chromium ] && [ ! -x /usr/bin/chromium-headless-shell ]; } ||
+    [ ! -d "$root/node_modules/@playwright" ]; then
     echo "not measured: chromium or the npm packages are not installed (run ./dev test)"
     exit 0
 fi

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { chromium } from "@playwright/test";
+import { chromiumPath } from "../tests/web/chromium.mjs";
 
 const [strobe, nodes] = [process.argv[2], Number(process.argv[3])];
 
@@ -174,7 +175,7 @@ async function main() {
     }),
   );
   const browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
+    executablePath: chromiumPath,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
   });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });

@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import { expect, golden, root, test } from "./page.ts";
+import { expect, expectToFit, golden, root, test } from "./page.ts";
 import { axeFinds } from "./serve_page.ts";
 
 const CPU = "orders_labels.pb.gz";
@@ -109,10 +109,10 @@ test("keys walk, zoom and move", async ({ open, page }) => {
   await expect(nodeOf(page, "EncodeBlock")).toHaveClass(/chosen/);
   const before = await transform(page);
   await page.keyboard.press("+");
+  await expect.poll(() => transform(page)).not.toBe(before);
   const larger = await transform(page);
-  expect(larger).not.toBe(before);
   await page.keyboard.press("Shift+ArrowLeft");
-  expect(await transform(page)).not.toBe(larger);
+  await expect.poll(() => transform(page)).not.toBe(larger);
   await page.keyboard.press("Enter");
   await expect.poll(() => flame.param("view")).toBe("calls");
 });
@@ -126,8 +126,11 @@ test("a drag moves and does not choose, the wheel zooms at the pointer", async (
   await page.mouse.down();
   await page.mouse.move(x + 60, y + 40, { steps: 3 });
   await page.mouse.up();
-  const moved = await nodeOf(page, "EncodeBlock").locator(".outline").boundingBox();
-  expect(Math.round((moved?.x ?? 0) - (box?.x ?? 0))).toBe(60);
+  const moved = async (): Promise<number> => {
+    const now = await nodeOf(page, "EncodeBlock").locator(".outline").boundingBox();
+    return Math.round((now?.x ?? 0) - (box?.x ?? 0));
+  };
+  await expect.poll(moved).toBe(60);
   await expect.poll(() => flame.param("sel")).toBeNull();
   await page.mouse.wheel(0, -200);
   await expect
@@ -159,8 +162,7 @@ for (const colorScheme of ["light", "dark"] as const)
     await settled(page);
     expect(await axeFinds(page)).toEqual([]);
     await page.setViewportSize({ width: 360, height: 740 });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide).toBeLessThanOrEqual(360);
+    await expectToFit(page, 360);
     expect(await axeFinds(page)).toEqual([]);
   });
 

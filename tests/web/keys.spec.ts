@@ -20,16 +20,20 @@ const effects: [string, string, string | RegExp][] = [
   ["N", "at", /./],
 ];
 
-for (const [key, name, value] of effects)
-  test(`the key ${key}`, async ({ open, page }) => {
-    const flame = await open(CPU, "?q=malloc");
-    // Before the matches are there a key may have nothing to act on.
-    await expect(async () => {
-      await page.keyboard.press(key);
-      await expect.poll(() => flame.param(name), { timeout: 3000 }).toMatch(value);
-    }).toPass();
-    await page.goBack().catch(() => undefined);
-  });
+test("each key does what it says", async ({ open, page }) => {
+  const flame = await open(CPU, "?q=malloc");
+  const start = page.url();
+  for (const [key, name, value] of effects)
+    await test.step(`the key ${key}`, async () => {
+      await page.goto(start);
+      // Before the matches are there a key may have nothing to act on.
+      await expect(flame.matched).toHaveText(/% of 1\.33s matches$/);
+      await expect(async () => {
+        await page.keyboard.press(key);
+        await expect.poll(() => flame.param(name), { timeout: 3000 }).toMatch(value);
+      }).toPass();
+    });
+});
 
 test("keys of zoom: Enter, Esc, 0, and arrows", async ({ open, page }) => {
   const flame = await open(CPU);

@@ -8,7 +8,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import axe from "axe-core";
-import { expect, golden, root, serve, stop, test } from "./page.ts";
+import { expect, expectToFit, golden, root, serve, stop, test } from "./page.ts";
 
 const CPU = "orders_labels.pb.gz";
 const strobe = process.env.STROBE ?? join(root, "build/strobe");
@@ -65,8 +65,8 @@ test("fits a phone", async ({ open, page }) => {
   const flame = await open(CPU);
   for (const view of ["Flame", "Tree", "Top", "Callers"]) {
     await page.getByRole("button", { name: view, exact: true }).click();
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide).toBeLessThanOrEqual(360);
+    await expect(page.locator('[aria-current="page"]')).toHaveText(view);
+    await expectToFit(page, 360);
     await expect(flame.search).toBeInViewport({ ratio: 1 });
     await expect(flame.status).toBeInViewport({ ratio: 1 });
   }

@@ -90,19 +90,19 @@ test("Refine does what pprof's menu does", async ({ open, page }) => {
   await flame.search.fill("insert");
   await more.click();
   await page.getByRole("menuitem", { name: "Focus" }).click();
-  expect(all("f")).toEqual(["(?i)insert"]);
-  expect(all("q")).toEqual([]);
+  await expect.poll(() => all("f")).toEqual(["(?i)insert"]);
+  await expect.poll(() => all("q")).toEqual([]);
   await flame.search.fill("Malloc");
   await more.click();
   await page.getByRole("menuitem", { name: "Hide" }).click();
-  expect(all("h")).toEqual(["runtime", "Malloc"]);
+  await expect.poll(() => all("h")).toEqual(["runtime", "Malloc"]);
   await flame.search.fill("Insert");
   await more.click();
   await page.getByRole("menuitem", { name: "Show from" }).click();
-  expect(all("sf")).toEqual(["Insert"]);
+  await expect.poll(() => all("sf")).toEqual(["Insert"]);
   await more.click();
   await page.getByRole("menuitem", { name: "Reset" }).click();
-  for (const name of ["f", "h", "sf"]) expect(all(name)).toEqual([]);
+  for (const name of ["f", "h", "sf"]) await expect.poll(() => all(name)).toEqual([]);
 });
 
 test("what pprof warns of is shown, read out, and can be put away", async ({ open, page }) => {
@@ -129,7 +129,7 @@ test("nothing is kept free for pills where there are none", async ({ open, page 
   await open("kern_cpu.pb.gz", "ui/source");
   await expect(page.getByRole("region", { name: /^Source of/ })).toBeVisible();
   const pills = page.getByRole("region", { name: "Refinements" });
-  expect((await pills.boundingBox())?.height ?? 0).toBe(0);
+  await expect.poll(async () => (await pills.boundingBox())?.height ?? 0).toBe(0);
   await page.keyboard.press("/");
   await page.keyboard.type("a");
   await expect(pills).toContainText("matches");
@@ -200,12 +200,12 @@ test("Sample, Ignore, Show and Download do what pprof's menus do", async ({ open
   await flame.search.fill("Malloc");
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("menuitem", { name: "Ignore" }).click();
-  expect(all("i")).toEqual(["runtime.memmove", "Malloc"]);
+  await expect.poll(() => all("i")).toEqual(["runtime.memmove", "Malloc"]);
   for (const search of ["Tree", "Insert"]) {
     await flame.search.fill(search);
     await page.getByRole("button", { name: "More" }).click();
     await page.getByRole("menuitem", { name: "Show", exact: true }).click();
-    expect(all("s")).toEqual([search]);
+    await expect.poll(() => all("s")).toEqual([search]);
   }
   await page.getByRole("button", { name: "More" }).click();
   const coming = page.waitForEvent("download");

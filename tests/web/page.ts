@@ -86,6 +86,13 @@ export const test = base.extend<Fixtures>({
 
 export { expect };
 
+/** Nothing stands over the edge of the screen, once the page has its new size. */
+export async function expectToFit(page: Page, width: number): Promise<void> {
+  await expect
+    .poll(() => page.evaluate(() => document.documentElement.scrollWidth))
+    .toBeLessThanOrEqual(width);
+}
+
 const ROW = 18;
 
 export class Flame {

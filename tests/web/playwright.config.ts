@@ -3,6 +3,7 @@
 // Browser tests run against Debian's chromium, which may not talk to anyone but the page.
 
 import { defineConfig } from "@playwright/test";
+import { chromiumPath } from "./chromium.mjs";
 
 const chromiumFlags = [
   "--no-sandbox",
@@ -27,7 +28,7 @@ export default defineConfig({
     browserName: "chromium",
     viewport: { width: 1280, height: 760 },
     launchOptions: {
-      executablePath: process.env.STROBE_CHROMIUM ?? "/usr/bin/chromium",
+      executablePath: chromiumPath,
       args: chromiumFlags,
     },
   },

@@ -129,6 +129,7 @@ test("a search becomes a refinement", async ({ open, page }) => {
   await flame.search.fill("MALLOC");
   await expect(flame.matched).toHaveText("no function matches");
   await flame.search.fill("malloc");
+  await expect(flame.matched).toHaveText(/^[\d.]+%/);
   const share = /^[\d.]+%/.exec((await flame.matched.textContent()) ?? "")?.[0];
   await page.getByRole("button", { name: "focus what matches" }).click();
   await expect(flame.search).toHaveValue("");

@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { chromiumPath } from "./chromium.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const { chromium } = createRequire(join(root, "package.json"))("@playwright/test");
@@ -233,7 +234,7 @@ async function suitePages(url, hash) {
 async function main() {
   mkdirSync(output, { recursive: true });
   browser = await chromium.launch({
-    executablePath: process.env.STROBE_CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: chromiumPath,
     args: ["--no-sandbox", "--disable-gpu"],
   });
   await emptyPages();

@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, golden, root, test } from "./page.ts";
+import { expect, expectToFit, golden, root, test } from "./page.ts";
 import { axeFinds } from "./serve_page.ts";
 
 const strobe = process.env.STROBE ?? join(root, "build/strobe");
@@ -143,8 +143,7 @@ for (const colorScheme of ["light", "dark"] as const)
     await expect(page.locator("tr.warm-5").first()).toBeVisible();
     expect(await axeFinds(page)).toEqual([]);
     await page.setViewportSize({ width: 360, height: 740 });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide).toBeLessThanOrEqual(360);
+    await expectToFit(page, 360);
   });
 
 test.describe("a function that is not there", () => {

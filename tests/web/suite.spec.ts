@@ -49,7 +49,9 @@ test("Run profiling runs a program, and its run comes in", async ({ serve, page 
     "false",
   );
   const drawn = page.locator(".diagram-area img");
-  expect(await drawn.evaluate((e: HTMLImageElement) => e.naturalWidth)).toBeGreaterThan(50);
+  await expect
+    .poll(() => drawn.evaluate((e: HTMLImageElement) => e.naturalWidth))
+    .toBeGreaterThan(50);
   await page.getByRole("button", { name: "Zoom in" }).click();
   await expect(drawn).toHaveAttribute("style", /scale\(1\.4\)/);
 

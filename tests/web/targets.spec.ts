@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, golden } from "./page.ts";
+import { expect, expectToFit, golden } from "./page.ts";
 import { axeFinds, BLOCK, CPU, test as base } from "./serve_page.ts";
 
 /** What a program answers at /debug/pprof; other kinds it does not have. */
@@ -58,7 +58,7 @@ test("targets say how they do, and errors stand there in full", async ({ serve, 
   await expect(down.locator("td.error")).toContainText(/connect/i);
   expect(await axeFinds(page)).toEqual([]);
   await page.setViewportSize({ width: 360, height: 740 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+  await expectToFit(page, 360);
 });
 
 test("what is scraped leads to its views, with its labels", async ({ serve, page }) => {

@@ -12,8 +12,8 @@ test("is sorted by flat, and by what is clicked, both ways", async ({ open, page
   const numbers = async (column: number) =>
     (await flame.rows.locator(`td:nth-child(${column})`).allTextContents()).map(Number);
   const sorted = (list: number[]) => [...list].sort((a, b) => b - a);
+  await expect.poll(() => flame.rows.count()).toBeGreaterThan(20);
   const flat = await numbers(1);
-  expect(flat.length).toBeGreaterThan(20);
   expect(flat).toEqual(sorted(flat));
   await page.getByRole("button", { name: /^Cum/ }).click();
   await expect.poll(() => flame.param("sort")).toBe("cum");
@@ -29,6 +29,10 @@ test("is sorted by flat, and by what is clicked, both ways", async ({ open, page
     "ascending",
   );
   await page.getByRole("button", { name: /^Function/ }).click();
+  await expect(page.getByRole("columnheader", { name: /^Function/ })).toHaveAttribute(
+    "aria-sort",
+    "ascending",
+  );
   const names = await flame.rows.evaluateAll((rows) => rows.map((r) => r.dataset.function ?? ""));
   expect(names).toEqual([...names].sort());
 });
@@ -45,6 +49,7 @@ test("has the numbers of the command line", async ({ open }) => {
   expect(wanted.length).toBeGreaterThan(5);
   for (const [flat, flatShare, , cum, cumShare, name] of wanted.slice(0, 15)) {
     const row = flame.page.locator(`tr[data-function="${name}"] td`);
+    await expect(row.first()).toBeVisible();
     const shown = (await row.allTextContents()).slice(0, 4);
     const number = (s: string) => parseFloat(s);
     expect([number(shown[0]), shown[1], number(shown[2]), shown[3]]).toEqual([
@@ -104,7 +109,9 @@ for (const [query, flags, file] of settings) {
     await open(file, `ui/top?${trims}`, ...base);
     const want = tableOfCommand(...wanted).slice(0, 25);
     expect(want.length).toBeGreaterThan(3);
-    expect((await tableOfPage(page)).slice(0, want.length)).toEqual(want);
+    await expect
+      .poll(async () => (await tableOfPage(page)).slice(0, want.length))
+      .toEqual(want);
   });
 }
 
@@ -115,7 +122,7 @@ test("what the command line says holds for the page, and the address can say oth
   const flags = ["-mean", "-unit=us", "-nodefraction=0.05"];
   await open(CPU, "ui/top", ...flags);
   const want = tableOfCommand(...flags, join(golden, CPU));
-  expect(await tableOfPage(page)).toEqual(want);
+  await expect.poll(() => tableOfPage(page)).toEqual(want);
   await expect(page.getByText("more functions are left out, lighter than")).toBeVisible();
   await page.getByRole("button", { name: "show them" }).click();
   await expect.poll(() => page.locator("tr[data-function]").count()).toBeGreaterThan(want.length);
@@ -124,6 +131,7 @@ test("what the command line says holds for the page, and the address can say oth
 
 test("follows the search", async ({ open }) => {
   const flame = await open(CPU, "?view=top");
+  await expect(flame.rows.first()).toBeVisible();
   const before = await flame.rows.count();
   await flame.search.fill("^runtime\\.m");
   await expect(flame.rows.first()).toHaveAttribute("data-function", /^runtime\.m/);

@@ -9,7 +9,7 @@ import { axeFinds, BLOCK, CPU, test } from "./serve_page.ts";
 
 test("a file that is chosen is sent, and the page goes to it", async ({ serve, page }) => {
   await page.goto(serve.link);
-  expect(page.url()).not.toContain("token");
+  await expect(page).not.toHaveURL(/token/);
   await page.locator("input[type=file]").setInputFiles(join(golden, CPU));
   const form = page.getByRole("form", { name: "Upload" });
   await expect(form.getByLabel("application")).toHaveValue("orders_labels");

@@ -109,7 +109,7 @@ test("callers and callees of a function, and from there to others", async ({ ope
   const callers = page.locator("#callers-twin tr[data-role=callee]").getByRole("rowheader");
   const callees = page.locator("#callees-twin tr[data-role=callee]").getByRole("rowheader");
   await expect(callers.first()).toHaveText(/runtime\.(growslice|newobject|makeslice)/);
-  expect(await callees.count()).toBeGreaterThan(1);
+  await expect.poll(() => callees.count()).toBeGreaterThan(1);
   const caller = (await callers.first().textContent()) ?? "";
   await page.getByRole("application", { name: /^Callers/ }).focus();
   await page.keyboard.press("ArrowUp");
