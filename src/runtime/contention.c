@@ -23,6 +23,7 @@
 
 #include "base/sigsafe.h"
 #include "runtime/heap.h"
+#include "unwind/again.h"
 
 enum { CELL_BITS = 10, SLOTS = 4, SPINS = 100, NAPS = 2000, NAP_NS = 50000 };
 
@@ -162,7 +163,7 @@ static bool is_sampled(uint32_t *scale)
 
 static void count_pseudo(uint64_t pc, uint64_t contentions, uint64_t delay_ns)
 {
-    struct heap_stack stack = {.pcs = &pc, .depth = 1};
+    struct heap_stack stack = {.pcs = &pc, .depth = 1, .hash = unwind_hash(&pc, 1)};
     uint32_t scale;
     if (is_sampled(&scale))
         waits_count(sites_find(&waits.sites, &stack, WAITTAB_MUTEX),

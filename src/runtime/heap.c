@@ -83,6 +83,15 @@ static void turn_off(void)
     atomic_store(&heap.mask, heap_always_look() ? 0 : ~(uintptr_t)0);
 }
 
+/* At rate 1 all that is freed was sampled, as a rule. */
+static void set_filter(void)
+{
+    uint32_t was = heap_self.busy;
+    heap_self.busy = 1;
+    live_set_filter(atomic_load(&heap.rate) > 1);
+    heap_self.busy = was;
+}
+
 int heap_start(uint64_t rate)
 {
     if (!heap_end_bypass())
@@ -101,6 +110,7 @@ int heap_start(uint64_t rate)
     if (!seed && sigsafe_syscall3(SYS_getrandom, &seed, sizeof seed, 1 /* GRND_NONBLOCK */) < 0)
         seed = sigsafe_ticks();
     heap.hooks_new = heap.hooks_new || heap_hook_new();
+    set_filter();
     turn_on();
     return 0;
 }
@@ -123,6 +133,7 @@ void heap_change_rate(uint64_t rate)
     }
     heap.rate_changed = true;
     atomic_store(&heap.rate, rate);
+    set_filter();
     heap_self.left = heap_self.rest = heap_self.rate = 0; /* no memory: the next is drawn anew */
 }
 
@@ -152,7 +163,7 @@ void heap_forked(bool go_on)
 }
 
 /* In a child that was made behind our back, too: then this is the first that happens in it. */
-static bool is_alive(void)
+static inline bool is_alive(void)
 {
     if (HEAP_LIKELY(atomic_load_explicit(heap.alive, memory_order_relaxed)))
         return true;
@@ -196,11 +207,23 @@ static void pass(struct heap_thread *t, size_t n)
         draw(t);
 }
 
+/* Then there is nothing to draw, and nothing is left. */
+static inline bool is_at_rate_1(void)
+{
+    return atomic_load_explicit(&heap.rate, memory_order_relaxed) == 1 && heap_is_on() &&
+           is_alive();
+}
+
 bool heap_enter(size_t n)
 {
     struct heap_thread *t = &heap_self;
     if (t->busy)
         return false;
+    if (HEAP_LIKELY(t->rate == 1 && is_at_rate_1())) {
+        t->sample_rate = 1;
+        t->busy = 1;
+        return true;
+    }
     if (!heap_is_on()) {
         t->busy = 1; /* what beginning allocates is not the program's */
         runtime_start();
@@ -272,7 +295,7 @@ static uint64_t weighted_objects(float weight)
 }
 
 /* Before a site's numbers change: what they were at the last peak is kept, if that was since. */
-static void keep_peak(struct heaptab_site *s)
+static inline void keep_peak(struct heaptab_site *s)
 {
     uint64_t id = atomic_load_explicit(&heap.tab->peak_id, memory_order_relaxed);
     if (atomic_load_explicit(&s->peak_id, memory_order_relaxed) == id)
@@ -286,8 +309,8 @@ static void keep_peak(struct heaptab_site *s)
 
 /* Adds an object to a site's counters, of which `first` is the first of the weighted pair and `raw`
  * of the others. At rate 1 these are the same, and only one pair is kept. */
-static uint64_t count(struct heaptab_site *s, const struct heap_object *o,
-                      enum heaptab_counter first, enum heaptab_counter raw)
+static inline uint64_t count(struct heaptab_site *s, const struct heap_object *o,
+                             enum heaptab_counter first, enum heaptab_counter raw)
 {
     heap_add(&s->n[raw], 1);
     heap_add(&s->n[raw + 1], o->size);
@@ -352,7 +375,8 @@ void heap_freed(const struct heap_object *o)
     if (o->born_s)
         heap_add(&s->n[HEAPTAB_RAW_FREE_BORN], seconds_of(o->born_s));
     if ((uintptr_t)t->last == o->address && t->last_left == t->left)
-        heap_add(&s->n[HEAPTAB_TEMPORARY], weighted_objects(heap_weight(o->size, s->rate)));
+        heap_add(&s->n[HEAPTAB_TEMPORARY],
+                 s->rate == 1 ? HEAPTAB_ONE : weighted_objects(heap_weight(o->size, s->rate)));
     heap_add(&heap.tab->live_bytes, -bytes);
 }
 
@@ -361,7 +385,7 @@ static void lose(void)
     atomic_fetch_add_explicit(&heap.tab->lost, 1, memory_order_relaxed);
 }
 
-bool heap_count_object(uint64_t address, size_t n, const void *caller)
+bool heap_count_object(uint64_t address, size_t n, const struct here_caller *caller)
 {
     struct heap_object o = {.address = address, .size = n}, stale;
     live_prefetch(address); /* the walk takes as long as memory does */
@@ -380,7 +404,7 @@ bool heap_count_object(uint64_t address, size_t n, const void *caller)
     return true;
 }
 
-void heap_sampled(void *p, size_t n, const void *caller)
+void heap_sampled(void *p, size_t n, const struct here_caller *caller)
 {
     if (p && is_marked(p))
         heap_count_object((uint64_t)(uintptr_t)p, n, caller);

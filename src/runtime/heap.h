@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/heaptab.h"
+#include "runtime/here.h"
 #include "runtime/runtime.h"
 #include "runtime/sites.h"
 
@@ -110,9 +111,9 @@ void heap_leave(void);
 /* Memory whose address is marked, or NULL. `zero`: cleared. */
 void *heap_take(size_t n, size_t alignment, bool zero);
 /* Counts the object p (NULL: nothing). */
-void heap_sampled(void *p, size_t n, const void *caller);
+void heap_sampled(void *p, size_t n, const struct here_caller *caller);
 /* Counts an object under a number that stands for its address. False: it was lost. */
-bool heap_count_object(uint64_t address, size_t n, const void *caller);
+bool heap_count_object(uint64_t address, size_t n, const struct here_caller *caller);
 /* p is about to be freed: true if it was sampled. What was known of it is in `was`. */
 struct heap_object {
     uint64_t address, size;
@@ -150,6 +151,9 @@ int live_put(const struct heap_object *o, struct heap_object *old);
 bool live_take(uint64_t address, struct heap_object *was);
 /* False: it is not there. */
 bool live_may_have(uint64_t address);
+/* Whether there is a filter, as there is at first, or live_may_have is always true. The calling
+ * thread must be busy. */
+void live_set_filter(bool on);
 /* The address will be put soon. */
 void live_prefetch(uint64_t address);
 void live_clear(void);

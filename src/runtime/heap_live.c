@@ -48,21 +48,30 @@ static _Atomic uint16_t *counter_of(uint64_t address)
     return &filter[hash_of(address) >> (64 - FILTER_BITS)];
 }
 
+/* Where nearly each free is of a sampled object, the filter would say what is known. */
+static _Atomic bool is_unfiltered;
+
 /* Under the lock of its shard. */
-static void change_counter(uint64_t address, int by)
+static inline void count_in(_Atomic uint16_t *counter, int by)
 {
-    _Atomic uint16_t *counter = counter_of(address);
     uint16_t n = atomic_load_explicit(counter, memory_order_relaxed);
     if (n != UINT16_MAX)
         atomic_store_explicit(counter, (uint16_t)(n + by), memory_order_relaxed);
 }
 
-bool live_may_have(uint64_t address)
+static inline void change_counter(uint64_t address, int by)
 {
-    return atomic_load_explicit(counter_of(address), memory_order_relaxed) != 0;
+    if (!atomic_load_explicit(&is_unfiltered, memory_order_relaxed))
+        count_in(counter_of(address), by);
 }
 
-static struct shard *lock_shard(uint64_t hash)
+bool live_may_have(uint64_t address)
+{
+    return atomic_load_explicit(&is_unfiltered, memory_order_acquire) ||
+           atomic_load_explicit(counter_of(address), memory_order_relaxed) != 0;
+}
+
+static inline struct shard *lock_shard(uint64_t hash)
 {
     struct shard *s = &shards[hash >> (64 - SHARD_BITS)];
     for (uint32_t i = 0; !heap_try_lock(&s->locked); i++)
@@ -71,7 +80,7 @@ static struct shard *lock_shard(uint64_t hash)
     return s;
 }
 
-static void unlock(struct shard *s)
+static inline void unlock(struct shard *s)
 {
     atomic_store_explicit(&s->locked, 0, memory_order_release);
 }
@@ -122,7 +131,7 @@ static bool grow(struct shard *s)
 }
 
 /* The slot of an address, or the free one where it would be; NULL: there are none at all. */
-static struct slot *find(struct shard *s, uint64_t address)
+static inline struct slot *find(struct shard *s, uint64_t address)
 {
     if (!s->bits)
         return NULL;
@@ -194,6 +203,22 @@ bool live_take(uint64_t address, struct heap_object *was)
     }
     unlock(s);
     return known;
+}
+
+void live_set_filter(bool on)
+{
+    for (uint64_t i = 0; i < SHARDS; i++)
+        lock_shard(i << (64 - SHARD_BITS));
+    bool was_off = atomic_load_explicit(&is_unfiltered, memory_order_relaxed);
+    for (uint32_t i = 0; on && was_off && i < 1 << FILTER_BITS; i++)
+        atomic_store_explicit(&filter[i], 0, memory_order_relaxed);
+    for (uint32_t i = 0; on && was_off && i < SHARDS; i++)
+        for (uint32_t k = 0; shards[i].slots && k < 1u << shards[i].bits; k++)
+            if (shards[i].slots[k].address_born)
+                count_in(counter_of(address_of(&shards[i].slots[k])), 1);
+    atomic_store_explicit(&is_unfiltered, !on, memory_order_release);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        unlock(&shards[i]);
 }
 
 /* Without the lock: what is read may be stale, and a prefetch of nowhere does nothing. */

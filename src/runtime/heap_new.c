@@ -62,10 +62,11 @@ static const char *const names[FORMS] = {
 static __attribute__((noinline, cold)) void *slow_new(new_fn *real, size_t n, uintptr_t a,
                                                       uintptr_t b, const void *caller)
 {
+    const struct here_caller from = here_from(caller);
     void *p = real(n, a, b);
     if (!heap_enter(n))
         return p;
-    heap_sampled(p, n, caller);
+    heap_sampled(p, n, &from);
     heap_leave();
     return p;
 }

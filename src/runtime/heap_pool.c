@@ -14,10 +14,11 @@ static _Atomic uint64_t live; /* sampled objects of pools; 0: nothing needs to b
 static __attribute__((noinline, cold)) void sample(const void *p, size_t n, const char *pool,
                                                    const void *caller)
 {
+    const struct here_caller from = here_from(caller);
     if (!p || !heap_enter(n))
         return;
     unsigned before = strobe_label_push("pool", pool && *pool ? pool : "pool");
-    if (heap_count_object((uint64_t)(uintptr_t)p | POOL_BIT, n, caller))
+    if (heap_count_object((uint64_t)(uintptr_t)p | POOL_BIT, n, &from))
         heap_add(&live, 1);
     strobe_label_pop(before);
     heap_leave();

@@ -1,22 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
- * The stack of an allocation, or of a wait. The walk begins in here, because only then are all
+ * The stack of an allocation, or of a wait. A whole walk begins in here, because only then are all
  * registers known that a caller's frame may be described by, and our own frames are taken off
- * afterwards. Program counters go to one of a few static buffers: stacks of 16 KiB have no room for
- * them. */
+ * afterwards. An allocation's begins where the interposer returns to if it can, and takes over what
+ * was found before (unwind/again.h): where each is recorded, that is nearly all.
+ *
+ * All of it lies in one of a few static buffers: stacks of 16 KiB have no room for it. */
 #include "runtime/heap.h"
 
 #include "base/sigsafe.h"
 #include "runtime/here.h"
 #include "runtime/labels.h"
+#include "unwind/again.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/uio.h>
 
-enum { SCRATCHES = 64, OURS_MAX = 32, COPY_BYTES = 16 << 10, RED_ZONE = 128 };
+enum {
+    SCRATCHES = 64,
+    OURS_MAX = 32,
+    KNOWN_BITS = 8,
+    RECENT_BITS = 9,
+    COPY_BYTES = 16 << 10,
+    RED_ZONE = 128
+};
+
+/* A site of rate 1 that was looked for lately. */
+struct recent {
+    uint64_t hash, size;
+    uint32_t labels, epoch, turn, site;
+};
 
 struct scratch {
     _Atomic uint32_t used;
+    struct unwind_memo memo;
+    struct unwind_known known[1 << KNOWN_BITS];
+    struct recent recent[1 << RECENT_BITS];
     uint64_t pcs[LIMIT_STACK_DEPTH + OURS_MAX];
     unsigned char copy[COPY_BYTES];
 } __attribute__((aligned(64)));
@@ -42,8 +63,11 @@ static void put_scratch(struct scratch *s)
     atomic_store_explicit(&s->used, 0, memory_order_release);
 }
 
+static uint32_t turn = 1; /* counts forks: sites are others then */
+
 void heap_stacks_forget(void)
 {
+    turn++;
     for (uint32_t i = 0; i < SCRATCHES; i++)
         if (atomic_load_explicit(&scratches[i].used, memory_order_relaxed)) /* touch no other */
             put_scratch(&scratches[i]);
@@ -117,12 +141,69 @@ static void take_stack(struct heap_thread *t, struct scratch *s, const void *cal
                                             : SHM_STACK_TRUNCATED;
     stack->labels = labels_here();
     stack->reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
+    stack->hash = unwind_hash(stack->pcs, stack->depth);
 }
 
-/* In the frame of its caller: a frame less to walk. */
-static inline __attribute__((always_inline)) uint32_t site_of(struct sites *in, uint64_t size,
-                                                              const void *caller, bool own,
-                                                              uint64_t rate)
+static inline struct unwind_known *known_slot(struct scratch *s, const struct unwind_return *from)
+{
+    uint64_t key = (from->ra ^ from->sp * 31 ^ from->bp * 17) * 0x9e3779b97f4a7c15ull;
+    return &s->known[key >> (64 - KNOWN_BITS)];
+}
+
+/* Built with -DHEAP_CHECK_WALKS, each stack that was taken over is walked in full as well, and a
+ * difference ends the program. */
+static void check_again(struct heap_thread *t, struct scratch *s, const struct here_caller *caller,
+                        const struct heap_stack *again)
+{
+#ifdef HEAP_CHECK_WALKS
+    static _Atomic uint64_t checked;
+    struct heap_stack whole;
+    take_stack(t, s, caller->ra, false, &whole);
+    bool same = whole.depth == again->depth && whole.hash == again->hash && !whole.flags;
+    if (!same || !((atomic_fetch_add(&checked, 1) + 1) % 1000000))
+        dprintf(2, "walks checked: %lu%s\n", (unsigned long)atomic_load(&checked),
+                same ? "" : ", and the last one differs");
+    if (!same)
+        abort();
+#else
+    (void)t, (void)s, (void)caller, (void)again;
+#endif
+}
+
+/* The same, all but its pcs, from what the last walks of this thread left, where that can be. */
+static bool take_again(struct heap_thread *t, struct scratch *s, const struct here_caller *caller,
+                       struct heap_stack *stack)
+{
+    const struct unwind_return from = {(uint64_t)(uintptr_t)caller->ra, caller->sp, caller->bp};
+    const struct unwind_bounds b = {.lo = caller->sp, .hi = stack_end(t)};
+    if (caller->sp >= b.hi || b.hi - caller->sp >= 1ull << 32) /* also where it is not known */
+        return false;
+    struct unwind_known *known = known_slot(s, &from);
+    if (HEAP_LIKELY(unwind_is_known(rt.cache, known, &from, &b))) {
+        stack->depth = known->depth;
+        stack->hash = known->hash;
+    } else {
+        stack->depth = unwind_walk_again(rt.cache, &from, &b, &s->memo);
+        if (!stack->depth)
+            return false;
+        stack->hash = unwind_memo_hash(&s->memo);
+        unwind_know(known, &s->memo);
+    }
+    stack->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
+    stack->labels = labels_here();
+    check_again(t, s, caller, stack);
+    return true;
+}
+
+static uint32_t site_of(struct sites *in, struct heap_stack *stack, uint64_t size)
+{
+    stack->flags |= heap_self.other ? SHM_STACK_OTHER : 0;
+    if (stack->flags & SHM_STACK_TRUNCATED)
+        atomic_fetch_add_explicit(&in->tab->truncated, 1, memory_order_relaxed);
+    return sites_find(in, stack, size);
+}
+
+uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool own)
 {
     struct heap_thread *t = &heap_self;
     struct scratch *s = take_scratch(t);
@@ -130,23 +211,47 @@ static inline __attribute__((always_inline)) uint32_t site_of(struct sites *in, 
     if (!s)
         return 0;
     take_stack(t, s, caller, own, &stack);
-    stack.rate = rate;
-    stack.flags |= t->other ? SHM_STACK_OTHER : 0;
-    if (stack.flags & SHM_STACK_TRUNCATED)
-        atomic_fetch_add_explicit(&in->tab->truncated, 1, memory_order_relaxed);
-    uint32_t site = sites_find(in, &stack, size);
+    stack.rate = 0;
+    uint32_t site = site_of(in, &stack, size);
     put_scratch(s);
     return site;
 }
 
-uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool own)
+/* The site, of rate 1, of a stack whose pcs are not known; 0: there is none yet. */
+static inline uint32_t look_again(struct sites *in, struct scratch *s,
+                                  const struct heap_stack *stack, uint64_t size)
 {
-    return site_of(in, size, caller, own, 0);
+    uint64_t key = (stack->hash ^ size) * 0x9e3779b97f4a7c15ull;
+    struct recent *r = &s->recent[key >> (64 - RECENT_BITS)];
+    if (HEAP_LIKELY(r->hash == stack->hash && r->size == size && r->labels == stack->labels &&
+                    r->epoch == stack->epoch && r->turn == turn))
+        return r->site;
+    uint32_t site = sites_look(in, stack, size);
+    if (site)
+        *r = (struct recent){stack->hash, size, stack->labels, stack->epoch, turn, site};
+    return site;
 }
 
-uint32_t sites_here_at_rate(struct sites *in, uint64_t size, const void *caller, uint64_t rate)
+/* What comes again has a site, as a rule. Else its pcs are needed: a whole walk. */
+uint32_t sites_here_at_rate(struct sites *in, uint64_t size, const struct here_caller *caller,
+                            uint64_t rate)
 {
-    return site_of(in, size, caller, false, rate);
+    struct heap_thread *t = &heap_self;
+    struct scratch *s = take_scratch(t);
+    struct heap_stack stack = {.rate = rate};
+    if (!s)
+        return 0;
+    uint32_t site = 0;
+    if (take_again(t, s, caller, &stack)) {
+        stack.flags = t->other ? SHM_STACK_OTHER : 0;
+        site = rate == 1 ? look_again(in, s, &stack, size) : sites_look(in, &stack, size);
+    }
+    if (!site) {
+        take_stack(t, s, caller->ra, false, &stack);
+        site = site_of(in, &stack, size);
+    }
+    put_scratch(s);
+    return site;
 }
 
 void heap_count_here(struct stacktab *to, const void *caller)

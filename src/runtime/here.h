@@ -21,4 +21,27 @@ static inline __attribute__((always_inline)) void here_registers(struct unwind_r
 #endif
 }
 
+/* Where an interposer returns to: the return address, and, if sp is not 0, the stack pointer and
+ * the frame pointer there. */
+struct here_caller {
+    uint64_t bp, sp;
+    const void *ra;
+};
+
+/* In a function that an interposer has jumped to: its caller, which returns to `ra`. Where it was
+ * called after all, the registers are left out. A frame that __builtin_frame_address() was asked
+ * for begins with the caller's frame pointer and the return address. */
+static inline __attribute__((always_inline)) struct here_caller here_from(const void *ra)
+{
+    struct here_caller c = {.ra = ra};
+#if defined(__x86_64__)
+    const uint64_t *frame = __builtin_frame_address(0);
+    if (frame[1] == (uint64_t)(uintptr_t)ra) {
+        c.bp = frame[0];
+        c.sp = (uint64_t)(uintptr_t)(frame + 2);
+    }
+#endif
+    return c;
+}
+
 #endif

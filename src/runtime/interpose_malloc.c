@@ -33,7 +33,7 @@ void dallocx(void *p, int flags);
 void *rallocx(void *p, size_t n, int flags);
 
 #define CALLER __builtin_return_address(0)
-#define SLOW   __attribute__((noinline, cold))
+#define SLOW   __attribute__((noinline))
 
 enum { EARLY_BYTES = 64 << 10, EARLY_ALIGNMENT = 16 };
 
@@ -91,11 +91,9 @@ static bool is_libcs(void *f)
 }
 
 /* False: somebody is at it (perhaps this very thread, in dlsym), and early memory must do. */
-static bool resolve(void)
+static __attribute__((noinline, cold)) bool resolve_now(void)
 {
     int expected = RESOLVE_NOT;
-    if (atomic_load_explicit(&resolved, memory_order_acquire) == RESOLVE_DONE)
-        return true;
     if (!atomic_compare_exchange_strong(&resolved, &expected, RESOLVE_NOW))
         return expected == RESOLVE_DONE;
     struct heap_real *r = &heap.real;
@@ -123,16 +121,23 @@ static bool resolve(void)
     return true;
 }
 
+static inline bool resolve(void)
+{
+    return HEAP_LIKELY(atomic_load_explicit(&resolved, memory_order_acquire) == RESOLVE_DONE) ||
+           resolve_now();
+}
+
 /* ---- malloc and calloc ---- */
 
 SLOW static void *slow_malloc(size_t n, const void *caller)
 {
+    const struct here_caller from = here_from(caller);
     if (!resolve())
         return take_early(n, 1);
     if (!heap_enter(n))
         return heap.real.malloc(n);
     void *p = heap_take(n, 1, false);
-    heap_sampled(p, n, caller);
+    heap_sampled(p, n, &from);
     heap_leave();
     return p;
 }
@@ -148,6 +153,7 @@ INTERPOSE void *malloc(size_t n)
 
 SLOW static void *slow_calloc(size_t count, size_t size, const void *caller)
 {
+    const struct here_caller from = here_from(caller);
     size_t n;
     bool fits = !__builtin_mul_overflow(count, size, &n);
     if (!resolve())
@@ -155,7 +161,7 @@ SLOW static void *slow_calloc(size_t count, size_t size, const void *caller)
     if (!fits || !heap_enter(n))
         return heap.real.calloc(count, size);
     void *p = heap_take(n, 1, true);
-    heap_sampled(p, n, caller);
+    heap_sampled(p, n, &from);
     heap_leave();
     return p;
 }
@@ -245,7 +251,7 @@ static void *mark(void *plain, size_t n)
 /* q is what an object became, now of n bytes. `was`: what was known of it, if it was sampled;
  * `sample`: heap_enter said so of the new one. */
 static void *reallocated(void *q, size_t n, const struct heap_object *was, bool sample,
-                         const void *caller)
+                         const struct here_caller *caller)
 {
     if (was && !q && n)
         heap_remember(was);
@@ -263,6 +269,7 @@ static void *reallocated(void *q, size_t n, const struct heap_object *was, bool 
 /* For realloc and reallocarray, whose overflow was seen to. */
 SLOW static void *slow_realloc(void *p, size_t n, const void *caller)
 {
+    const struct here_caller from = here_from(caller);
     struct heap_object was;
     if (is_early(p) || !resolve()) {
         size_t room = is_early(p) ? sizeof early - (size_t)((unsigned char *)p - early) : 0;
@@ -278,7 +285,7 @@ SLOW static void *slow_realloc(void *p, size_t n, const void *caller)
     else if (n)
         sample = heap_enter(n);
     void *q = heap.real.realloc(p, n);
-    return reallocated(q, n, known ? &was : NULL, sample, caller);
+    return reallocated(q, n, known ? &was : NULL, sample, &from);
 }
 
 INTERPOSE void *realloc(void *p, size_t n)
@@ -315,7 +322,8 @@ INTERPOSE void *rallocx(void *p, size_t n, int flags)
     else
         sample = heap_enter(n);
     void *q = heap.real.rallocx(p, n, flags);
-    return reallocated(q, n, known ? &was : NULL, sample, CALLER);
+    const struct here_caller from = {.ra = CALLER};
+    return reallocated(q, n, known ? &was : NULL, sample, &from);
 }
 
 /* ---- aligned memory ---- */
@@ -328,10 +336,11 @@ static bool is_power_of_two(size_t n)
 /* Memory of a sampled object, or NULL where it is not sampled: the caller goes on by itself. */
 static void *sample_aligned(size_t n, size_t alignment, const void *caller)
 {
+    const struct here_caller from = here_from(caller);
     if (!is_power_of_two(alignment) || !heap_enter(n))
         return NULL;
     void *p = heap_take(n, alignment, false);
-    heap_sampled(p, n, caller);
+    heap_sampled(p, n, &from);
     heap_leave();
     return p;
 }

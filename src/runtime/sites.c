@@ -33,32 +33,16 @@ static void unlock(struct sites *in)
     atomic_store_explicit(&in->locked, 0, memory_order_release);
 }
 
-struct heaptab_site *sites_get(const struct sites *in, uint32_t number)
-{
-    return (struct heaptab_site *)(in->tab->data + (uint64_t)(number - 1) * 8);
-}
-
 static uint64_t mix(uint64_t h, uint64_t x)
 {
     h = (h ^ x) * 0x9e3779b97f4a7c15ull;
     return h ^ h >> 29;
 }
 
-/* Four sums side by side, so that a frame need not wait for the one before. */
 static uint64_t hash_stack(const struct heap_stack *s, uint64_t size)
 {
-    uint64_t a = s->depth ^ s->rate << 16, b = (uint64_t)s->labels << 32 | s->flags, c = s->epoch,
-             d = size;
-    uint32_t i = 0;
-    for (; i + 4 <= s->depth; i += 4) {
-        a = mix(a, s->pcs[i]);
-        b = mix(b, s->pcs[i + 1]);
-        c = mix(c, s->pcs[i + 2]);
-        d = mix(d, s->pcs[i + 3]);
-    }
-    for (; i < s->depth; i++)
-        a = mix(a, s->pcs[i]);
-    return mix(mix(mix(mix(1, a), b), c), d);
+    uint64_t rest = mix(s->depth ^ s->rate << 16, (uint64_t)s->labels << 32 | s->flags);
+    return mix(mix(mix(s->hash, rest), s->epoch), size);
 }
 
 /* The number of the site, 0 if it is not there; `free_slot` is where its slot would be. */
@@ -158,16 +142,26 @@ static uint64_t class_of(uint64_t size)
     return low > 0 ? ((size >> low) + 1) << low : size;
 }
 
-uint32_t sites_find(struct sites *in, const struct heap_stack *s, uint64_t size)
+static uint64_t size_in(const struct sites *in, uint64_t size)
+{
+    bool many = atomic_load_explicit(&in->tab->used, memory_order_relaxed) >
+                atomic_load_explicit(&in->tab->size, memory_order_relaxed) / 2;
+    return many ? class_of(size) : size;
+}
+
+uint32_t sites_look(struct sites *in, const struct heap_stack *s, uint64_t size)
 {
     uint32_t at;
-    if (atomic_load_explicit(&in->tab->used, memory_order_relaxed) >
-        atomic_load_explicit(&in->tab->size, memory_order_relaxed) / 2)
-        size = class_of(size);
-    uint64_t hash = hash_stack(s, size);
     struct sites_index *x = atomic_load_explicit(&in->current, memory_order_acquire);
-    uint32_t number = x ? look(in, x, hash, size, &at) : 0;
-    return number ? number : add(in, s, hash, size);
+    size = size_in(in, size);
+    return x ? look(in, x, hash_stack(s, size), size, &at) : 0;
+}
+
+uint32_t sites_find(struct sites *in, const struct heap_stack *s, uint64_t size)
+{
+    uint32_t number = sites_look(in, s, size);
+    size = size_in(in, size);
+    return number ? number : add(in, s, hash_stack(s, size), size);
 }
 
 /* ---- memory ---- */

@@ -35,6 +35,7 @@ static inline bool heap_try_lock(_Atomic uint32_t *lock)
 }
 
 struct sites_index;
+struct here_caller;
 
 /* All zero but for `tab` before the first site. */
 struct sites {
@@ -50,13 +51,19 @@ struct sites {
 /* A stack as it was walked. */
 struct heap_stack {
     const uint64_t *pcs;
+    uint64_t hash; /* unwind_hash() of pcs */
     uint64_t rate; /* of heap profiles */
     uint32_t depth, flags, reason, epoch, labels;
 };
 
 /* The site of a stack and a number, made if it is new; its number, or 0: there is no room. */
+/* The same if it is there already, else 0; pcs are not needed. */
+uint32_t sites_look(struct sites *in, const struct heap_stack *s, uint64_t size);
 uint32_t sites_find(struct sites *in, const struct heap_stack *s, uint64_t size);
-struct heaptab_site *sites_get(const struct sites *in, uint32_t number);
+static inline struct heaptab_site *sites_get(const struct sites *in, uint32_t number)
+{
+    return (struct heaptab_site *)(in->tab->data + (uint64_t)(number - 1) * 8);
+}
 /* Gives the log its memory: private, or, where `offset` is not 0, that part of the recorder's
  * segment. Fewer bytes where address space is short. What an image before has left in it stays. 0
  * or -ENOMEM. */
@@ -81,6 +88,7 @@ uint64_t sites_memory(const struct sites *in);
  * (`ours`: from our interposer on), and finds its site. 0: there was no room. */
 uint32_t sites_here(struct sites *in, uint64_t size, const void *caller, bool ours);
 /* The same for an object that was sampled at a rate. */
-uint32_t sites_here_at_rate(struct sites *in, uint64_t size, const void *caller, uint64_t rate);
+uint32_t sites_here_at_rate(struct sites *in, uint64_t size, const struct here_caller *caller,
+                            uint64_t rate);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/sigsafe.h"
 #include "runtime/heap.h"
 #include "runtime/labels.h"
+#include "unwind/again.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -85,6 +86,7 @@ static uint32_t site_of(struct work *w, uint32_t tid, const struct waits_copy *c
         return 0;
     stack.pcs = w->pcs + OUR_FRAMES;
     stack.depth = to.depth - OUR_FRAMES;
+    stack.hash = unwind_hash(stack.pcs, stack.depth);
     stack.flags = to.end == UNWIND_ROOT    ? 0
                   : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
                                            : SHM_STACK_TRUNCATED;
