@@ -156,29 +156,44 @@ static struct id_text *make_id_texts(struct report *r)
     return texts;
 }
 
+enum { AT_ONCE = 128 };
+
+/* Ids are copied behind a pointer that is the output's only every so many of them. */
+static void print_ids(const struct report *r, const struct id_text *ids, struct out *out,
+                      uint32_t sample)
+{
+    const struct profile *p = r->p;
+    const uint32_t *ref = p->loc_refs + profile_loc_first(p, sample);
+    uint64_t left = p->sample_loc_end[sample] - profile_loc_first(p, sample);
+    while (left) {
+        char *room = out_room(out, AT_ONCE * sizeof *ids), *at = room;
+        const uint32_t *end = ref + (left < AT_ONCE ? left : AT_ONCE);
+        left -= (uint64_t)(end - ref);
+        for (; ref < end && ids[*ref].len; ref++) {
+            memcpy(at, &ids[*ref], sizeof *ids);
+            at += ids[*ref].len;
+        }
+        out_take(out, (size_t)(at - room));
+        for (; ref < end; ref++) {
+            out_unsigned(out, p->locations[*ref].id, 0);
+            out_putc(out, ' ');
+        }
+    }
+}
+
 static void print_samples(struct report *r, struct out *out)
 {
     const struct profile *p = r->p;
     const struct id_text *ids = make_id_texts(r);
     struct sample_labels labels;
     sample_labels_init(&labels, p);
-    uint64_t k = 0;
     for (uint32_t i = 0; i < p->sample_count; i++) {
         for (uint32_t t = 0; t < p->sample_type_count; t++) {
             out_putc(out, ' ');
             out_int(out, p->values[(size_t)i * p->sample_type_count + t], 10);
         }
         out_puts(out, ": ");
-        for (; k < p->sample_loc_end[i]; k++) {
-            const struct id_text *id = &ids[p->loc_refs[k]];
-            if (id->len) {
-                memcpy(out_room(out, sizeof *id), id, sizeof *id);
-                out_take(out, id->len);
-                continue;
-            }
-            out_unsigned(out, p->locations[p->loc_refs[k]].id, 0);
-            out_putc(out, ' ');
-        }
+        print_ids(r, ids, out, i);
         out_putc(out, '\n');
         print_labels(&labels, out, i);
     }

@@ -127,16 +127,20 @@ static void put_frames(struct stack_texts *t, struct out *out, const uint32_t *r
         __builtin_prefetch(t->text.data + places[i].at);
         __builtin_prefetch(t->text.data + places[i].at + PIECE - 1);
     }
+    char *room = out_room(out, sizeof places / sizeof *places * PIECE), *at = room;
     for (uint32_t i = 0; i < count; i++, skip = 0) {
         const char *text = t->text.data + places[i].at + skip;
         size_t len = places[i].len - skip;
-        if (len > PIECE) {
-            out_write(out, text, len);
+        if (len <= PIECE) {
+            memcpy(at, text, PIECE);
+            at += len;
             continue;
         }
-        memcpy(out_room(out, PIECE), text, PIECE);
-        out_take(out, len);
+        out_take(out, (size_t)(at - room));
+        out_write(out, text, len);
+        room = at = out_room(out, sizeof places / sizeof *places * PIECE);
     }
+    out_take(out, (size_t)(at - room));
 }
 
 static void print_stack(struct report *r, struct stack_texts *t, struct out *out, uint32_t sample)
