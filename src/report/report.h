@@ -107,6 +107,8 @@ int report_traces(struct report *r, struct out *out, struct err *e);
 int report_raw(struct report *r, struct out *out, struct err *e);
 int report_folded(struct report *r, struct out *out, struct err *e);
 int report_tree(struct report *r, struct out *out, struct err *e); /* and peek */
+/* What report_tree would return, without what is printed: much less time. */
+int report_tree_check(struct report *r, struct err *e);
 int report_tags(struct report *r, struct out *out, struct err *e);
 int report_comments(struct report *r, struct out *out, struct err *e);
 int report_dot(struct report *r, struct out *out, struct err *e);

@@ -117,6 +117,11 @@ static bool prints_edges(void *context, const struct graph_frames *f, uint32_t n
     return regex_matches(w->r->o.symbol, w->name.data, w->name.len);
 }
 
+static int no_matches(const struct report *r, struct err *e)
+{
+    return err_set(e, -ENOENT, "no matches found for regexp: %s", regex_pattern(r->o.symbol));
+}
+
 int report_tree(struct report *r, struct out *out, struct err *e)
 {
     struct graph_trimmed t;
@@ -127,7 +132,18 @@ int report_tree(struct report *r, struct out *out, struct err *e)
     if (any_matches(&w))
         print_tree(&w);
     else
-        rc = err_set(e, -ENOENT, "no matches found for regexp: %s", regex_pattern(r->o.symbol));
+        rc = no_matches(r, e);
+    graph_trimmed_free(&t);
+    return rc;
+}
+
+int report_tree_check(struct report *r, struct err *e)
+{
+    struct graph_trimmed t;
+    struct printer w = {.r = r, .t = &t};
+    buf_init(&w.name, &r->arena);
+    report_nodes(r, &t);
+    int rc = any_matches(&w) ? 0 : no_matches(r, e);
     graph_trimmed_free(&t);
     return rc;
 }

@@ -62,19 +62,29 @@ static int find_matches(struct report *r, void *arg, struct err *e)
     return rc;
 }
 
-/* What a listing would say against the query. Its text is made once more when the page asks for it;
- * nothing here is slow but disassembly. */
+static int check_peek(struct report *r, void *arg, struct err *e)
+{
+    (void)arg;
+    return report_tree_check(r, e);
+}
+
+/* What a listing would say against the query. Who gets the page asks for the text with the next
+ * request, so it is not made here: of what is disassembled, which takes another program's time,
+ * the first function says whether that program is there. */
 static int check_listing(struct http_exchange *x, const char *command, struct err *e)
 {
     const struct ask *from = &((const struct viewer *)x->app)->options.ask;
     const char *expression = http_query(x, "f");
     struct buf text;
-    struct ask_options o = {
-        .command = command, .param = expression ? expression : "", .max_listed = ASK_LISTED};
+    struct ask_options o = {.command = command,
+                            .param = expression ? expression : "",
+                            .max_listed = wants_page(x) ? 1 : ASK_LISTED};
     if (!strcmp(command, "weblist"))
         return ask_report(x, from, &o, &(struct ask_use){find_matches, NULL}, e);
-    if (!strcmp(command, "peek"))
+    if (!strcmp(command, "peek")) {
         o.granularity = "lines";
+        return ask_report(x, from, &o, &(struct ask_use){check_peek, NULL}, e);
+    }
     return ask_text(x, from, &o, &text, e);
 }
 
