@@ -380,15 +380,44 @@ static bool all_zero(const int64_t *values, uint32_t n)
     return true;
 }
 
+/* Whether sample i of the source is the expected one of the result, as far as that is known without
+ * writing it there: it has no labels, and its locations were met before. */
+static bool is_expected(const struct merger *m, uint32_t i, uint32_t expected)
+{
+    const struct profile *src = m->view->src, *out = m->out;
+    if (expected >= out->sample_count || src->sample_label_end[i] != profile_label_first(src, i) ||
+        out->sample_label_end[expected] != profile_label_first(out, expected))
+        return false;
+    uint64_t first = profile_loc_first(src, i), n = src->sample_loc_end[i] - first;
+    uint64_t out_first = profile_loc_first(out, expected);
+    if (n != out->sample_loc_end[expected] - out_first)
+        return false;
+    uint64_t k = 0;
+    while (k < n && m->to_location[src->loc_refs[first + k]] == out->loc_refs[out_first + k])
+        k++;
+    return k == n;
+}
+
+static void add_values(struct profile *out, uint32_t sample, const int64_t *values)
+{
+    uint32_t types = out->sample_type_count;
+    int64_t *sum = out->values + (uint64_t)sample * types;
+    for (uint32_t t = 0; t < types; t++)
+        sum[t] = (int64_t)((uint64_t)sum[t] + (uint64_t)values[t]); /* wraps, as Go's does */
+}
+
 static int add_sample(struct merger *m, uint32_t i)
 {
     struct profile *out = m->out;
-    uint32_t types = out->sample_type_count;
     int64_t values[LIMIT_PROFILE_SAMPLE_TYPES];
-    if (!merge_values(m->view, i, values) || all_zero(values, types))
+    if (!merge_values(m->view, i, values) || all_zero(values, out->sample_type_count))
         return 0;
-    uint64_t refs = append_stack(m, i), labels = append_labels(m, i);
     uint32_t same = m->next_sample++;
+    if (is_expected(m, i, same)) {
+        add_values(out, same, values);
+        return 0;
+    }
+    uint64_t refs = append_stack(m, i), labels = append_labels(m, i);
     if (same >= out->sample_count || !is_sample(out, same, refs, labels)) {
         uint64_t hash = sample_hash(out, refs, labels);
         struct map_probe at = map_find(&m->samples, hash);
@@ -399,9 +428,7 @@ static int add_sample(struct merger *m, uint32_t i)
         if (same == MAP_NONE)
             return keep_sample(m, hash, refs, labels, values);
     }
-    int64_t *sum = out->values + (uint64_t)same * types;
-    for (uint32_t t = 0; t < types; t++)
-        sum[t] = (int64_t)((uint64_t)sum[t] + (uint64_t)values[t]); /* wraps, as Go's does */
+    add_values(out, same, values);
     return 0;
 }
 
