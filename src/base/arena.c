@@ -28,7 +28,7 @@ enum { CHUNK_MIN = 64 << 10, CHUNK_MAX = 64 << 20, PAGE = 4096, HEADER = 64 };
 
 /* ---- chunks kept for the next arena: by size, CHUNK_MIN << class; larger ones in a list ---- */
 
-enum { RECYCLED_CLASSES = 8, LARGE_SLACK = 4 };
+enum { RECYCLED_CLASSES = 8, LARGE_SLACK = 4, KEPT_PART = 4 };
 
 static struct {
     _Atomic size_t keep_bytes; /* 0: none are kept */
@@ -61,7 +61,7 @@ size_t arena_recycle(size_t keep_bytes)
 
 int arena_keeps(size_t bytes)
 {
-    return bytes <= atomic_load_explicit(&recycled.keep_bytes, memory_order_relaxed);
+    return bytes <= atomic_load_explicit(&recycled.keep_bytes, memory_order_relaxed) / KEPT_PART;
 }
 
 /* RECYCLED_CLASSES if it is not one of the sizes that are kept by size. */
@@ -112,7 +112,7 @@ static void unmap_chunk(struct arena_chunk *c)
     size_t size = c->size;
     unsigned class = class_of(size);
     if (lock_recycled()) {
-        bool kept = recycled.bytes + size <= atomic_load(&recycled.keep_bytes);
+        bool kept = arena_keeps(size) && recycled.bytes + size <= atomic_load(&recycled.keep_bytes);
         if (kept) {
             c->next = recycled.free[class];
             recycled.free[class] = c;

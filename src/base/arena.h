@@ -30,7 +30,7 @@ void arena_free(struct arena *a);
  * programs that make many arenas alike, from any number of threads. What is more goes back to the
  * system. Returns what held before. Any thread. */
 size_t arena_recycle(size_t keep_bytes);
-/* Whether a chunk of `bytes` would be kept at all. */
+/* Whether a chunk of `bytes` would be kept at all: not if it is more than a quarter of what is. */
 int arena_keeps(size_t bytes);
 
 /* `size` bytes aligned to `align` (a power of two <= 4096), uninitialised or zeroed; 0 is fine. */

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 enum { CHUNK = 128 };           /* profiles in memory before they are merged */
-enum { KEEP_BYTES = 64 << 20 }; /* of one file's memory, for the next */
+enum { KEEP_BYTES = 256 << 20 }; /* of one file's memory, for the next */
 
 /* Leaves of a decoding error what pprof prints: not the place, nor the reason of the format's. */
 static void cut_to_pprof(struct err *e)
