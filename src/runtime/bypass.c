@@ -17,6 +17,7 @@
 
 #include "runtime/interpose.h"
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -203,6 +204,18 @@ static int pass_module(struct dl_phdr_info *info, size_t size, void *ctx)
 }
 
 /* ---- from outside ---- */
+
+/* Where a program that is not position-independent takes a function's address, that is one of its
+ * own stubs, under a symbol without a section: the name says nothing of where it leads. */
+bool bypass_is_ours(void *f)
+{
+    Dl_info theirs, ours;
+    const ElfW(Sym) *symbol = NULL;
+    if (!f || !dladdr1(f, &theirs, (void **)&symbol, RTLD_DL_SYMENT) ||
+        !dladdr((void *)bypass_note_start, &ours))
+        return false;
+    return (symbol && symbol->st_shndx == SHN_UNDEF) || theirs.dli_fbase == ours.dli_fbase;
+}
 
 static int count_modules(struct dl_phdr_info *info, size_t size, void *ctx)
 {

@@ -6,6 +6,7 @@
 #ifndef RUNTIME_BYPASS_H
 #define RUNTIME_BYPASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct bypass {
@@ -13,6 +14,15 @@ struct bypass {
     void *ours, *behind;
 };
 
+/* Our own function as our_NAME, in the file that defines it, at its end: the address of NAME may be
+ * that of a stub of the program's. The symbol is the assembler's alone. */
+#define BYPASS_OURS(name)                                                                          \
+    __asm__(".set .Lour_" #name ", " #name);                                                       \
+    extern const char our_##name[] __asm__(".Lour_" #name) __attribute__((visibility("hidden")))
+
+/* Whether the program's calls of f, a function that was looked up in the global scope, come to this
+ * library. */
+bool bypass_is_ours(void *f);
 /* Notes which modules were loaded with the program, if that is not done yet. As early as possible,
  * before any dlopen; inside of one is early enough, since it allocates before it adds a module. */
 void bypass_note_start(void);

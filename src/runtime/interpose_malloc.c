@@ -414,20 +414,6 @@ INTERPOSE size_t malloc_usable_size(void *p)
 
 /* ---- whose allocator it is ---- */
 
-/* Whether the program's calls of a function come to this library. Where a program that is not
- * position-independent takes the function's address, that is one of its own stubs, under a symbol
- * without a section: `is_stub`, and the name says nothing of where it leads. */
-static bool comes_here(void *f, bool *is_stub)
-{
-    Dl_info theirs, ours;
-    const ElfW(Sym) *symbol = NULL;
-    if (!f || !dladdr1(f, &theirs, (void **)&symbol, RTLD_DL_SYMENT) ||
-        !dladdr((void *)heap_is_ours, &ours))
-        return false;
-    *is_stub = symbol && symbol->st_shndx == SHN_UNDEF;
-    return *is_stub || theirs.dli_fbase == ours.dli_fbase;
-}
-
 /* Calls a function that may be our malloc, and sees whether bytes were counted down. */
 static bool counts_down(void *f)
 {
@@ -447,23 +433,17 @@ static bool counts_down(void *f)
 /* Who takes malloc from elsewhere takes free from there. */
 bool heap_is_ours(void)
 {
-    bool malloc_is_stub = false, free_is_stub = false;
     void *f = dlsym(RTLD_DEFAULT, "malloc");
-    return resolve() && comes_here(f, &malloc_is_stub) &&
-           comes_here(dlsym(RTLD_DEFAULT, "free"), &free_is_stub) && counts_down(f);
+    return resolve() && bypass_is_ours(f) && bypass_is_ours(dlsym(RTLD_DEFAULT, "free")) &&
+           counts_down(f);
 }
 
 /* ---- the way past us ---- */
 
-/* Our own under names that nobody else has: an address of `malloc` may be that of a program's stub.
- */
-#define OURS(name)                                                                                 \
-    __asm__(".hidden our_" #name "\n\t.set our_" #name ", " #name);                                \
-    extern const char our_##name[] HEAP_HIDDEN
-OURS(malloc);
-OURS(free);
-OURS(calloc);
-OURS(realloc);
+BYPASS_OURS(malloc);
+BYPASS_OURS(free);
+BYPASS_OURS(calloc);
+BYPASS_OURS(realloc);
 
 enum { BYPASSED = 4 };
 static bool is_bypassed;
@@ -481,12 +461,11 @@ static void fill_bypass(struct bypass rows[BYPASSED])
 void heap_bypass(void)
 {
     struct bypass rows[BYPASSED];
-    bool stub;
     if (heap_is_on() || !heap_is_ours() || heap_always_look() || heap.is_debugged)
         return;
     fill_bypass(rows);
     for (int i = 0; i < BYPASSED; i++)
-        if (!comes_here(dlsym(RTLD_DEFAULT, rows[i].name), &stub))
+        if (!bypass_is_ours(dlsym(RTLD_DEFAULT, rows[i].name)))
             return;
     is_bypassed = true;
     bypass_open(rows, BYPASSED);

@@ -6,6 +6,7 @@
  * of our own says EBUSY and gets its EDEADLK from the real call, in which it waits for nothing.
  *
  * Spin locks stay as they are: who spins runs, and is in the CPU profile. */
+#include "runtime/bypass.h"
 #include "runtime/waits.h"
 
 #include <errno.h>
@@ -345,3 +346,15 @@ INTERPOSE WAITS_ALONE int pthread_rwlock_unlock(pthread_rwlock_t *l)
     return r;
 }
 ALSO(pthread_rwlock_unlock, pthread_rwlock_t);
+
+/* ---- for the way past us (waits_bypass.c) ---- */
+
+BYPASS_OURS(pthread_mutex_lock);
+BYPASS_OURS(pthread_mutex_unlock);
+BYPASS_OURS(pthread_rwlock_rdlock);
+BYPASS_OURS(pthread_rwlock_wrlock);
+BYPASS_OURS(pthread_rwlock_unlock);
+
+#define ROW(name) our_##name,
+WAITS_HIDDEN const char *const waits_our_locks[] = {WAITS_LOCKS(ROW)};
+#undef ROW

@@ -654,8 +654,10 @@ __attribute__((constructor)) static void start(void)
     runtime_start();
     if (configured)
         runtime_serve(&config);
-    if (configured)
+    if (configured) {
         heap_bypass();
+        waits_bypass();
+    }
     errno = saved;
 }
 

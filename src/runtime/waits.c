@@ -496,9 +496,14 @@ bool waits_has_log(void)
     return waits.sites.tab != NULL;
 }
 
+bool waits_are_watched(void)
+{
+    return atomic_load(&mode) != 0;
+}
+
 static int turn(uint32_t on)
 {
-    int r = on ? make_memory() : 0;
+    int r = !on ? 0 : waits_end_bypass() ? make_memory() : -EPERM;
     if (r == 0 && on & (ON_BLOCK | ON_MUTEX))
         r = make_log();
     set_mode(r == 0 ? on : 0);

@@ -234,6 +234,8 @@ bool waits_still(uint32_t tid, uint32_t turn);
 const char *waits_kind_name(enum waits_kind kind);
 /* From now on (or no more) waits are published also where none is profiled. 0 or -ENOMEM. */
 int waits_publish(bool on);
+/* Does anybody look at waits? */
+bool waits_are_watched(void);
 
 enum waits_outcome { WAITS_GOT, WAITS_GAVE_UP, WAITS_FAILED };
 
@@ -358,6 +360,23 @@ struct contention_base {
     const struct module *modules; /* of its process */
     uint32_t pid;                 /* as a label; 0: none */
 };
+
+/* ---- waits_bypass.c ---- */
+
+#define WAITS_LOCKS(LOCK)                                                                          \
+    LOCK(pthread_mutex_lock)                                                                       \
+    LOCK(pthread_mutex_unlock)                                                                     \
+    LOCK(pthread_rwlock_rdlock)                                                                    \
+    LOCK(pthread_rwlock_wrlock)                                                                    \
+    LOCK(pthread_rwlock_unlock)
+
+/* Our own of these; in interpose_pthread.c. */
+extern WAITS_HIDDEN const char *const waits_our_locks[];
+
+/* Locks go past us from now on. In the constructor, if nobody looks at waits. */
+void waits_bypass(void);
+/* They come to us again: before somebody looks. False: a sandbox forbids what that takes. */
+bool waits_end_bypass(void);
 
 /* ---- waits_open.c: those that have not ended ---- */
 
