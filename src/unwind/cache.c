@@ -37,6 +37,8 @@ struct unwind_cache *unwind_cache_init(void *zeroed, const struct unwind_config 
         cache->config.entry = config->entry;
         cache->config.interp_entry = config->interp_entry;
         cache->config.no_find_object = config->no_find_object;
+        cache->source.program_start = config->program_start;
+        cache->source.program_end = config->program_end;
     }
     cache->source.find_object = cache->config.no_find_object || !finds_us() ? NULL : find_object;
     atomic_store_explicit(&cache->generation, 1, memory_order_release);

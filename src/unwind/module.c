@@ -53,6 +53,10 @@ int module_find(struct module_source *source, uintptr_t pc, struct unwind_module
     out->bias = out->made_bytes = 0;
     out->start = (uintptr_t)found.map_start;
     out->end = (uintptr_t)found.map_end;
+    if (out->start - source->program_start < source->program_end - source->program_start) {
+        out->start = source->program_start;
+        out->end = source->program_end;
+    }
     out->eh_frame_hdr = found.eh_frame;
     out->link_map = found.link_map;
     return 1;

@@ -17,6 +17,7 @@ struct span {
 struct module_source {
     int (*find_object)(void *pc, void *result); /* _dl_find_object or NULL */
     const struct unwind_modules *table;         /* read and written atomically */
+    uintptr_t program_start, program_end;       /* of struct unwind_config */
 };
 
 /* 1 and `out` filled, or 0. `out` is in addresses of our copy: pc + out->bias lies in it. */

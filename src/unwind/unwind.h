@@ -91,10 +91,14 @@ struct unwind_config {
     /* Entry points of the executable and of its ELF interpreter: the function around each is a
      * root, whatever its call frame information says (or if it has none). 0 = unknown. */
     uintptr_t entry, interp_entry;
+    /* Where the executable's image begins and ends: glibc has only the segment of an address where
+     * there are gaps between them. 0 = as glibc has it. */
+    uintptr_t program_start, program_end;
     int no_find_object; /* 1: use the table of unwind_set_modules() even if glibc can search */
 };
 
-/* Fills entry and interp_entry from the auxiliary vector, zeroes the rest. Not for handlers. */
+/* Fills entry, interp_entry and the program's place from the auxiliary vector, zeroes the rest. Not
+ * for handlers. */
 void unwind_config_default(struct unwind_config *config);
 
 /* Bytes that a cache needs. The caller gives zeroed memory, aligned to 64 (an mmap is best: pages
