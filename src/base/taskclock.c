@@ -54,7 +54,7 @@ static bool kernel_at_least(int major, int minor)
     return a > major || (a == major && b >= minor);
 }
 
-static bool is_traced(void)
+bool taskclock_is_traced(void)
 {
     char text[2048];
     int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -122,7 +122,7 @@ static bool passes_in_child(const struct taskclock *clock)
 static bool sigtrap_usable(struct taskclock *clock, bool forced, bool thorough)
 {
     clock->backend = SHM_BACKEND_SIGTRAP;
-    if (is_traced() || (!forced && !kernel_at_least(6, 11)))
+    if (taskclock_is_traced() || (!forced && !kernel_at_least(6, 11)))
         return false;
     clock->exclude_kernel = false;
     if (!opens(clock)) {

@@ -32,6 +32,10 @@ static inline int taskclock_of_thread(uint32_t tid)
  * Returns a close-on-exec descriptor or a negative errno. Raw system calls only. */
 int taskclock_open(const struct taskclock *clock, uint32_t tid, uint64_t first_ns, uint64_t data);
 
+/* Whether a debugger or another tracer is attached to the caller's process, as far as /proc tells:
+ * it would take our SIGTRAP for a breakpoint of its own. */
+bool taskclock_is_traced(void);
+
 /* What this process may use. `want` other than AUTO is taken if it works at all, else the next in
  * order. `thorough`: run the EINTR test (about 20 ms, in a forked child); otherwise trust the
  * kernel version. SIGTRAP is not offered while a tracer is attached. */

@@ -5,6 +5,7 @@
  * hours and leave an empty profile. Statically linked ones and Go's are sampled from outside. */
 #include "record/target.h"
 
+#include "base/image.h"
 #include "symbol/elf_file.h"
 
 #include <dirent.h>
@@ -77,45 +78,45 @@ bool target_is_go(const char *path)
     return go;
 }
 
-/* 1 or 0; -1: its program headers are not there. */
-static int has_interpreter(const char *path, const Elf64_Ehdr *eh)
+/* Why libstrobe is not loaded into a program, as far as it can be sampled all the same. */
+static const char *const not_loaded_into[] = {
+    [IMAGE_LOADS] = NULL,
+    [IMAGE_STATIC] = "statically linked",
+    [IMAGE_FOREIGN] = NULL, /* refused before */
+    [IMAGE_OTHER_LIBC] = "linked with another C library than glibc",
+    [IMAGE_SANITIZED] = "linked with a sanitizer that has to be loaded first",
+};
+
+static bool has_segments(int fd, const Elf64_Ehdr *eh)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), found = eh->e_phnum ? 0 : -1;
-    for (unsigned i = 0; i < eh->e_phnum && !found; i++) {
-        Elf64_Phdr ph;
-        off_t at = (off_t)(eh->e_phoff + i * sizeof ph);
-        if (pread(fd, &ph, sizeof ph, at) != (ssize_t)sizeof ph)
-            found = -1;
-        else
-            found = ph.p_type == PT_INTERP;
-    }
-    close(fd);
-    return found;
+    Elf64_Phdr last;
+    off_t at = (off_t)(eh->e_phoff + (eh->e_phnum - 1u) * sizeof last);
+    return eh->e_phnum && pread(fd, &last, sizeof last, at) == (ssize_t)sizeof last;
 }
 
-/* `head`: its first `n` bytes. */
-static int check_elf(const char *path, const unsigned char *head, size_t n,
-                     struct target_kind *kind, struct err *e)
+/* The file at `path` is open as `fd` and begins with ELFMAG. */
+static int check_elf(const char *path, int fd, struct target_kind *kind, struct err *e)
 {
+    unsigned char head[sizeof(Elf64_Ehdr)];
+    ssize_t n = pread(fd, head, sizeof head, 0);
     Elf64_Ehdr eh;
     if (n > EI_CLASS && head[EI_CLASS] == ELFCLASS32)
         return err_set(e, -ENOEXEC,
                        "%s is a 32-bit program; libstrobe is built for 64-bit ones here", path);
-    if (n < sizeof eh || head[EI_CLASS] != ELFCLASS64)
+    if (n < (ssize_t)sizeof eh || head[EI_CLASS] != ELFCLASS64)
         return err_set(e, -ENOEXEC, "%s is a truncated or damaged ELF file", path);
     memcpy(&eh, head, sizeof eh);
 #if defined(__x86_64__)
     if (eh.e_machine != EM_X86_64)
         return err_set(e, -ENOEXEC, "%s is not a program for x86-64", path);
 #endif
-    int interpreter = has_interpreter(path, &eh);
-    if (interpreter < 0)
+    if (!has_segments(fd, &eh))
         return err_set(e, -ENOEXEC, "%s is a truncated or damaged ELF file", path);
     kind->is_go = target_is_go(path);
     if (kind->is_go)
         kind->why_outside = "a Go program";
-    else if (!interpreter)
-        kind->why_outside = "statically linked";
+    else
+        kind->why_outside = not_loaded_into[image_of_fd(fd)];
     return 0;
 }
 
@@ -154,7 +155,7 @@ int target_check(const char *path, struct target_kind *kind, struct err *e)
         ssize_t n = read(fd, head, sizeof head - 1);
         int r = 0;
         if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
-            r = check_elf(file, head, (size_t)n, kind, e);
+            r = check_elf(file, fd, kind, e);
             if (r == 0)
                 r = check_rights(file, fd, e);
             close(fd);

@@ -9,15 +9,13 @@
 
 #include "base/sigsafe.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
-enum { HIDDEN_MAX = 16, SEGMENTS_MAX = 64 };
+enum { HIDDEN_MAX = 16 };
 
 static char *hidden[HIDDEN_MAX]; /* "STROBE_HZ=100": the strings of the original environment */
 static size_t hidden_count;
@@ -163,40 +161,12 @@ static long open_program(const char *file)
     }
 }
 
-static bool has_interpreter(int fd, const Elf64_Ehdr *head)
-{
-    Elf64_Phdr segments[SEGMENTS_MAX];
-    if (head->e_phentsize != sizeof *segments || head->e_phnum > SEGMENTS_MAX)
-        return true;
-    long size = (long)(head->e_phnum * sizeof *segments);
-    if (sigsafe_syscall4(SYS_pread64, fd, segments, size, (long)head->e_phoff) != size)
-        return true;
-    for (int i = 0; i < head->e_phnum; i++)
-        if (segments[i].p_type == PT_INTERP)
-            return true;
-    return false;
-}
-
-enum environ_image environ_image_of_fd(int fd)
-{
-    Elf64_Ehdr head = {0};
-    unsigned char ours[20];
-    const unsigned char *own = (const unsigned char *)getauxval(AT_SYSINFO_EHDR);
-    long n = sigsafe_syscall4(SYS_pread64, fd, &head, sizeof head, 0);
-    if (n < (long)sizeof head || memcmp(&head, ELFMAG, SELFMAG) != 0 || !own)
-        return IMAGE_LOADS; /* a script: its interpreter does as a rule; or who knows */
-    memcpy(ours, own, sizeof ours);
-    if (head.e_ident[EI_CLASS] != ours[EI_CLASS] || memcmp(&head.e_machine, ours + 18, 2) != 0)
-        return IMAGE_FOREIGN;
-    return has_interpreter(fd, &head) ? IMAGE_LOADS : IMAGE_STATIC;
-}
-
-enum environ_image environ_image_of(const char *file)
+enum image_kind environ_image_of(const char *file)
 {
     long fd = open_program(file);
     if (fd < 0)
         return IMAGE_LOADS;
-    enum environ_image image = environ_image_of_fd((int)fd);
+    enum image_kind image = image_of_fd((int)fd);
     sigsafe_syscall1(SYS_close, fd);
     return image;
 }

@@ -35,16 +35,18 @@ typedef void delete_fn(void *p, uintptr_t a, uintptr_t b);
     NEW(_Znam)                                                                                     \
     NEW(_ZnwmRKSt9nothrow_t)                                                                       \
     NEW(_ZnamRKSt9nothrow_t)                                                                       \
-    NEW(_ZnwmSt11align_val_t) NEW(_ZnamSt11align_val_t) NEW(_ZnwmSt11align_val_tRKSt9nothrow_t)    \
+    NEW(_ZnwmSt11align_val_t)                                                                      \
+    NEW(_ZnamSt11align_val_t) NEW(_ZnwmSt11align_val_tRKSt9nothrow_t)                              \
         NEW(_ZnamSt11align_val_tRKSt9nothrow_t)
 #define DELETES(DELETE)                                                                            \
     DELETE(_ZdlPv)                                                                                 \
     DELETE(_ZdaPv)                                                                                 \
     DELETE(_ZdlPvm)                                                                                \
     DELETE(_ZdaPvm)                                                                                \
-    DELETE(_ZdlPvRKSt9nothrow_t) DELETE(_ZdaPvRKSt9nothrow_t) DELETE(_ZdlPvSt11align_val_t)        \
-        DELETE(_ZdaPvSt11align_val_t) DELETE(_ZdlPvmSt11align_val_t)                               \
-            DELETE(_ZdaPvmSt11align_val_t) DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t)             \
+    DELETE(_ZdlPvRKSt9nothrow_t)                                                                   \
+    DELETE(_ZdaPvRKSt9nothrow_t) DELETE(_ZdlPvSt11align_val_t) DELETE(_ZdaPvSt11align_val_t)       \
+        DELETE(_ZdlPvmSt11align_val_t) DELETE(_ZdaPvmSt11align_val_t)                              \
+            DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t)                                            \
                 DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t)
 
 #define ENUM(name) FORM_##name,

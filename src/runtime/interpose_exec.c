@@ -40,9 +40,9 @@ enum { ARGS_MAX = 1 << 17, PATH_BYTES = 4096 };
 INTERPOSE int execve(const char *path, char *const argv[], char *const envp[])
 {
     REAL(execve, int (*)(const char *, char *const[], char *const[]));
-    enum environ_image image = environ_image_of(path);
+    enum image_kind image = environ_image_of(path);
     struct shm_process *p = runtime_exec_begin(__builtin_return_address(0), image);
-    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
+    RESTORED_ENVIRONMENT(envp, env, image <= IMAGE_STATIC);
     int r = real(path, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -51,9 +51,9 @@ INTERPOSE int execve(const char *path, char *const argv[], char *const envp[])
 INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 {
     REAL(fexecve, int (*)(int, char *const[], char *const[]));
-    enum environ_image image = environ_image_of_fd(fd);
+    enum image_kind image = image_of_fd(fd);
     struct shm_process *p = runtime_exec_begin(__builtin_return_address(0), image);
-    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
+    RESTORED_ENVIRONMENT(envp, env, image <= IMAGE_STATIC);
     int r = real(fd, argv, env);
     runtime_exec_failed(p);
     return r;
@@ -62,9 +62,9 @@ INTERPOSE int fexecve(int fd, char *const argv[], char *const envp[])
 INTERPOSE int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     REAL(syscall, long (*)(long, ...));
-    enum environ_image image = *path ? IMAGE_LOADS : environ_image_of_fd(fd);
+    enum image_kind image = *path ? IMAGE_LOADS : image_of_fd(fd);
     struct shm_process *p = runtime_exec_begin(__builtin_return_address(0), image);
-    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
+    RESTORED_ENVIRONMENT(envp, env, image <= IMAGE_STATIC);
     int r = (int)real(SYS_execveat, fd, path, argv, env, flags);
     runtime_exec_failed(p);
     return r;
@@ -75,8 +75,8 @@ INTERPOSE int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_a
 {
     REAL(posix_spawn, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                               const posix_spawnattr_t *, char *const[], char *const[]));
-    enum environ_image image = environ_image_of(path);
-    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
+    enum image_kind image = environ_image_of(path);
+    RESTORED_ENVIRONMENT(envp, env, image <= IMAGE_STATIC);
     pid_t made;
     signals_for_exec(true);
     int r = real(&made, path, actions, attr, argv, env);
@@ -93,8 +93,8 @@ INTERPOSE int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_
 {
     REAL(posix_spawnp, int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                                const posix_spawnattr_t *, char *const[], char *const[]));
-    enum environ_image image = environ_image_of(file);
-    RESTORED_ENVIRONMENT(envp, env, image != IMAGE_FOREIGN);
+    enum image_kind image = environ_image_of(file);
+    RESTORED_ENVIRONMENT(envp, env, image <= IMAGE_STATIC);
     pid_t made;
     signals_for_exec(true);
     int r = real(&made, file, actions, attr, argv, env);

@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -231,4 +232,17 @@ INTERPOSE int prctl(int option, ...)
     if (option == PR_SET_SECCOMP)
         sandbox_begins(a == SECCOMP_MODE_STRICT, (const struct sock_fprog *)b, false);
     return real(option, a, b, c, d);
+}
+
+INTERPOSE long ptrace(enum __ptrace_request request, ...)
+{
+    REAL(ptrace, long (*)(enum __ptrace_request, ...));
+    va_list ap;
+    va_start(ap, request);
+    pid_t pid = va_arg(ap, pid_t);
+    void *address = va_arg(ap, void *), *data = va_arg(ap, void *);
+    va_end(ap);
+    if (request == PTRACE_TRACEME)
+        runtime_traced();
+    return real(request, pid, address, data);
 }

@@ -436,7 +436,7 @@ void runtime_pause(const void *caller)
 /* The door of the recorder, which looks from time to time only; name[0] is 0: there is none. */
 static struct door door;
 
-static void knock(enum environ_image image)
+static void knock(enum image_kind image)
 {
     int saved = errno;
     if (image != IMAGE_LOADS && door.name[0] && !(atomic_load(&rt.denied) & NEED_DOOR))
@@ -454,7 +454,7 @@ static struct shm_process *announce_exec(uint32_t pid, uint64_t cpu_ns)
     return p;
 }
 
-void runtime_spawned(pid_t pid, enum environ_image image)
+void runtime_spawned(pid_t pid, enum image_kind image)
 {
     if (image == IMAGE_LOADS || !rt.shm || !runtime_is_sampling())
         return;
@@ -462,7 +462,7 @@ void runtime_spawned(pid_t pid, enum environ_image image)
     knock(image);
 }
 
-struct shm_process *runtime_exec_begin(const void *caller, enum environ_image image)
+struct shm_process *runtime_exec_begin(const void *caller, enum image_kind image)
 {
     heap_save();
     debug_trace_exec(true);
@@ -512,6 +512,15 @@ void runtime_exec_failed(struct shm_process *p)
         atomic_store(&p->state, p == rt.process ? SHM_LIVE : SHM_FREE);
     struct thread *self = runtime_pid() == rt.pid ? current_thread() : NULL;
     if (self && !runtime_arm(self, runtime_tid(), 0))
+        runtime_disarm(self);
+}
+
+/* The tracer would stop us at each SIGTRAP. */
+void runtime_traced(void)
+{
+    bool is_ours = runtime_is_sampling() && runtime_pid() == rt.pid; /* not a child of vfork */
+    struct thread *self = is_ours ? current_thread() : NULL;
+    if (self && rt.clock.backend == SHM_BACKEND_SIGTRAP)
         runtime_disarm(self);
 }
 
@@ -581,6 +590,8 @@ static int begin_under_recorder(const struct strobe_config *c)
     rt.period_ns = rt.shm->period_ns;
     rt.clock.backend = rt.shm->backend;
     rt.clock.exclude_kernel = rt.shm->exclude_kernel != 0;
+    if (rt.clock.backend == SHM_BACKEND_SIGTRAP && taskclock_is_traced())
+        rt.clock = (struct taskclock){SHM_BACKEND_SIGNAL, true};
     rt.max_cost_ppm = rt.shm->max_cost_ppm;
     rt.interrupt_ns = rt.shm->interrupt_ns;
     rt.seed =
@@ -613,7 +624,7 @@ void runtime_read_names(void)
 }
 
 static struct strobe_config config;
-static bool configured; /* the settings are valid */
+static bool configured; /* the settings are valid, and can have an effect here */
 
 static void begin(void)
 {
@@ -621,7 +632,7 @@ static void begin(void)
     runtime_read_names();
     debug_read_early();
     environ_hide();
-    configured = options_read(&config) == 0;
+    configured = options_read(&config) == 0 && !valgrind_stops(&config);
     if (!configured)
         return;
     if (config.http[0] && config.tree[0] && !config.record[0])

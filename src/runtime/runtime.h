@@ -6,6 +6,7 @@
 #ifndef RUNTIME_RUNTIME_H
 #define RUNTIME_RUNTIME_H
 
+#include "base/image.h"
 #include "base/limits.h"
 #include "base/shm.h"
 #include "base/stacktab.h"
@@ -28,13 +29,6 @@ enum sink {
     SINK_OFF,
     SINK_TABLE, /* counted here; this process writes the profile itself */
     SINK_SHM,   /* `strobe record` drains and writes */
-};
-
-/* Can libstrobe be loaded into a program? */
-enum environ_image {
-    IMAGE_LOADS,
-    IMAGE_STATIC,  /* no; but programs that it starts may need our settings */
-    IMAGE_FOREIGN, /* no: another ELF class or machine, whose dynamic linker would complain */
 };
 
 /* What we need the kernel for; a sandbox may take it away (sandbox.c). */
@@ -277,15 +271,19 @@ void runtime_thread_end(struct thread *t);
 /* The same for a thread that libc does not know: nothing thread-local is touched. */
 void runtime_raw_thread_end(struct thread *t);
 /* The caller is about to execve: undone by runtime_exec_failed. */
-struct shm_process *runtime_exec_begin(const void *caller, enum environ_image image);
+struct shm_process *runtime_exec_begin(const void *caller, enum image_kind image);
 /* posix_spawn has made a process that executes `image`. */
-void runtime_spawned(pid_t pid, enum environ_image image);
+void runtime_spawned(pid_t pid, enum image_kind image);
 void runtime_exec_failed(struct shm_process *p);
 
 /* Whether samples are being taken in this process. */
 bool runtime_is_sampling(void);
 /* In a child that was made by fork, _Fork or clone without CLONE_VM; does nothing elsewhere. */
 void runtime_forked(void);
+/* The calling process is about to be traced, and to execute a program: it is not sampled until
+ * then.
+ */
+void runtime_traced(void);
 /* Sampling ends here for good, because the program forbids it; the profile says so. */
 void runtime_give_up(void);
 /* The caller's process and thread, from the kernel where that is allowed. */
@@ -335,8 +333,7 @@ void environ_measure(char *const envp[], size_t *pointers, size_t *bytes);
 /* Writes envp with what children need put back. Safe after vfork. */
 void environ_restore(char *const envp[], char **out, char *text);
 /* `file` as for execvp. Safe after vfork. */
-enum environ_image environ_image_of(const char *file);
-enum environ_image environ_image_of_fd(int fd);
+enum image_kind environ_image_of(const char *file);
 /* Without a recorder: the CPU time of this process that is in profiles of its images so far, for
  * the next image; 0: execve failed. */
 void environ_note_exec(uint64_t cpu_ns);
@@ -347,6 +344,12 @@ void environ_note_served(const char *where);
 uint64_t environ_exec_ns(void);
 /* A hidden variable's value, or NULL. */
 const char *environ_get(const char *name);
+
+/* ---- valgrind.c ---- */
+struct strobe_config;
+/* Whether this process runs under valgrind, where nothing is profiled; it says so, once, if
+ * something was asked for. */
+bool valgrind_stops(const struct strobe_config *c);
 
 /* ---- options.c ---- */
 enum config_kind {
