@@ -35,6 +35,8 @@ struct shadow {
 static struct shadow shadows[SIGNALS];
 static __thread bool believes_blocked __attribute__((tls_model("initial-exec")));
 static __thread bool held __attribute__((tls_model("initial-exec"))); /* see hold_back */
+/* A signal that the program blocked together with ours; 0: it blocked ours alone. */
+static __thread int with_ours __attribute__((tls_model("initial-exec")));
 
 static const int fatal_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGABRT,   SIGBUS,
                                     SIGFPE,  SIGSEGV, SIGPIPE, SIGALRM, SIGTERM,   SIGUSR1,
@@ -73,6 +75,38 @@ static void really(int how)
 {
     uint64_t bit = 1ull << (rt.signo - 1);
     sigsafe_syscall4(SYS_rt_sigprocmask, how, &bit, NULL, sizeof bit);
+}
+
+/* Masks change past us, too: by siglongjmp, setcontext, a number. Where what was blocked with our
+ * signal is not blocked any more, ours would not be, either. */
+static bool is_still_blocked(void)
+{
+    uint64_t mask;
+    if (believes_blocked && with_ours &&
+        sigsafe_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof mask) == 0 &&
+        !(mask >> (with_ours - 1) & 1))
+        believes_blocked = false;
+    return believes_blocked;
+}
+
+/* The program changes its mask so. */
+static void note_mask(int how, const sigset_t *set)
+{
+    bool asked = sigismember(set, rt.signo) == 1;
+    int other = 0;
+    if (how == SIG_UNBLOCK) {
+        believes_blocked = believes_blocked && !asked;
+        if (with_ours && sigismember(set, with_ours) == 1)
+            with_ours = 0;
+        return;
+    }
+    for (int sig = 1; asked && !other && sig < SIGNALS; sig++)
+        if (sig != rt.signo && sig != SIGKILL && sig != SIGSTOP && sigismember(set, sig) == 1)
+            other = sig;
+    if (how == SIG_SETMASK || asked) {
+        believes_blocked = asked;
+        with_ours = other;
+    }
 }
 
 /* The program sent itself our signal while it blocks it, and may wait for it with sigwait or
@@ -384,7 +418,8 @@ INTERPOSE __sighandler_t ssignal(int sig, __sighandler_t handler)
  * believes to be blocked must be, because the new image inherits it. */
 void signals_for_exec(bool begin)
 {
-    if (believes_blocked && !held && rt.signo)
+    bool blocked = begin ? is_still_blocked() : believes_blocked;
+    if (blocked && !held && rt.signo)
         really(begin ? SIG_BLOCK : SIG_UNBLOCK);
 }
 
@@ -398,7 +433,7 @@ void signals_begin_thread(bool blocked)
 
 bool signals_believed_blocked(void)
 {
-    return believes_blocked;
+    return is_still_blocked();
 }
 
 /* What the program asks of its mask, without our signal; what it is told, with it. */
@@ -406,18 +441,15 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
                        int (*real)(int, const sigset_t *, sigset_t *))
 {
     sigset_t mine;
-    bool believed = believes_blocked;
     if (!rt.signo || !is_owned(rt.signo))
         return real(how, set, old);
+    bool believed = is_still_blocked();
+    int believed_with = with_ours;
     if (set) {
-        bool asked = sigismember(set, rt.signo) == 1;
         mine = *set;
         if (!held && (how == SIG_BLOCK || how == SIG_SETMASK))
             sigdelset(&mine, rt.signo);
-        if (how == SIG_SETMASK)
-            believes_blocked = asked;
-        else if (asked)
-            believes_blocked = how == SIG_BLOCK;
+        note_mask(how, set);
         set = &mine;
     }
     bool was_held = held;
@@ -426,9 +458,10 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
     int r = real(how, set, old);
     if (was_held && !held && runtime_is_sampling() && runtime_self())
         runtime_arm(runtime_self(), runtime_tid(), 0);
-    if (r != 0)
+    if (r != 0) {
         believes_blocked = believed;
-    else if (old && believed)
+        with_ours = believed_with;
+    } else if (old && believed)
         sigaddset(old, rt.signo);
     return r;
 }
