@@ -468,6 +468,10 @@ struct shm_process *runtime_exec_begin(const void *caller, enum image_kind image
     debug_trace_exec(true);
     waits_save();
     tree_exec(true);
+    if (runtime_pid() == rt.pid) { /* not a child of vfork */
+        file_save(FILE_THREADS);
+        file_save(FILE_THREADCREATE);
+    }
     if (!runtime_is_sampling())
         return NULL;
     uint32_t pid = runtime_pid();
