@@ -9,6 +9,7 @@
 #include "runtime/interpose.h"
 
 #include "base/sigsafe.h"
+#include "runtime/http.h"
 #include "runtime/waits.h"
 
 #include <errno.h>
@@ -221,6 +222,26 @@ INTERPOSE int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
     return r;
 }
 
+/* Capabilities are a thread's own, and libc ends the process where setuid succeeds in one thread
+ * and not in another: so a program that is about to part them may have no thread of ours. */
+static void stop_serving(void)
+{
+    static const char text[] = "libstrobe: STROBE_HTTP is not served from here on, because the "
+                               "program changes its capabilities\n";
+    if (!atomic_load(&rt.server_tid) || runtime_pid() != rt.pid)
+        return;
+    http_server_stop();
+    sigsafe_syscall3(SYS_write, 2, text, sizeof text - 1);
+}
+
+int capset(void *head, const void *data);
+INTERPOSE int capset(void *head, const void *data)
+{
+    REAL(capset, int (*)(void *, const void *));
+    stop_serving();
+    return real(head, data);
+}
+
 INTERPOSE int prctl(int option, ...)
 {
     REAL(prctl, int (*)(int, ...));
@@ -229,6 +250,8 @@ INTERPOSE int prctl(int option, ...)
     unsigned long a = va_arg(ap, unsigned long), b = va_arg(ap, unsigned long);
     unsigned long c = va_arg(ap, unsigned long), d = va_arg(ap, unsigned long);
     va_end(ap);
+    if ((option == PR_SET_KEEPCAPS && a) || option == PR_SET_SECUREBITS)
+        stop_serving();
     if (option == PR_SET_SECCOMP)
         sandbox_begins(a == SECCOMP_MODE_STRICT, (const struct sock_fprog *)b, false);
     return real(option, a, b, c, d);

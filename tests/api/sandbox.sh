@@ -58,4 +58,16 @@ END
 gcc -w -I"$here/../../include" -o "$tmp/late" "$tmp/late.c" -L"$build" -lstrobe -Wl,-rpath,"$build"
 "$tmp/late"
 same "a heap rate after a sandbox that kills for mprotect" 5 $?
+# Rights that are a thread's own: libc ends a process whose threads differ in them.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+    port=$((20000 + $$ % 20000))
+    STROBE_HTTP=127.0.0.1:$port LD_PRELOAD=$build/libstrobe.so setpriv --reuid=65534 --regid=65534 \
+        --clear-groups sh -c 'id -u; curl -s "$1"' sh "127.0.0.1:$port/debug/pprof/cmdline" \
+        >"$tmp/out" 2>"$tmp/err"
+    same "rights dropped by capabilities: status" 0 $?
+    same "rights dropped by capabilities: done" 65534 "$(head -1 "$tmp/out")"
+    check "rights dropped by capabilities: what is executed next is served" grep -qa curl "$tmp/out"
+else
+    echo "left out: dropping rights, which needs root and setpriv"
+fi
 finish
