@@ -214,7 +214,8 @@ static int write_list(struct report *r, struct answer *a, struct err *e)
     }
     graph_free(&l.graph);
     graph_frames_free(&l.frames);
-    return n ? 0 : err_set(e, -ENOENT, "no sample has a function that matches");
+    const char *none = "no sample has a function that matches and knows its source file";
+    return n ? 0 : err_set(e, -ENOENT, "%s", none);
 }
 
 /* ---- text alone ---- */

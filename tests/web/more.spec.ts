@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, golden, root, test } from "./page.ts";
+import { expect, field, golden, root, test } from "./page.ts";
 import { axeFinds } from "./serve_page.ts";
 
 const CPU = "orders_labels.pb.gz";
@@ -134,13 +134,6 @@ test("nothing is kept free for pills where there are none", async ({ open, page 
   await page.keyboard.type("a");
   await expect(pills).toContainText("matches");
 });
-
-/** A field of a protocol buffer message: of a number, or of bytes. */
-function field(number: number, value: number | string | Buffer): Buffer {
-  if (typeof value === "number") return Buffer.from([number * 8, value]);
-  const bytes = Buffer.from(value);
-  return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
-}
 
 /** One sample of one function, and where its kind is explained. */
 function profileWithDoc(url: string): string {

@@ -86,6 +86,13 @@ export const test = base.extend<Fixtures>({
 
 export { expect };
 
+/** A field of a protocol buffer message: of a number below 128, or of bytes. */
+export function field(number: number, value: number | string | Buffer): Buffer {
+  if (typeof value === "number") return Buffer.from([number * 8, value]);
+  const bytes = Buffer.from(value);
+  return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
+}
+
 /** Nothing stands over the edge of the screen, once the page has its new size. */
 export async function expectToFit(page: Page, width: number): Promise<void> {
   await expect

@@ -5,6 +5,7 @@
 
 import { useSignalEffect } from "@preact/signals";
 import type { Profile } from "./data/profile.ts";
+import { boxViews } from "./route.ts";
 import { failure, loading, mainGraph, navigate, profile, route } from "./state.ts";
 import { Calls } from "./calls/calls.tsx";
 import { Flame } from "./flame/flame.tsx";
@@ -67,6 +68,16 @@ export function View() {
             ? "Another sample type, at the top left, may have something to show."
             : "There is nothing to draw; strobe raw prints the samples as they are."}
         </p>
+      </Notice>
+    );
+  if (p.tree.count === 1 && p.facts.lineless > 0 && boxViews.includes(route.value.view))
+    return (
+      <Notice title="No frame of this profile has a name.">
+        <p>
+          The programs were not found on this machine, or have no symbols. Top and Graph show what
+          is known of their addresses; with the program itself, their names can be read:
+        </p>
+        <pre>strobe web PROGRAM PROFILE</pre>
       </Notice>
     );
   return <ProfileView p={p} />;

@@ -14,6 +14,9 @@ export const viewNames = [
   "disasm",
 ] as const;
 export type View = (typeof viewNames)[number];
+
+/** Views of the tree's boxes, and not of functions. */
+export const boxViews: readonly View[] = ["flame", "tree", "calls"];
 export type SortKey = "flat" | "cum" | "name";
 export type Theme = "" | "light" | "dark";
 export type ColourMode = "module" | "self" | "file";

@@ -12,7 +12,7 @@ import { isSaved } from "../saved/open.ts";
 import { hoveredFunction, navigate, openCalls, pattern, reveal, route, source } from "../state.ts";
 import { chooseFunction, functionMenu } from "../ui/function_menu.ts";
 import { openMenu } from "../ui/menu.tsx";
-import { Notice } from "../ui/notice.tsx";
+import { NoticeWithin } from "../ui/notice.tsx";
 import { readGraph, type DrawnGraph } from "./data.ts";
 import { firstLook, kept, showing, smallestScale, wholeLook, zoomed, type Look } from "./look.ts";
 import { handlePointers } from "./pointers.ts";
@@ -242,9 +242,9 @@ export function CallGraphView(props: { p: Profile }) {
         <Facts lines={g && !failure ? g.legend : []} />
       </div>
       {failure ? (
-        <Notice title="The call graph could not be drawn.">
+        <NoticeWithin title="The call graph could not be drawn.">
           <p>{failure}</p>
-        </Notice>
+        </NoticeWithin>
       ) : g && g.nodes.length > 0 ? (
         <Area key={shown} p={p} g={g} look={look} />
       ) : g ? (

@@ -13,7 +13,7 @@ import { formUrl } from "../data/source.ts";
 import { OptionSwitch } from "../graph/settings.tsx";
 import { isSaved } from "../saved/open.ts";
 import { navigate, route, source } from "../state.ts";
-import { Notice } from "../ui/notice.tsx";
+import { NoticeWithin } from "../ui/notice.tsx";
 import { useWindow } from "../ui/window.ts";
 import {
   hasCode,
@@ -255,9 +255,9 @@ export function SourceView(props: { p: Profile }) {
         {data && !failure ? <Remarks data={data} /> : <span class="view-facts" />}
       </div>
       {failure ? (
-        <Notice title="There is no source to show.">
+        <NoticeWithin title="There is no source to show.">
           <p>{failure}</p>
-        </Notice>
+        </NoticeWithin>
       ) : data ? (
         <>
           <Missing data={data} />

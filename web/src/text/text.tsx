@@ -8,7 +8,7 @@ import { formUrl } from "../data/source.ts";
 import { OptionSwitch } from "../graph/settings.tsx";
 import { route, source } from "../state.ts";
 import { subjectOf, type Subject } from "../source/subject.ts";
-import { Notice } from "../ui/notice.tsx";
+import { NoticeWithin } from "../ui/notice.tsx";
 
 function readText(answer: Response): Promise<string> {
   return answer.text();
@@ -43,9 +43,9 @@ export function TextView(props: { p: Profile; report: "peek" | "disasm" }) {
         </span>
       </div>
       {failure ? (
-        <Notice title="There is nothing to show.">
+        <NoticeWithin title="There is nothing to show.">
           <p>{failure}</p>
-        </Notice>
+        </NoticeWithin>
       ) : (
         <pre class="report" tabIndex={0} aria-label={`${report} of ${title}`}>
           {text}

@@ -7,7 +7,7 @@ import { activeGraph, chosenFunction, hovered, hoveredFunction, profile, route }
 import { formatCount, formatPercent, formatValue } from "../data/format.ts";
 import { spellValue } from "../settings.ts";
 import { honesty } from "../data/honesty.ts";
-import type { View } from "../route.ts";
+import { boxViews } from "../route.ts";
 import {
   boxSelf,
   boxTotal,
@@ -71,11 +71,8 @@ function describeRun(p: Profile, first: number, count: number): Described {
   return { name, place: "", module: "", inlined: false, self, total };
 }
 
-/** Views whose pointer is over a box of a tree, and not over a function. */
-const ofBoxes: readonly View[] = ["flame", "tree", "calls"];
-
 function described(p: Profile): Described {
-  if (!ofBoxes.includes(route.value.view)) {
+  if (!boxViews.includes(route.value.view)) {
     const fn =
       hoveredFunction.value >= 0 ? hoveredFunction.value : findFunction(p, chosenFunction.value);
     return fn >= 0 ? describeFunction(p, fn) : describeNode(p, 0);
@@ -140,7 +137,7 @@ function Whole(props: { p: Profile }) {
   const left = p.facts.left_out;
   const warnings = honesty(p.facts.comments);
   if (left > 0) warnings.push("the smallest calls are put together");
-  if (p.facts.lineless > 0 && ofBoxes.includes(route.value.view)) warnings.push(linelessNote(p));
+  if (p.facts.lineless > 0 && boxViews.includes(route.value.view)) warnings.push(linelessNote(p));
   return (
     <span class="whole" title={p.facts.comments.join("\n")}>
       <span class="muted">{parts.join(" ")}</span>
