@@ -10,6 +10,7 @@
 #undef _FILE_OFFSET_BITS /* and each by its own name */
 
 #include "runtime/waits.h"
+#include "runtime/wall.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -62,10 +63,11 @@ int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, co
     }                                                                                              \
     INTERPOSE ret name(LIST params)                                                                \
     {                                                                                              \
+        bool may_block = (blocks);                                                                 \
         __typeof__(name) *plain = WAITS_FAST(name);                                                \
         if (WAITS_LIKELY(plain))                                                                   \
             return plain args;                                                                     \
-        if (!(blocks))                                                                             \
+        if (!may_block)                                                                            \
             return WAITS_REAL(name) args;                                                          \
         ret r = name##_slowly(WAITS_CALLER, LIST args);                                            \
         WAITS_KEEP_FRAME();                                                                        \
@@ -172,15 +174,24 @@ BLOCKING(int, clock_nanosleep, WAITS_SLEEP, NULL, true,
 BLOCKING(int, usleep, WAITS_SLEEP, NULL, true, (useconds_t us), (us));
 BLOCKING(unsigned, sleep, WAITS_SLEEP, NULL, true, (unsigned s), (s));
 
+/* Who looks at wall time is a child, for which a program would wait in vain that waits for children
+ * of every kind. */
+static bool may_wait(int options)
+{
+    if (options & (__WALL | __WCLONE))
+        wall_give_way();
+    return !(options & WNOHANG);
+}
+
 BLOCKING(pid_t, wait, WAITS_CHILD, NULL, true, (int *status), (status));
-BLOCKING(pid_t, waitpid, WAITS_CHILD, NULL, !(options & WNOHANG),
+BLOCKING(pid_t, waitpid, WAITS_CHILD, NULL, may_wait(options),
          (pid_t pid, int *status, int options), (pid, status, options));
-BLOCKING(pid_t, wait3, WAITS_CHILD, NULL, !(options & WNOHANG),
+BLOCKING(pid_t, wait3, WAITS_CHILD, NULL, may_wait(options),
          (int *status, int options, struct rusage *usage), (status, options, usage));
-BLOCKING(pid_t, wait4, WAITS_CHILD, NULL, !(options & WNOHANG),
+BLOCKING(pid_t, wait4, WAITS_CHILD, NULL, may_wait(options),
          (pid_t pid, int *status, int options, struct rusage *usage),
          (pid, status, options, usage));
-BLOCKING(int, waitid, WAITS_CHILD, NULL, !(options & WNOHANG),
+BLOCKING(int, waitid, WAITS_CHILD, NULL, may_wait(options),
          (idtype_t type, id_t id, siginfo_t *info, int options), (type, id, info, options));
 
 BLOCKING(int, sigwait, WAITS_SIGNAL, NULL, true, (const sigset_t *set, int *sig), (set, sig));

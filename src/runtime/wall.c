@@ -138,6 +138,16 @@ void wall_stop(void)
         reap();
 }
 
+void wall_give_way(void)
+{
+    static const char text[] = "libstrobe: wall time is not profiled from here on, because the "
+                               "program waits for children of every kind\n";
+    if (!is_on || wall->pid != runtime_pid())
+        return;
+    wall_stop();
+    sigsafe_syscall3(SYS_write, 2, text, sizeof text - 1);
+}
+
 void wall_catch_up(void)
 {
     uint32_t go_on = WALL_GO_ON;

@@ -67,6 +67,9 @@ extern struct wall *wall; /* NULL: wall time was never sampled */
 int wall_start(void);
 /* Looks once more, and ends. What was found stays. */
 void wall_stop(void);
+/* The program waits for children of every kind (__WALL), of which the sampler is one: it ends, and
+ * that is said. */
+void wall_give_way(void);
 /* Has what is owed so far booked; it goes on. Waits some milliseconds at most. */
 void wall_catch_up(void);
 bool wall_is_on(void);

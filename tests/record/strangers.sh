@@ -91,6 +91,15 @@ END
 else
     echo "left out: gdb is not installed"
 fi
+if command -v strace >/dev/null; then
+    same_run strace strace -o /dev/null -f sh -c '"$1"; exit 7' sh "$tmp/work"
+    timeout -k 5 60 "$strobe" record -q -e wall -o "$tmp/p.pb.gz" -- strace -o /dev/null -f \
+        "$tmp/work" >"$tmp/out" 2>"$tmp/err"
+    same "strace and wall time: it ends" 7 $?
+    check "strace and wall time: says so" grep -q "children of every kind" "$tmp/err"
+else
+    echo "left out: strace is not installed"
+fi
 
 # What a program starts has the mask that it would have had: a shell blocks all and unblocks by
 # sigsetmask(3), others by siglongjmp; a static child shows what is really blocked.
