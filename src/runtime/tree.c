@@ -50,6 +50,7 @@ struct slot {
     _Atomic uint32_t generation; /* of its processes */
     _Atomic uint32_t state;      /* enum slot_state */
     _Atomic uint64_t joined_ns;  /* CLOCK_BOOTTIME: a process that began later is another one */
+    _Atomic uint64_t ended_ns;   /* likewise; 0: it was killed, or lives */
 };
 
 struct tree {
@@ -276,8 +277,9 @@ static void bury(const struct slot *s)
                             .cpu = &r->cpu,
                             .creations = &r->creations};
     uint64_t joined_ns = atomic_load(&s->joined_ns);
-    bool counts = atomic_load(&tree->gate.counts);
-    bool young = joined_ns > atomic_load(&tree->gate.opened_ns);
+    uint64_t ended_ns = atomic_load(&s->ended_ns), opened_ns = atomic_load(&tree->gate.opened_ns);
+    bool counts = atomic_load(&tree->gate.counts) && (!ended_ns || ended_ns > opened_ns);
+    bool young = joined_ns > opened_ns;
     if (mprotect(r, tree->region_bytes, PROT_READ | PROT_WRITE) != 0 ||
         !tree_dead_lock(&tree->dead)) {
         atomic_fetch_add(&tree->dead.skipped, 1);
@@ -286,7 +288,7 @@ static void bury(const struct slot *s)
     describe(&from, s);
     atomic_store(&grave->pid, TREE_ENDED);
     tree_bury(&tree->dead, &from, &to, counts && young);
-    if (counts && !young)
+    if (counts && !young && stacktab_next(from.cpu, 0) < STACKTAB_ENTRIES)
         atomic_fetch_add(&tree->overwritten, 1);
     if (joined_ns < atomic_load(&tree->dead.delta_ns))
         atomic_fetch_add(&tree->dead.old, 1);
@@ -320,6 +322,7 @@ static struct slot *claim(void)
                 empty(s, r);
             atomic_fetch_add(&s->generation, 1);
             atomic_store(&s->joined_ns, sigsafe_clock_ns(CLOCK_BOOTTIME));
+            atomic_store(&s->ended_ns, 0);
             atomic_store(&s->state, SLOT_LIVES);
             return s;
         }
@@ -418,8 +421,10 @@ void tree_leave(void)
 
 void tree_end(void)
 {
-    if (own && atomic_load(&own->pid) == runtime_pid())
-        atomic_store(&own->state, SLOT_ENDED);
+    if (!own || atomic_load(&own->pid) != runtime_pid())
+        return;
+    atomic_store(&own->ended_ns, sigsafe_clock_ns(CLOCK_BOOTTIME));
+    atomic_store(&own->state, SLOT_ENDED);
 }
 
 void tree_exec(bool begins)
