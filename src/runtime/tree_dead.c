@@ -137,16 +137,25 @@ static bool is_same_site(const struct heaptab_site *a, const struct heaptab_site
            a->depth == b->depth && !memcmp(a->pcs, pcs, b->depth * sizeof *pcs);
 }
 
-static struct heaptab_site *append(struct heaptab *t, const struct heaptab_site *s,
-                                   const uint64_t *pcs, uint64_t hash)
+/* What the log says of itself may be anything. */
+static bool has_room(const struct heaptab *t, uint64_t bytes, uint32_t depth)
 {
-    struct heaptab_site *to = heaptab_append(t, s->depth);
+    uint64_t used = atomic_load(&t->used), most = bytes - sizeof *t;
+    return used % 8 == 0 && used < most && atomic_load(&t->room) <= most &&
+           atomic_load(&t->size) <= most &&
+           most - used >= sizeof(struct heaptab_site) + depth * sizeof(uint64_t);
+}
+
+static struct heaptab_site *append(struct heaptab *t, uint64_t bytes, const struct heaptab_site *s,
+                                   const uint64_t *pcs)
+{
+    struct heaptab_site *to = has_room(t, bytes, s->depth) ? heaptab_append(t, s->depth) : NULL;
     if (!to)
         return NULL;
     to->flags = s->flags;
     to->reason = s->reason;
     to->labels = s->labels;
-    to->hash = hash;
+    to->hash = hash_site(s, pcs);
     to->size = s->size;
     to->rate = s->rate;
     memcpy(to->pcs, pcs, s->depth * sizeof *pcs);
@@ -177,7 +186,7 @@ static struct heaptab_site *find_site(struct heaptab *t, uint64_t bytes, uint32_
             return has;
         if (*slot)
             continue;
-        struct heaptab_site *made = append(t, s, pcs, hash);
+        struct heaptab_site *made = append(t, bytes, s, pcs);
         if (made)
             *slot = (uint32_t)(((unsigned char *)made - t->data) / 8) + 1;
         return made;

@@ -39,7 +39,7 @@ static uint32_t count(uint64_t *points)
 {
     uint32_t n = 0;
     *points = 0;
-    for (uint32_t i = 0; i < STACKTAB_ENTRIES; i++)
+    for (uint32_t i = 0; (i = stacktab_next(table, i)) < STACKTAB_ENTRIES; i++)
         if (atomic_load(&table->entries[i].ready)) {
             n++;
             *points += atomic_load(&table->entries[i].weight);
