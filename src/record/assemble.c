@@ -66,10 +66,12 @@ static const struct drain_module *find_module(const struct drain *d, const struc
 {
     const struct drain_module *x = find_in(m, pc, epoch);
     for (int depth = 0; !x && m->parent != DRAIN_NONE && depth < 1000; depth++) {
+        epoch =
+            epoch < m->epoch ? epoch : m->epoch; /* what came behind the fork is not the child's */
         m = &d->images[m->parent];
         x = find_in(m, pc, epoch);
     }
-    return x;
+    return x && x->path_len ? x : NULL;
 }
 
 static uint32_t mapping_of(struct assembly *a, const struct drain_module *x)

@@ -95,6 +95,7 @@ uint32_t drain_image_of(struct drain *d, uint32_t slot, uint32_t image)
                                 .image = image,
                                 .parent = DRAIN_NONE,
                                 .parent_slot = DRAIN_NONE,
+                                .epoch = UINT32_MAX,
                                 .exe = "",
                                 .pid = atomic_load(&d->shm->processes[slot].pid)};
     map_put(&d->image_map, hash_mix(hash_mix(1, slot), image), d->image_count);
@@ -107,6 +108,7 @@ uint32_t drain_new_image(struct drain *d, uint32_t pid, const char *exe)
         return DRAIN_NONE;
     struct drain_image first = {.parent = DRAIN_NONE,
                                 .parent_slot = DRAIN_NONE,
+                                .epoch = UINT32_MAX,
                                 .announced = true,
                                 .exe = exe,
                                 .exe_len = (uint32_t)strlen(exe),
@@ -130,6 +132,7 @@ static bool read_image(struct drain *d, const struct shm_record *r, uint32_t i)
         return false;
     struct drain_image *m = &d->images[i];
     m->announced = true;
+    m->epoch = r->epoch;
     m->pid = s->pid;
     m->parent_slot = s->parent_process < SHM_PROCESSES ? s->parent_process : DRAIN_NONE;
     m->parent_image = s->parent_image;

@@ -48,6 +48,7 @@ struct drain_image {
     uint32_t slot, image; /* its key in the records */
     uint32_t pid, parent; /* index of the image it was forked from, or DRAIN_NONE */
     uint32_t parent_slot, parent_image;
+    uint32_t epoch; /* at its beginning: what it has of its parent's modules is not younger */
     bool announced;
     const char *exe;
     uint32_t exe_len;

@@ -22,7 +22,7 @@ const struct module *encode_find_module(const struct module *modules, uint64_t p
             pc < m->limit && m->epoch <= epoch)
             best = m;
     }
-    return best;
+    return best && best->path_len ? best : NULL;
 }
 
 static uint32_t mapping_of(struct profile_build *b, const struct module *m)

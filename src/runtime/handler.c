@@ -212,12 +212,12 @@ static void walk(struct thread *t, const struct unwind_regs *regs, struct scratc
                  struct stacktab_key *key)
 {
     struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
-    key->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     key->labels = labels_of(t->tid);
     walk_known(t, regs, s, &to);
     if ((to.end == UNWIND_TRUNCATED || (to.flags & UNWIND_APPROXIMATE)) &&
         modtable_scan((char *)s->stack, sizeof s->stack))
         walk_known(t, regs, s, &to);
+    key->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     key->depth = (uint16_t)to.depth;
     key->flags = to.end == UNWIND_ROOT    ? 0
                  : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH

@@ -130,8 +130,8 @@ static void take_stack(struct heap_thread *t, struct scratch *s, const void *cal
                        struct heap_stack *stack)
 {
     struct unwind_trace to = {.pcs = s->pcs, .max = LIMIT_STACK_DEPTH};
-    stack->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     walk(t, s, &to);
+    stack->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     uint32_t skip = ours(s->pcs, to.depth, caller);
     skip -= own && skip;
     stack->pcs = s->pcs + skip;

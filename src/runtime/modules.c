@@ -7,8 +7,11 @@
  * image's own headers.
  *
  * An entry is claimed by moving module_count and published by `ready`; two threads may note the
- * same module twice, which the reader of the list does not mind. Nothing is ever removed: when
- * addresses are used again, the epoch tells which module a sample meant. */
+ * same module twice, which the reader of the list does not mind. Nothing is ever removed. Where a
+ * module is met at the place of another one, a new epoch begins, which tells whose the addresses of
+ * a sample are: the youngest entry not after it. One that is loaded again at its own place, as most
+ * are, begins none: equal stacks stay equal. Samples take their epoch behind the walk that may have
+ * begun it. */
 #include "base/sigsafe.h"
 #include "runtime/modtable.h"
 #include "runtime/runtime.h"
@@ -127,6 +130,7 @@ static uint32_t known_modules(void)
 static void announce(const struct module *m)
 {
     struct shm_module r = {.r.type = SHM_MODULE,
+                           .r.epoch = m->epoch,
                            .start = m->start,
                            .limit = m->limit,
                            .offset = m->offset,
@@ -136,15 +140,38 @@ static void announce(const struct module *m)
     runtime_emit(&r.r, sizeof r, m->path, m->path_len);
 }
 
-static void note_segment(const struct module *found)
+/* What was there last. */
+static struct module *youngest_at(uint64_t start, uint64_t limit)
 {
-    uint32_t epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     for (uint32_t i = known_modules(); i-- > 0;) {
         struct module *m = &rt.modules[i];
-        if (atomic_load_explicit(&m->ready, memory_order_acquire) && same_module(m, found)) {
-            atomic_store_explicit(&m->seen_epoch, epoch, memory_order_relaxed);
-            return;
-        }
+        if (atomic_load_explicit(&m->ready, memory_order_acquire) && m->start < limit &&
+            start < m->limit)
+            return m;
+    }
+    return NULL;
+}
+
+/* Whose place changes so often that the list would end gets an entry without a name, behind which
+ * nothing more is noted of it. */
+enum { MODULES_SPARE = RUNTIME_MODULES / 4 };
+
+static bool is_nameless(const struct module *m)
+{
+    return !m->path_len;
+}
+
+static void note_segment(struct module *found)
+{
+    uint32_t unloads = atomic_load_explicit(&rt.unloads, memory_order_relaxed);
+    struct module *before = youngest_at(found->start, found->limit);
+    if (before && (is_nameless(before) || same_module(before, found))) {
+        atomic_store_explicit(&before->seen_unloads, unloads, memory_order_relaxed);
+        return;
+    }
+    if (before && known_modules() >= RUNTIME_MODULES - MODULES_SPARE) {
+        found->path_len = found->build_id_len = 0;
+        found->path[0] = 0;
     }
     uint32_t at = atomic_fetch_add_explicit(&rt.module_count, 1, memory_order_acq_rel);
     if (at >= RUNTIME_MODULES)
@@ -153,12 +180,12 @@ static void note_segment(const struct module *found)
     m->start = found->start;
     m->limit = found->limit;
     m->offset = found->offset;
-    m->epoch = epoch;
+    m->epoch = before ? atomic_fetch_add(&rt.epoch, 1) + 1 : 0;
     m->path_len = found->path_len;
     m->build_id_len = found->build_id_len;
     sigsafe_copy(m->build_id, found->build_id, sizeof m->build_id);
     sigsafe_copy(m->path, found->path, found->path_len + 1u);
-    atomic_store_explicit(&m->seen_epoch, epoch, memory_order_relaxed);
+    atomic_store_explicit(&m->seen_unloads, unloads, memory_order_relaxed);
     atomic_store_explicit(&m->ready, 1, memory_order_release);
     announce(m);
 }
@@ -166,12 +193,12 @@ static void note_segment(const struct module *found)
 /* Was this image noted, and found to be there since the last dlclose? The common case of a miss. */
 static bool is_current(const struct unwind_module *m)
 {
-    uint32_t epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
+    uint32_t unloads = atomic_load_explicit(&rt.unloads, memory_order_relaxed);
     for (uint32_t i = known_modules(); i-- > 0;) {
         const struct module *k = &rt.modules[i];
         if (atomic_load_explicit(&k->ready, memory_order_acquire) && k->start >= m->start &&
             k->start < m->end &&
-            atomic_load_explicit(&k->seen_epoch, memory_order_relaxed) == epoch)
+            atomic_load_explicit(&k->seen_unloads, memory_order_relaxed) == unloads)
             return true;
     }
     return false;
@@ -201,7 +228,7 @@ void runtime_note_module(void *ctx, const struct unwind_module *m)
 
 void runtime_modules_changed(void)
 {
-    atomic_fetch_add(&rt.epoch, 1);
+    atomic_fetch_add(&rt.unloads, 1);
     if (rt.cache)
         unwind_cache_flush(rt.cache);
 }

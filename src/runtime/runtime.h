@@ -41,6 +41,7 @@ enum runtime_need {
     NEED_FILE = 32,  /* writing a profile */
     NEED_DOOR = 64,  /* telling the recorder what it must sample itself */
     NEED_LOOK = 128, /* beginning and ending the process of wall.c */
+    NEED_SAY = 256,  /* saying what failed, and removing a file that is not whole */
 };
 
 /* A sampled thread. Fields without note belong to the thread itself and to the handler on it. */
@@ -84,8 +85,8 @@ struct module {
     _Atomic uint32_t ready;
     uint64_t start, limit, offset; /* executable segment: memory range, file offset */
     uint32_t epoch;                /* of the first sample that can lie in it */
-    _Atomic uint32_t seen_epoch;   /* last epoch in which it was found to be still there */
-    uint16_t path_len;
+    _Atomic uint32_t seen_unloads; /* rt.unloads when it was last found to be there */
+    uint16_t path_len;             /* 0: nobody knows what is there from this epoch on */
     uint8_t build_id_len;
     uint8_t build_id[SHM_BUILD_ID_MAX];
     char path[RUNTIME_PATH];
@@ -113,7 +114,8 @@ struct runtime {
     _Atomic uint64_t seen_ns;       /* without a recorder, as shm_process.seen_ns */
     _Atomic uint32_t threads_ended; /* those that are in it */
     _Atomic uint32_t threads_high;  /* entries of `threads` ever used */
-    _Atomic uint32_t epoch;         /* of the module list */
+    _Atomic uint32_t epoch;         /* of the module list: read behind a walk, see modules.c */
+    _Atomic uint32_t unloads;       /* calls of dlclose */
     _Atomic uint32_t module_count;
     _Atomic uint64_t threads_lost, truncated_points, depth_points, sampled_points;
 
@@ -193,7 +195,7 @@ int runtime_find_bounds(void *ctx, uintptr_t sp, struct unwind_bounds *bounds);
 /* ---- modules.c (signal-safe) ---- */
 /* The unwinder's hook: notes the module of a program counter seen for the first time. */
 void runtime_note_module(void *ctx, const struct unwind_module *m);
-/* After dlclose: addresses may mean something else from now on. */
+/* After dlclose: modules are looked for again when they are met. */
 void runtime_modules_changed(void);
 
 /* ---- stacks.c ---- */

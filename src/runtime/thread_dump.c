@@ -87,6 +87,7 @@ static void note_wait(const struct work *w, struct thread_dump *t)
 static void keep(struct work *w, struct thread_dump *t, const struct unwind_trace *from)
 {
     t->depth = from->depth;
+    t->epoch = atomic_load(&rt.epoch);
     t->flags = from->end == UNWIND_ROOT    ? 0
                : from->end == UNWIND_DEPTH ? SHM_STACK_DEPTH
                                            : SHM_STACK_TRUNCATED;
@@ -115,7 +116,6 @@ static bool take_blocked(struct work *w, struct thread_dump *t)
     enum thread_state state = thread_look_state(w->dir, t->tid, &t->waiting, &regs);
     if (state != THREAD_BLOCKED && state != THREAD_ENDED)
         return false;
-    t->epoch = atomic_load(&rt.epoch);
     thread_look_unwind(&w->look, &regs, has_not_run, w, &to);
     if (!w->look.is_same)
         return false;
@@ -132,7 +132,6 @@ static void take_self(struct work *w, struct thread_dump *t)
     here_registers(&regs);
     uint64_t sp = regs.r[UNWIND_SP];
     struct unwind_bounds b = {.lo = sp - THREAD_LOOK_RED_ZONE, .hi = runtime_stack_end(sp)};
-    t->epoch = atomic_load(&rt.epoch);
     t->running = true;
     t->waiting = "running";
     to = (struct unwind_trace){.pcs = w->look.pcs, .max = LIMIT_STACK_DEPTH};
@@ -159,7 +158,6 @@ static void take(struct work *w, struct thread_dump *t)
         if (take_blocked(w, t))
             return;
         struct unwind_trace to = {.pcs = w->look.pcs, .max = LIMIT_STACK_DEPTH};
-        t->epoch = atomic_load(&rt.epoch);
         if (thread_ask(t->tid, &to)) {
             t->running = true;
             t->waiting = "running";

@@ -78,12 +78,13 @@ static uint32_t site_of(struct work *w, uint32_t tid, const struct waits_copy *c
         return 0;
     struct unwind_bounds b = {.lo = regs.r[UNWIND_SP] - RED_ZONE, .copy = w->copy};
     b.hi = b.lo + copy_stack(w, b.lo);
-    struct heap_stack stack = {.epoch = atomic_load(&rt.epoch), .labels = labels_of(tid)};
+    struct heap_stack stack = {.labels = labels_of(tid)};
     if (b.hi == b.lo || !waits_still(tid, turn))
         return 0;
     unwind_walk(rt.cache, &regs, &b, &to);
     if (to.depth <= OUR_FRAMES)
         return 0;
+    stack.epoch = atomic_load(&rt.epoch);
     stack.pcs = w->pcs + OUR_FRAMES;
     stack.depth = to.depth - OUR_FRAMES;
     stack.hash = unwind_hash(stack.pcs, stack.depth);

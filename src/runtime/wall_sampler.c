@@ -289,7 +289,6 @@ static struct stacktab_entry *find_stack(struct sampler *s, struct seen *t)
     if (state == THREAD_RUNNING)
         return NULL;
     struct wall_place *p = place_of(s, t);
-    struct stacktab_key key = {.epoch = p->epoch ? p->epoch : atomic_load(&rt.epoch)};
     s->current = t;
     if (p->cache) {
         s->wall->look.self = p->pid;
@@ -298,13 +297,16 @@ static struct stacktab_entry *find_stack(struct sampler *s, struct seen *t)
     thread_look_unwind(&s->wall->look, &regs, has_not_run, s, &to);
     if (!s->wall->look.is_same)
         return NULL;
-    key.depth = (uint16_t)to.depth;
-    key.flags = to.end == UNWIND_ROOT    ? 0
-                : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
-                                         : SHM_STACK_TRUNCATED;
+    struct stacktab_key key = {
+        .epoch = p->epoch ? p->epoch : atomic_load(&rt.epoch),
+        .depth = (uint16_t)to.depth,
+        .flags = to.end == UNWIND_ROOT    ? 0
+                 : to.end == UNWIND_DEPTH ? SHM_STACK_DEPTH
+                                          : SHM_STACK_TRUNCATED,
+        .reason = to.end == UNWIND_TRUNCATED ? to.reason : 0,
+        .labels = labels_with_state(s, t, waiting),
+    };
     p->truncated += key.flags == SHM_STACK_TRUNCATED;
-    key.reason = to.end == UNWIND_TRUNCATED ? to.reason : 0;
-    key.labels = labels_with_state(s, t, waiting);
     return stacktab_add(&s->wall->table, &key, s->wall->look.pcs, 0);
 }
 
