@@ -6,6 +6,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/say.h"
 #include "runtime/tree.h"
 #include "runtime/waits.h"
 #include "runtime/wall.h"
@@ -55,7 +56,7 @@ static int begin_locked(const struct strobe_config *c, bool by_call)
         r = runtime_begin(SINK_TABLE);
     }
     if (r < 0)
-        file_abandon(FILE_CPU);
+        file_refuse(FILE_CPU);
     return r;
 }
 
@@ -65,15 +66,6 @@ static int begin(const struct strobe_config *c, bool by_call)
     int r = begin_locked(c, by_call);
     threads_unlock();
     return r;
-}
-
-/* On standard error, where someone may read it. */
-static void say(const char *what, const char *which, int error)
-{
-    char text[RUNTIME_PATH + 256];
-    int n = snprintf(text, sizeof text, "libstrobe: %s: %s: %s\n", what, which, strerror(-error));
-    if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
-        return; /* a closed stderr: there is nobody to tell */
 }
 
 static int begin_heap(const struct strobe_config *c)
@@ -90,6 +82,10 @@ static int begin_heap(const struct strobe_config *c)
         r = heap_start(c->heap_rate);
     if (r == 0 && files)
         signals_save_at_death();
+    if (r < 0) {
+        file_refuse(FILE_HEAP);
+        file_refuse(FILE_ALLOCS);
+    }
     return r;
 }
 
@@ -107,6 +103,10 @@ static int begin_waits(const struct strobe_config *c, bool block, bool mutex)
         r = waits_set_rates(block ? c->block_rate : 0, mutex ? c->mutex_fraction : 0);
     if (r == 0 && files)
         signals_save_at_death();
+    if (r < 0) {
+        file_refuse(FILE_BLOCK);
+        file_refuse(FILE_MUTEX);
+    }
     return r;
 }
 
@@ -119,6 +119,8 @@ static int begin_counts(const struct strobe_config *c)
         r = file_open(FILE_THREADCREATE, c->out);
     if (r == 0 && files)
         signals_save_at_death();
+    if (r < 0)
+        file_refuse(FILE_THREADS);
     return r;
 }
 
@@ -139,14 +141,17 @@ static void begin_clocks(const struct strobe_config *c)
         r = file_open(FILE_WALL, c->out);
     if (r == 0)
         r = begin(c, false);
-    if (r < 0)
-        say("nothing is profiled", c->out, r);
+    if (r < 0) {
+        file_refuse(FILE_CPU);
+        file_refuse(FILE_WALL);
+        say_error("time is not profiled", c->out, r);
+    }
     r = r == 0 && c->kinds & CONFIG_WALL ? wall_start() : 0;
     wall_goes_on = wall_is_on();
     /* A CPU profile that is asked for later has its own beginning. */
     clock_is_walls = wall_goes_on && !(c->kinds & CONFIG_CPU);
     if (r < 0)
-        say("time off the processors is not profiled", "no process could be made for it", r);
+        say_error("time off the processors is not profiled", "no process could be made for it", r);
 }
 
 /* Several kinds, one file name: that they would overwrite each other is said before it happens. */
@@ -162,26 +167,26 @@ void runtime_begin_from_environment(const struct strobe_config *c)
     uint32_t heap_kinds = CONFIG_HEAP | CONFIG_ALLOCS;
     int r = 0;
     if (c->kinds && !served && names_collide(c)) {
-        say("nothing is profiled", "STROBE_OUT needs %k in it for several kinds", -EINVAL);
+        say_error("nothing is profiled", "STROBE_OUT needs %k in it for several kinds", -EINVAL);
         return;
     }
     if (c->heap_rate && (c->kinds & heap_kinds || (c->http[0] && !c->kinds_given)))
         r = begin_heap(c);
     if (r == -ENOTSUP)
-        say("the heap is not profiled", "the program brings its own malloc", r);
+        say_error("the heap is not profiled", "the program brings its own malloc", r);
     else if (r < 0)
-        say("the heap is not profiled", c->out, r);
+        say_error("the heap is not profiled", c->out, r);
     bool all_served = c->http[0] && !c->kinds_given;
     bool block = c->kinds & CONFIG_BLOCK || all_served,
          mutex = c->kinds & CONFIG_MUTEX || all_served;
     r = block || mutex ? begin_waits(c, block, mutex) : 0;
     if (r < 0)
-        say("waits are not profiled", c->out, r);
+        say_error("waits are not profiled", c->out, r);
     if ((c->http[0] && !c->kinds_given) || c->kinds & CONFIG_THREADCREATE)
         threads_count_creations();
     r = c->kinds & (CONFIG_THREADS | CONFIG_THREADCREATE) ? begin_counts(c) : 0;
     if (r < 0)
-        say("threads are not profiled", c->out, r);
+        say_error("threads are not profiled", c->out, r);
     if (c->kinds & (CONFIG_CPU | CONFIG_WALL) &&
         !(c->http[0] && c->kinds == CONFIG_ALL_KINDS && !c->out_given))
         begin_clocks(c);
@@ -209,7 +214,7 @@ void runtime_serve(const struct strobe_config *c)
     }
     /* A child has its parent's address: that one answers there, and nothing is to be said. */
     if (r < 0 && !(r == -EADDRINUSE && c->served))
-        say("/debug/pprof/ is not served", c->http, r);
+        say_error("/debug/pprof/ is not served", c->http, r);
 }
 
 /* ---- the CPU profile that code starts ---- */

@@ -104,8 +104,7 @@ uint64_t debug_stack_memory(void);
 /* A text begins, and is written. Under debug_lock: symbol tables stay open in between. */
 void debug_text_begin(struct buf *out, struct arena *arena);
 void debug_text_end(struct buf *out, struct arena *arena);
-/* Notes which file standard error is. */
-void debug_note_stderr(void);
+/* To standard error, as say_text, but all of it. */
 void debug_write(const char *text, size_t n);
 /* An object was misused: says "WHAT ADDRESS WHY", with its stacks (o NULL: it has none) and the one
  * that found it, and aborts. Called with debug_lock held. */

@@ -14,6 +14,7 @@
  * is not known. So is what other ways lead to the allocator (dlmopen, RTLD_DEEPBIND): of a pointer
  * that was never seen only that is said which is certain. */
 #include "runtime/debug.h"
+#include "runtime/say.h"
 
 #include "base/sigsafe.h"
 
@@ -458,7 +459,7 @@ void debug_malloc_begin(struct heap_real *real)
     if (!tracks && !debug.alloctrace && !debug_counters)
         return;
     heap_self.debugging = heap_self.busy = 1;
-    debug_note_stderr();
+    say_begin();
     rt.pid = runtime_pid();
     runtime_read_names();
     runtime_map();

@@ -277,7 +277,6 @@ void debug_trace_begin(void)
     debug_trace_map();
     if (!page || printer || is_child)
         return;
-    debug_note_stderr();
     atomic_store(&page->ending, 0);
     atomic_store(&page->done, 0);
     uint32_t pid = runtime_pid();

@@ -21,6 +21,8 @@ int runtime_move_high(int fd)
         base = base > 2 * ROOM ? base - ROOM : base / 2;
     }
     long moved = sigsafe_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
+    if (moved < 0 && fd < 3) /* as low as must be: a program's output goes by these numbers */
+        moved = sigsafe_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
     if (moved >= 0)
         sigsafe_syscall1(SYS_close, fd);
     return (int)moved;

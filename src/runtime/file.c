@@ -9,6 +9,7 @@
 #include "base/sigsafe.h"
 #include "runtime/encode.h"
 #include "runtime/heap.h"
+#include "runtime/say.h"
 #include "runtime/tree.h"
 #include "runtime/labels.h"
 #include "runtime/thread_counts.h"
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +33,7 @@ struct target {
     char pattern[RUNTIME_PATH];
     char dir[RUNTIME_PATH]; /* that a relative pattern is relative to: where the profile started */
     char path[RUNTIME_PATH * 2]; /* absolute */
+    long error;                  /* of writing it, a negative errno */
     dev_t dev;                   /* of the file, to know it by */
     ino_t ino;
 };
@@ -144,14 +147,16 @@ bool file_begin_child(enum file_kind kind)
 
 static int write_to_file(void *ctx, const void *bytes, size_t size)
 {
-    const struct target *t = ctx;
+    struct target *t = ctx;
     const char *p = bytes;
     while (size) {
         long n = sigsafe_syscall3(SYS_write, t->fd - 1, p, size);
         if (n == -EINTR)
             continue;
-        if (n <= 0)
+        if (n <= 0) {
+            t->error = n ? n : -EIO;
             return -1;
+        }
         p += n;
         size -= (size_t)n;
     }
@@ -227,7 +232,7 @@ static void add_comments(struct profile_build *b)
     if (atomic_load(&rt.stride) > 1)
         profile_build_comment(b, "rate lowered to %llu Hz: sampling cost more than is allowed",
                               (unsigned long long)(1000000000 / rt.period_ns / rt.stride));
-    if (atomic_load(&rt.denied) & ~(uint32_t)NEED_LOOK)
+    if (atomic_load(&rt.denied) & ~(uint32_t)(NEED_LOOK | NEED_SAY))
         profile_build_comment(b, "the program entered a seccomp sandbox: %s",
                               rt.denied & (NEED_RETURN | NEED_FILE | NEED_CLOCK)
                                   ? "sampling ended there"
@@ -298,13 +303,55 @@ static int write_kind(enum file_kind kind, strobe_write_fn write, void *ctx)
     return kind == FILE_CPU ? write_cpu(write, ctx) : heap_write(&view, write, ctx);
 }
 
+/* A program at its limit of address space has none left for its profile, either: what the system
+ * would allow beyond that is taken for as long as it is written. */
+static bool widen(struct rlimit *was)
+{
+    struct rlimit wide;
+    if (atomic_load(&rt.denied) || sigsafe_syscall2(SYS_getrlimit, RLIMIT_AS, was) != 0)
+        return false;
+    wide = (struct rlimit){was->rlim_max, was->rlim_max};
+    return was->rlim_cur != was->rlim_max && sigsafe_syscall2(SYS_setrlimit, RLIMIT_AS, &wide) == 0;
+}
+
+/* A file that is not whole would be taken for a profile: it goes, unless the name is another's. */
+static void discard(struct target *t)
+{
+    struct stat st;
+    sigsafe_syscall2(SYS_ftruncate, t->fd - 1, 0);
+    sigsafe_syscall3(SYS_lseek, t->fd - 1, 0, SEEK_SET);
+    if (!(atomic_load(&rt.denied) & (NEED_FILE | NEED_SAY)) && stat(t->path, &st) == 0 &&
+        S_ISREG(st.st_mode) && st.st_dev == t->dev && st.st_ino == t->ino)
+        sigsafe_syscall1(SYS_unlink, t->path);
+}
+
+/* 0, or a negative errno: then there is no file. */
+static int write_whole(enum file_kind kind)
+{
+    struct target *t = &targets[kind];
+    struct rlimit was;
+    struct say_quiet quiet;
+    if (!is_still_open(t) && open_target(t) != 0)
+        return -EIO;
+    t->error = 0;
+    say_quiet_begin(&quiet);
+    bool is_wide = widen(&was);
+    int r = write_kind(kind, write_to_file, t);
+    if (is_wide)
+        sigsafe_syscall2(SYS_setrlimit, RLIMIT_AS, &was);
+    say_quiet_end(&quiet, t->error);
+    r = r < 0 && t->error ? (int)t->error : r;
+    if (r < 0)
+        discard(t);
+    return r;
+}
+
 void file_save(enum file_kind kind)
 {
     struct target *t = &targets[kind];
-    if (t->write || !t->fd || (!is_still_open(t) && open_target(t) != 0))
+    if (t->write || !t->fd || write_whole(kind) < 0)
         return;
     int fd = t->fd - 1;
-    write_kind(kind, write_to_file, t);
     /* Should execve fail, the next writing starts anew. */
     sigsafe_syscall2(SYS_ftruncate, fd, sigsafe_syscall3(SYS_lseek, fd, 0, SEEK_CUR));
     sigsafe_syscall3(SYS_lseek, fd, 0, SEEK_SET);
@@ -314,7 +361,7 @@ void file_end_counts(void)
 {
     for (int i = 0; i < FILE_KINDS; i++)
         if ((i == FILE_THREADS || i == FILE_THREADCREATE) && targets[i].fd)
-            file_end((enum file_kind)i, true);
+            file_finish((enum file_kind)i, true);
 }
 
 int file_end(enum file_kind kind, bool in_signal)
@@ -324,7 +371,30 @@ int file_end(enum file_kind kind, bool in_signal)
     if (t->write)
         r = in_signal ? 0 : write_kind(kind, t->write, t->ctx);
     else if (t->fd)
-        r = is_still_open(t) || open_target(t) == 0 ? write_kind(kind, write_to_file, t) : -EIO;
+        r = write_whole(kind);
     file_abandon(kind);
     return r;
+}
+
+void file_refuse(enum file_kind kind)
+{
+    if (is_still_open(&targets[kind]))
+        discard(&targets[kind]);
+    file_abandon(kind);
+}
+
+void file_finish(enum file_kind kind, bool in_signal)
+{
+    static const char *const what[FILE_KINDS] = {
+        [FILE_CPU] = "the cpu profile is not written",
+        [FILE_HEAP] = "the heap profile is not written",
+        [FILE_ALLOCS] = "the allocs profile is not written",
+        [FILE_BLOCK] = "the block profile is not written",
+        [FILE_MUTEX] = "the mutex profile is not written",
+        [FILE_WALL] = "the wall profile is not written",
+        [FILE_THREADS] = "the threads profile is not written",
+        [FILE_THREADCREATE] = "the threadcreate profile is not written"};
+    int r = file_end(kind, in_signal);
+    if (r < 0)
+        say_error(what[kind], targets[kind].path, r);
 }

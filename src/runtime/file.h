@@ -36,8 +36,12 @@ bool file_begin_child(enum file_kind kind);
 void file_save(enum file_kind kind);
 /* Nothing will be written: closes the file. */
 void file_abandon(enum file_kind kind);
+/* The profile cannot be taken: there will be no file. */
+void file_refuse(enum file_kind kind);
 /* Writes the profile and closes the file, if there is one; in a fatal signal's handler not to a
- * function. 0, -EIO or -ENOMEM. */
+ * function. 0, or a negative errno: then the file is gone, too, where it could not be whole. */
 int file_end(enum file_kind kind, bool in_signal);
+/* The same at the end of the program: an error is said on standard error. */
+void file_finish(enum file_kind kind, bool in_signal);
 
 #endif

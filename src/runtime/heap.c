@@ -462,8 +462,8 @@ void heap_end(bool in_signal)
     heap_self.busy++; /* what we allocate from here on is not the program's */
     if (rt.shm && !in_signal)
         note_memory();
-    file_end(FILE_HEAP, in_signal);
-    file_end(FILE_ALLOCS, in_signal);
+    file_finish(FILE_HEAP, in_signal);
+    file_finish(FILE_ALLOCS, in_signal);
     heap_self.busy--;
 }
 

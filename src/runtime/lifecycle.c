@@ -16,6 +16,7 @@
 #include "runtime/http.h"
 #include "runtime/labels.h"
 #include "runtime/runtime.h"
+#include "runtime/say.h"
 #include "runtime/session.h"
 #include "runtime/tree.h"
 #include "runtime/waits.h"
@@ -392,8 +393,8 @@ void runtime_end(bool in_signal, const void *caller)
                      has_clock ? sigsafe_clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0);
         atomic_store(&rt.process->state, SHM_ENDED);
     } else {
-        file_end(FILE_CPU, in_signal);
-        file_end(FILE_WALL, in_signal);
+        file_finish(FILE_CPU, in_signal);
+        file_finish(FILE_WALL, in_signal);
     }
 }
 
@@ -409,8 +410,8 @@ void runtime_give_up(void)
     if (rt.shm)
         atomic_store(&rt.process->sandboxed, 1);
     else {
-        file_end(FILE_CPU, false);
-        file_end(FILE_WALL, false);
+        file_finish(FILE_CPU, false);
+        file_finish(FILE_WALL, false);
     }
 }
 
@@ -633,6 +634,7 @@ static bool configured; /* the settings are valid, and can have an effect here *
 static void begin(void)
 {
     rt.pid = runtime_pid();
+    say_begin();
     runtime_read_names();
     debug_read_early();
     environ_hide();

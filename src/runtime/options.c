@@ -5,6 +5,7 @@
  * the program's own code and before its allocator may be used: no malloc, no stdio. */
 #include "runtime/debug.h"
 #include "runtime/runtime.h"
+#include "runtime/say.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,8 +190,7 @@ static void say(const char *const parts[], size_t n)
     for (size_t i = 0; i < n; i++)
         for (const char *s = parts[i]; *s && len < sizeof text; s++)
             text[len++] = *s;
-    if (write(STDERR_FILENO, text, len) < 0)
-        return; /* a closed stderr: there is nobody to tell */
+    say_text(text, len);
 }
 
 /* The switches were set by the first allocation; here is said what is wrong with them. */

@@ -13,6 +13,7 @@
 #include "runtime/heap.h"
 #include "runtime/http.h"
 #include "runtime/runtime.h"
+#include "runtime/say.h"
 #include "runtime/waits.h"
 
 #include <errno.h>
@@ -96,8 +97,7 @@ static void say(const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     int n = snprintf(line, sizeof line, "%s profile: %s\n", when, text);
-    if (sigsafe_syscall3(SYS_write, STDERR_FILENO, line, n) < 0)
-        return; /* a closed stderr: there is nobody to tell */
+    say_text(line, n > 0 ? (size_t)n : 0);
 }
 
 static bool has(int mode)
@@ -295,7 +295,13 @@ static int touch(int i, bool write_it)
     if (fd < 0)
         return api_fail(-errno, "could not create %s profile \"%s\": %s", modes[i].said,
                         session.path[i], strerror(errno));
+    struct say_quiet quiet;
+    say_quiet_begin(&quiet);
     int r = write_it ? strobe_write(strobe_lookup(modes[i].profile), write_fd, &fd, 0) : 0;
+    say_quiet_end(&quiet, r < 0 ? -errno : 0);
+    struct stat st;
+    if (r < 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(session.path[i]); /* it is not whole */
     close(fd);
     return r;
 }
@@ -466,8 +472,8 @@ const char *strobe_path(const char *kind)
 
 void session_end(void)
 {
-    if (is_ours())
-        strobe_stop();
+    if (is_ours() && strobe_stop() < 0)
+        say("%s", strobe_last_error());
 }
 
 bool session_catch(int sig)

@@ -556,8 +556,8 @@ void waits_end(bool in_signal)
     set_mode(0); /* what ends from here on has been counted */
     waits_open_count();
     waits.ended = true;
-    file_end(FILE_BLOCK, in_signal);
-    file_end(FILE_MUTEX, in_signal);
+    file_finish(FILE_BLOCK, in_signal);
+    file_finish(FILE_MUTEX, in_signal);
 }
 
 void waits_save(void)

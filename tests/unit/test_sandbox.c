@@ -107,7 +107,7 @@ static void nonsense_forbids_all(void **state)
 {
     (void)state;
     uint32_t all = NEED_RETURN | NEED_CLOCK | NEED_IDS | NEED_COPY | NEED_ARM | NEED_FILE |
-                   NEED_DOOR | NEED_LOOK;
+                   NEED_DOOR | NEED_LOOK | NEED_SAY;
     assert_int_equal(DENIES(LOAD(nr)), all); /* runs off its end */
     assert_int_equal(DENIES(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4096), RETURN(SECCOMP_RET_ALLOW)),
                      all);
