@@ -57,11 +57,13 @@ def main():
         if a[:3] != b[:3]:
             differ += 1
             print(f"{method} {target}:\n  ours   {a[:3]}\n  theirs {b[:3]}")
-    # The page, but for the numbers, the profiles that only one has, and Go's words for threads.
+    # The page, but for the numbers, the profiles that only one has, Go's words for threads, and how
+    # many processes answer.
     rows = []
     for at in (ours, theirs):
         page = re.sub(rb"<td>\d+</td>", b"<td>N</td>", ask(at, "GET", "/debug/pprof/")[4])
         page = page.replace(b"goroutine stack dump", b"thread stack dump")
+        page = re.sub(rb"of \d+ processes, and \d+ that have ended\n<br>\n", b"", page)
         rows.append([line for line in page.split(b"\n") if b"class=profile-name" not in line and
                      not re.search(rb"'(custom|wall)[?]", line)])
     if rows[0] != rows[1]:
