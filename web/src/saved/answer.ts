@@ -238,7 +238,7 @@ function sourceAnswer(p: Stored, extra: Extra, q: URLSearchParams, say: (l: stri
     type: asked.type,
     total: asked.total,
   });
-  if (!data) throw new Refusal("no sample has a function that matches");
+  if (!data) throw new Refusal("no sample has a function that matches and knows its source file");
   return Response.json(data);
 }
 
