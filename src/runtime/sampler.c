@@ -180,12 +180,20 @@ static bool arm_event(struct thread *t, uint32_t tid, uint64_t first_ns)
         return false;
     }
     fd = high;
-    t->signal_fd = fd;
-    t->fd = fd;
-    if (sigsafe_syscall3(SYS_ioctl, fd, PERF_EVENT_IOC_ID, &t->event_id) < 0 ||
-        (rt.clock.backend == SHM_BACKEND_SIGNAL && own_signals(fd, tid) < 0)) {
+    uint64_t id;
+    if (sigsafe_syscall3(SYS_ioctl, fd, PERF_EVENT_IOC_ID, &id) < 0) {
         sigsafe_syscall1(SYS_close, fd);
+        return false;
+    }
+    /* The thread may have had the first signal already, and it may be another than we: it must not
+     * take the descriptor for the program's, and open one more. */
+    t->event_id = id;
+    t->signal_fd = fd;
+    atomic_thread_fence(memory_order_release);
+    t->fd = fd;
+    if (rt.clock.backend == SHM_BACKEND_SIGNAL && own_signals(fd, tid) < 0) {
         t->fd = -1;
+        sigsafe_syscall1(SYS_close, fd);
         return false;
     }
     return true;
