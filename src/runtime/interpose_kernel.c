@@ -10,6 +10,7 @@
 
 #include "base/sigsafe.h"
 #include "runtime/http.h"
+#include "runtime/say.h"
 #include "runtime/waits.h"
 
 #include <errno.h>
@@ -231,7 +232,7 @@ static void stop_serving(void)
     if (!atomic_load(&rt.server_tid) || runtime_pid() != rt.pid)
         return;
     http_server_stop();
-    sigsafe_syscall3(SYS_write, 2, text, sizeof text - 1);
+    say_text(text, sizeof text - 1);
 }
 
 int capset(void *head, const void *data);

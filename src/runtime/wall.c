@@ -5,6 +5,7 @@
  * filters stay as they were when it was made. No signal comes at its end, so that wait() does not
  * tell of it, and CLONE_CHILD_CLEARTID tells us, however it ends. It notices within some
  * milliseconds when the program is gone. */
+#include "runtime/say.h"
 #include "runtime/wall.h"
 
 #include "base/sigsafe.h"
@@ -145,7 +146,7 @@ void wall_give_way(void)
     if (!is_on || wall->pid != runtime_pid())
         return;
     wall_stop();
-    sigsafe_syscall3(SYS_write, 2, text, sizeof text - 1);
+    say_text(text, sizeof text - 1);
 }
 
 void wall_catch_up(void)
