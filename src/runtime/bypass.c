@@ -259,6 +259,15 @@ void bypass_open(const struct bypass *rows, size_t count)
     pass_all(rows, count, OPEN);
 }
 
+bool bypass_open_ours(const struct bypass *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!rows[i].behind || !bypass_is_ours(dlsym(RTLD_DEFAULT, rows[i].name)))
+            return false;
+    bypass_open(rows, count);
+    return true;
+}
+
 void bypass_close(const struct bypass *rows, size_t count)
 {
     pass_all(rows, count, CLOSE);

@@ -29,6 +29,8 @@ void bypass_note_start(void);
 /* From now on calls go past us, as far as they can: those of modules that were loaded with the
  * program. Each row's name, looked up in the global scope, must be ours. Not for handlers. */
 void bypass_open(const struct bypass *rows, size_t count);
+/* The same, if each row has a function behind it and each name is ours; whether it is so. */
+bool bypass_open_ours(const struct bypass *rows, size_t count);
 /* How many places there are in modules of the start that call them, without the functions' own. */
 size_t bypass_callers(const struct bypass *rows, size_t count);
 /* All calls come through us, but those of threads that are just about to jump. Not for handlers. */

@@ -464,11 +464,7 @@ void heap_bypass(void)
     if (heap_is_on() || !heap_is_ours() || heap_always_look() || heap.is_debugged)
         return;
     fill_bypass(rows);
-    for (int i = 0; i < BYPASSED; i++)
-        if (!bypass_is_ours(dlsym(RTLD_DEFAULT, rows[i].name)))
-            return;
-    is_bypassed = true;
-    bypass_open(rows, BYPASSED);
+    is_bypassed = bypass_open_ours(rows, BYPASSED);
 }
 
 bool heap_end_bypass(void)

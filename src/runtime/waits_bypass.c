@@ -10,8 +10,6 @@
 
 #ifndef RAW_SANITIZED
 
-#include <dlfcn.h>
-
 #define COUNT(name) +1
 enum { BYPASSED = 0 WAITS_LOCKS(COUNT) };
 #undef COUNT
@@ -35,11 +33,7 @@ void waits_bypass(void)
     if (waits_are_watched())
         return;
     fill(rows);
-    for (int i = 0; i < BYPASSED; i++)
-        if (!rows[i].behind || !bypass_is_ours(dlsym(RTLD_DEFAULT, rows[i].name)))
-            return;
-    is_bypassed = true;
-    bypass_open(rows, BYPASSED);
+    is_bypassed = bypass_open_ours(rows, BYPASSED);
 }
 
 bool waits_end_bypass(void)
